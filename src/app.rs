@@ -1,0 +1,1 @@
+//! What every journey needs, built once: the folder, its configuration, the store, the keys.

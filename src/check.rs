@@ -1,0 +1,1 @@
+//! Findings on an issue: what the editor should look at before readers do.

@@ -1,0 +1,1 @@
+//! The command line: one command a file; prints what journeys return, and decides nothing.

@@ -1,0 +1,277 @@
+//! A mistake with its place in a file: the thing, the place and the remedy.
+//!
+//! Words of the house. Every stage that reads what a person wrote answers with [`Diagnostics`]: all that was found, together.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A file as it was read: its name as shown to the editor (relative to the newsletter's folder) and its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+}
+
+impl Source {
+    /// A file's name and text.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The name as shown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, offsets into which every [`Spot`] counts.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A place in this file, in bytes, with a few words on what stands there.
+    pub fn spot(&self, span: Range<usize>, label: impl Into<String>) -> Spot {
+        Spot { source: self.clone(), span, label: label.into() }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({}, {} bytes)", self.name, self.text.len())
+    }
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub source: Source,
+    /// From and to, in bytes of its text.
+    pub span: Range<usize>,
+    /// A few words under the mark; may be empty.
+    pub label: String,
+}
+
+/// A value with the place it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// What was read.
+    pub value: T,
+    /// Where, in bytes of its file's text.
+    pub span: Range<usize>,
+}
+
+/// Whether it stops the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The work goes on.
+    Warning,
+    /// The work stops here.
+    Error,
+}
+
+/// One mistake, or one thing worth a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// By what name `[[check.silence]]` and `--json` know it, as in `unknown-key`.
+    pub kind: &'static str,
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it: lower case, no full stop; empty where the message says it all.
+    pub help: String,
+    /// Where; the first is the culprit, others the other side (also in other files).
+    pub spots: Vec<Spot>,
+}
+
+impl Diagnostic {
+    /// An error of this kind.
+    pub fn error(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            severity: Severity::Error,
+            message: message.into(),
+            help: String::new(),
+            spots: Vec::new(),
+        }
+    }
+
+    /// A warning of this kind.
+    pub fn warning(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(kind, message) }
+    }
+
+    /// With its place.
+    #[must_use]
+    pub fn at(mut self, spot: Spot) -> Self {
+        self.spots.push(spot);
+        self
+    }
+
+    /// With its remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+}
+
+/// All that was found, in the order of the files; an error if any of it is one. Never empty as an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Nothing found yet.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// One more.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Whether any of it stops the work.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// `value` if nothing here stops the work, else all of this.
+    ///
+    /// # Errors
+    /// These diagnostics, where one is an error.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.has_errors() { Err(self) } else { Ok(value) }
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl fmt::Display for Diagnostics {
+    /// Without colour, 100 columns: for logs and tests. The command line draws them itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render(
+            self,
+            &miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
+                .with_width(100),
+        ))
+    }
+}
+
+/// The diagnostics drawn by `handler`, one below the other.
+pub fn render(diagnostics: &Diagnostics, handler: &miette::GraphicalReportHandler) -> String {
+    let mut drawn = String::new();
+    for diagnostic in &diagnostics.0 {
+        // Writing to a String cannot fail.
+        let _ = handler.render_report(&mut drawn, &Drawn::new(diagnostic));
+    }
+    drawn
+}
+
+/// A diagnostic in the shape that miette draws: one file a report, further files as related reports.
+#[derive(Debug)]
+struct Drawn<'a> {
+    diagnostic: &'a Diagnostic,
+    source: Option<miette::NamedSource<String>>,
+    labels: Vec<miette::LabeledSpan>,
+    elsewhere: Vec<Elsewhere>,
+}
+
+impl<'a> Drawn<'a> {
+    fn new(diagnostic: &'a Diagnostic) -> Self {
+        let first = diagnostic.spots.first().map(|spot| &spot.source);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            diagnostic.spots.iter().partition(|spot| Some(&spot.source) == first);
+        Self {
+            diagnostic,
+            source: first.map(named),
+            labels: here.into_iter().map(labelled).collect(),
+            elsewhere: elsewhere
+                .into_iter()
+                .map(|spot| Elsewhere { spot: spot.clone(), source: named(&spot.source) })
+                .collect(),
+        }
+    }
+}
+
+fn named(source: &Source) -> miette::NamedSource<String> {
+    miette::NamedSource::new(source.name(), source.text().to_owned())
+}
+
+fn labelled(spot: &Spot) -> miette::LabeledSpan {
+    let label = (!spot.label.is_empty()).then(|| spot.label.clone());
+    miette::LabeledSpan::new(label, spot.span.start, spot.span.len())
+}
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Drawn<'_> {}
+
+impl miette::Diagnostic for Drawn<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        (!self.diagnostic.help.is_empty()).then(|| Box::new(&self.diagnostic.help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        (!self.labels.is_empty())
+            .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = _>>)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
+        (!self.elsewhere.is_empty()).then(|| {
+            Box::new(self.elsewhere.iter().map(|spot| spot as &dyn miette::Diagnostic))
+                as Box<dyn Iterator<Item = _>>
+        })
+    }
+}
+
+/// The other side of a diagnostic, in another file.
+#[derive(Debug)]
+struct Elsewhere {
+    spot: Spot,
+    source: miette::NamedSource<String>,
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the other side")
+    }
+}
+
+impl std::error::Error for Elsewhere {}
+
+impl miette::Diagnostic for Elsewhere {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Advice)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        Some(Box::new(std::iter::once(labelled(&self.spot))))
+    }
+}

@@ -1,0 +1,1 @@
+//! The built-in SMTP server on loopback, with a Maildir or nothing behind it.

@@ -1,0 +1,1 @@
+//! What commands do to lists: import, add, show, unsubscribe.

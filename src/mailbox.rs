@@ -1,0 +1,240 @@
+//! Email addresses, parsed and IDNA-encoded at the border; people never print.
+//!
+//! Words of the house: no I/O, no clock, no randomness.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An address of at most 254 octets (RFC 5321 4.5.3.1): a local part as its owner writes it, and a domain as lower-case A-labels (RFC 5891).
+///
+/// `Debug` masks it (`a***@example.org`); `Display` gives it whole, for the wire and for the person who asked.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EmailAddress {
+    whole: String,
+    at: usize,
+}
+
+impl EmailAddress {
+    /// Reads an address; spaces around it are dropped.
+    ///
+    /// # Errors
+    /// [`MailboxError::Address`] with the reason.
+    pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        let text = text.trim();
+        let wrong = |reason: &'static str| MailboxError::Address { text: text.to_owned(), reason };
+        if text.chars().any(char::is_control) {
+            return Err(wrong("it holds a control character"));
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or_else(|| wrong("it lacks an `@`"))?;
+        if local.is_empty() || domain.is_empty() {
+            return Err(wrong("a part beside the `@` is empty"));
+        }
+        if local.len() > 64 {
+            return Err(wrong("the part before the `@` is longer than 64 octets"));
+        }
+        let domain =
+            encode_domain(domain).ok_or_else(|| wrong("the part after the `@` is no domain name"))?;
+        let whole = format!("{local}@{domain}");
+        if whole.len() > 254 {
+            return Err(wrong("it is longer than 254 octets"));
+        }
+        lettre::Address::new(local, &domain).map_err(|_| wrong("the part before the `@` is malformed"))?;
+        Ok(Self { at: local.len(), whole })
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+
+    /// What stands before the `@`.
+    pub fn local(&self) -> &str {
+        &self.whole[..self.at]
+    }
+
+    /// What stands after the `@`, in lower-case A-labels.
+    pub fn domain(&self) -> &str {
+        &self.whole[self.at + 1..]
+    }
+
+    /// By what two spellings are one reader: the address in lower case.
+    pub fn key(&self) -> String {
+        self.whole.to_lowercase()
+    }
+
+    /// Whether a relay must offer SMTPUTF8 for it (RFC 6531).
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.local().is_ascii()
+    }
+
+    /// The address for eyes that need not know it: `a***@example.org`.
+    pub fn masked(&self) -> String {
+        let first = self.whole.chars().next().unwrap_or('*');
+        format!("{first}***@{}", self.domain())
+    }
+}
+
+/// A host name as lower-case A-labels; `None` where it is none.
+pub fn encode_domain(domain: &str) -> Option<String> {
+    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?.to_lowercase();
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    (ascii.len() <= 253 && ascii.split('.').all(label)).then_some(ascii)
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.whole)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = MailboxError;
+
+    fn from_str(text: &str) -> Result<Self, MailboxError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for EmailAddress {
+    type Error = MailboxError;
+
+    fn try_from(text: String) -> Result<Self, MailboxError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(address: EmailAddress) -> Self {
+        address.whole
+    }
+}
+
+/// An address with the name it goes by: `Ada Example <ada@example.com>`, or the address alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// A name that [`display_name`] has passed; `None` where there is none.
+    pub name: Option<String>,
+    /// Where mail goes.
+    pub address: EmailAddress,
+}
+
+impl Mailbox {
+    /// Reads `Name <a@b>`, `"Name" <a@b>` or `a@b`.
+    ///
+    /// # Errors
+    /// [`MailboxError`] for a bad address or a name with line breaks.
+    pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        let text = text.trim();
+        let Some((name, rest)) = text.rsplit_once('<') else {
+            return Ok(Self { name: None, address: EmailAddress::parse(text)? });
+        };
+        let unclosed = || MailboxError::Address { text: text.to_owned(), reason: "the `<` is not closed" };
+        let address = EmailAddress::parse(rest.strip_suffix('>').ok_or_else(unclosed)?)?;
+        let name = name.trim();
+        let unquoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+        Ok(Self { name: display_name(unquoted)?, address })
+    }
+}
+
+/// A name fit for a header: trimmed, `None` if empty, refused if it could break out of one (requirement 63).
+///
+/// # Errors
+/// [`MailboxError::Name`] for CR, LF, NUL, other controls, U+2028 and U+2029, and for an encoded-word (RFC 2047), which would decode to who knows what.
+pub fn display_name(text: &str) -> Result<Option<String>, MailboxError> {
+    let name = text.trim();
+    if name.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err(MailboxError::Name { reason: "it holds a line break or another control character" });
+    }
+    if name.contains("=?") && name.contains("?=") {
+        return Err(MailboxError::Name {
+            reason: "it holds an encoded-word (`=?…?=`); write the name itself",
+        });
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mailbox({:?})", self.address)
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} <{}>", self.address),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+/// What was wrong with an address or a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailboxError {
+    /// Not an address.
+    #[error("`{text}` is no email address: {reason}")]
+    Address {
+        /// As it was written.
+        text: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A name that may stand in no header.
+    #[error("the name may stand in no header: {reason}")]
+    Name {
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idn_domain_becomes_an_a_label() {
+        let address = EmailAddress::parse(" Jürgen@Bücher.Example ").unwrap();
+        assert_eq!(address.as_str(), "Jürgen@xn--bcher-kva.example");
+        assert!(address.needs_smtputf8());
+        assert_eq!(format!("{address:?}"), "J***@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c.example",
+            "a@b..c",
+            "a@b.example\r\nBcc: x@y.example",
+            "a@-b.example",
+        ] {
+            assert!(EmailAddress::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_keeps_its_name() {
+        let mailbox = Mailbox::parse("\"Example, Ada\" <ada@example.com>").unwrap();
+        assert_eq!(mailbox.name.as_deref(), Some("Example, Ada"));
+        assert!(Mailbox::parse("x\ny <ada@example.com>").is_err());
+        assert!(Mailbox::parse("=?utf-8?q?a=0Ab?= <ada@example.com>").is_err());
+    }
+}

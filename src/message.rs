@@ -1,0 +1,1 @@
+//! Messages: an issue frozen, made ready for the wire as an `Edition`, and filled in per reader.

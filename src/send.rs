@@ -1,0 +1,1 @@
+//! Sending an issue: to everyone on the list, once.

@@ -1,0 +1,1 @@
+//! The SMTP client: connections, capabilities, pipelined transactions.

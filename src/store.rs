@@ -1,0 +1,1 @@
+//! The store: readers, frozen issues and the journal of deliveries, in SQLite.
