@@ -1,0 +1,212 @@
+//! The secrets behind tokens, Message-IDs and suppressed addresses: 256 bits each, HMAC-SHA-256.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde::Deserialize;
+
+use super::{Claim, Purpose, SPECIMEN, Token};
+use crate::id::{IssueNumber, ListName, Reference};
+use crate::mailbox::EmailAddress;
+
+/// A newsletter's keys. `Debug` prints none of them.
+pub struct Keys {
+    /// Makes tokens.
+    newest: TokenKey,
+    /// Still verify what they made, oldest first.
+    older: Vec<TokenKey>,
+    /// Never changes, so that a repeated message is known by its Message-ID.
+    message_id: Secret,
+    /// Never changes, so that an erased address stays suppressed.
+    suppression: Secret,
+}
+
+struct TokenKey {
+    id: u8,
+    secret: Secret,
+}
+
+struct Secret {
+    bytes: SecretBox<[u8; 32]>,
+    key: hmac::Key,
+}
+
+impl Keys {
+    /// New keys; `fill` fills a slice with random bytes.
+    pub fn generate(mut fill: impl FnMut(&mut [u8])) -> Self {
+        let mut secret = || {
+            let mut bytes = [0; 32];
+            fill(&mut bytes);
+            Secret::new(bytes)
+        };
+        let newest = TokenKey { id: SPECIMEN + 1, secret: secret() };
+        Self { newest, older: Vec::new(), message_id: secret(), suppression: secret() }
+    }
+
+    /// Keys that everybody knows, for previews and test copies: their tokens are valid nowhere.
+    pub fn specimen() -> Self {
+        let secret = || Secret::new([0; 32]);
+        let newest = TokenKey { id: SPECIMEN, secret: secret() };
+        Self { newest, older: Vec::new(), message_id: secret(), suppression: secret() }
+    }
+
+    /// Reads what [`Keys::to_file`] wrote, from the file or from the environment.
+    ///
+    /// # Errors
+    /// [`KeysError`], which never quotes what was read.
+    pub fn parse(text: &str) -> Result<Self, KeysError> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            KeysError::Malformed { line: before.matches('\n').count() + 1 }
+        })?;
+        let secret = |name: &str, text: &str| {
+            Secret::parse(text).ok_or_else(|| KeysError::Secret { name: name.to_owned() })
+        };
+        let mut tokens: Vec<TokenKey> = Vec::new();
+        for FileToken { id, key } in file.token {
+            if id == SPECIMEN || tokens.iter().any(|token| token.id == id) {
+                return Err(KeysError::TokenId { id });
+            }
+            tokens.push(TokenKey { id, secret: secret(&format!("token {id}"), &key)? });
+        }
+        Ok(Self {
+            newest: tokens.pop().ok_or(KeysError::NoToken)?,
+            older: tokens,
+            message_id: secret("message_id", &file.message_id)?,
+            suppression: secret("suppression", &file.suppression)?,
+        })
+    }
+
+    /// The keys as TOML, for a file that nobody else may read.
+    pub fn to_file(&self) -> SecretString {
+        let tokens = self.older.iter().chain([&self.newest]).map(|TokenKey { id, secret }| {
+            format!("\n[[token]]\nid = {id}\nkey = \"{}\"\n", secret.encode())
+        });
+        let text = format!(
+            "# pressroom's keys: whoever reads them can forge links, whoever loses them breaks those in mail already sent.\n\
+             # All token keys verify, the last one signs.\n\
+             message_id = \"{}\"\nsuppression = \"{}\"\n{}",
+            self.message_id.encode(),
+            self.suppression.encode(),
+            tokens.collect::<String>()
+        );
+        text.into()
+    }
+
+    /// The token of a reader, or of [`Reference::EVERYONE`], for one purpose in one issue.
+    pub fn token(&self, purpose: Purpose, issue: IssueNumber, reference: Reference) -> Token {
+        let TokenKey { id, secret } = &self.newest;
+        Token::new(*id, reference, secret.token_mac(purpose, issue, reference))
+    }
+
+    /// Whom a token stands for, if one of these keys made it for this purpose and issue. In constant time where it counts.
+    pub fn verify(&self, purpose: Purpose, issue: IssueNumber, token: &str) -> Option<Reference> {
+        let claim = Claim::parse(token).filter(|claim| claim.key_id != SPECIMEN)?;
+        let TokenKey { secret, .. } =
+            self.older.iter().chain([&self.newest]).find(|key| key.id == claim.key_id)?;
+        let mac = secret.token_mac(purpose, issue, claim.reference);
+        verify_slices_are_equal(&mac, &claim.mac).ok()?;
+        Some(claim.reference)
+    }
+
+    /// The local part of a Message-ID: the same for this reader's copy on every retry, and for nobody else's (promise 1).
+    pub fn message_id(&self, list: &ListName, issue: IssueNumber, reference: Reference) -> String {
+        // The numbers have a fixed length and a list's name comes last: no two inputs look alike.
+        let mac = self.message_id.mac(&[
+            &issue.get().to_be_bytes(),
+            &reference.0.to_be_bytes(),
+            list.as_str().as_bytes(),
+        ]);
+        hex(mac)
+    }
+
+    /// By what a suppressed address is known after it was erased: 32 hexadecimal digits.
+    pub fn suppression(&self, address: &EmailAddress) -> String {
+        hex(self.suppression.mac(&[address.key().as_bytes()]))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(…)")
+    }
+}
+
+impl Secret {
+    fn new(bytes: [u8; 32]) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &bytes), bytes: SecretBox::new(Box::new(bytes)) }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self::new(STANDARD.decode(text).ok()?.try_into().ok()?))
+    }
+
+    fn encode(&self) -> String {
+        STANDARD.encode(self.bytes.expose_secret())
+    }
+
+    /// The first 128 bits of the MAC over all parts.
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            context.update(part);
+        }
+        let mut mac = [0; 16];
+        mac.copy_from_slice(&context.sign().as_ref()[..16]);
+        mac
+    }
+
+    fn token_mac(&self, purpose: Purpose, issue: IssueNumber, reference: Reference) -> [u8; 16] {
+        self.mac(&[&[purpose as u8], &issue.get().to_be_bytes(), &reference.0.to_be_bytes()])
+    }
+}
+
+fn hex(mac: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(mac))
+}
+
+/// The file's shape.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    message_id: String,
+    suppression: String,
+    token: Vec<FileToken>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileToken {
+    id: u8,
+    key: String,
+}
+
+/// What was wrong with a keys file. Says nothing of what stood there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// Not the TOML that [`Keys::to_file`] writes.
+    #[error("line {line} of the keys is not as pressroom wrote it; restore them from a backup")]
+    Malformed {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A key that is not 32 bytes of base64.
+    #[error("the key `{name}` is not 32 bytes of base64; restore the keys from a backup")]
+    Secret {
+        /// Which.
+        name: String,
+    },
+    /// An id that is taken or reserved.
+    #[error("the token key id {id} is there twice or reserved; ids run from 1 to 255, each once")]
+    TokenId {
+        /// The id.
+        id: u8,
+    },
+    /// Nothing to sign with.
+    #[error("the keys hold no token key; restore them from a backup")]
+    NoToken,
+}
