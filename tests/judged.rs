@@ -1,0 +1,186 @@
+//! Every shipped issue before judges: html-validate and a browser look at its HTML, Python's strict parser at its message, and the
+//! rules of the text edition are read off its text.
+//!
+//! The judges are installed by `./check`.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it missed by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use textwrap::core::display_width;
+
+#[test]
+fn html_validate_finds_no_error() {
+    judge(&["node", "html.mjs"], "issue.html");
+}
+
+#[test]
+fn readers_can_use_it_at_every_width_in_light_and_dark_without_images_and_without_styles() {
+    judge(&["node", "page.mjs"], "issue.html");
+}
+
+#[test]
+fn python_parses_the_message_without_a_defect() {
+    judge(&["python3", "message.py"], "issue.eml");
+}
+
+#[test]
+fn the_same_files_give_the_same_bytes_in_two_folders_and_on_two_runs() {
+    let (one, other) = (Composed::new(), Composed::new());
+    other.compose();
+    for number in &one.numbers {
+        for name in ["issue.html", "issue.txt", "issue.eml"] {
+            let first = fs::read(one.file(number, name)).expect("composed");
+            assert!(
+                first == fs::read(other.file(number, name)).expect("composed"),
+                "{number}/{name} differs"
+            );
+        }
+    }
+}
+
+#[test]
+fn outlooks_conditionals_are_balanced_and_nothing_is_loaded_but_the_editors_images() {
+    for (number, html) in Composed::new().read("issue.html") {
+        let count = |needle: &str| html.matches(needle).count();
+        assert_eq!(count("<!--[if"), count("<![endif]"), "issue {number}: `[if` and `endif`");
+        for forbidden in ["@import", "<link", "<script", "<form", "<iframe", "<svg", "data:", "javascript:"] {
+            assert!(!html.contains(forbidden), "issue {number} holds `{forbidden}`");
+        }
+        assert_eq!(count("<h1"), 1, "issue {number}: one h1");
+        for source in attributes(&html, "src") {
+            assert!(source.starts_with("https://images.example.com/"), "issue {number} loads {source}");
+        }
+    }
+}
+
+#[test]
+fn every_link_of_the_html_stands_in_the_text_once_and_in_the_same_order() {
+    let composed = Composed::new();
+    let texts = composed.read("issue.txt");
+    for ((number, html), (_, text)) in composed.read("issue.html").iter().zip(&texts) {
+        let places: Vec<String> =
+            attributes(html, "href").into_iter().filter(|url| url.starts_with("http")).collect();
+        let written: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with("http")).collect();
+        assert!(places.len() > 5, "issue {number} has links");
+        assert_eq!(places, written, "issue {number}");
+    }
+}
+
+#[test]
+fn the_text_keeps_to_72_columns_but_for_what_cannot_be_broken() {
+    for (number, text) in Composed::new().read("issue.txt") {
+        for line in text.lines().filter(|line| display_width(line) > 72) {
+            let words = line.trim_start_matches(|c: char| " >*-.".contains(c) || c.is_ascii_digit());
+            assert!(!words.contains(' '), "issue {number} has a line of {}: {line}", display_width(line));
+        }
+    }
+}
+
+#[test]
+fn the_text_is_clean() {
+    const ZERO_WIDTH: [char; 5] = ['\u{200b}', '\u{200c}', '\u{feff}', '\u{034f}', '\u{ad}'];
+    for (number, text) in Composed::new().read("issue.txt") {
+        for line in text.lines() {
+            assert!(!line.ends_with(char::is_whitespace), "issue {number} has blanks at the end of: {line}");
+            for start in ["-- ", "From ", ">"] {
+                assert!(!line.starts_with(start), "issue {number} has a line that starts with `{start}`");
+            }
+        }
+        for dirt in ["\n\n\n\n", "&amp;", "&nbsp;", "&#", "[image", "\r", "\t"] {
+            assert!(!text.contains(dirt), "issue {number} holds {dirt:?}");
+        }
+        assert!(!text.contains(ZERO_WIDTH), "issue {number} holds a character without width");
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "issue {number} ends with one line end");
+    }
+}
+
+/// Has a judge of `tests/judges` look at a file of every issue; what it finds is the test's failure.
+fn judge(command: &[&str], name: &str) {
+    let composed = Composed::new();
+    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges");
+    let output = Command::new(command[0])
+        .arg(judges.join(command[1]))
+        .args(composed.numbers.iter().map(|number| composed.file(number, name)))
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; ./check installs the judges", command[0]));
+    assert!(output.status.success(), "{} says:\n{}", command[1], said(&output));
+}
+
+/// The shipped newsletter in a folder of its own, each of its drafts composed; and the drafts that try the design's limits.
+struct Composed {
+    folder: TempDir,
+    numbers: Vec<String>,
+}
+
+impl Composed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for name in ["newsletter.toml", "sponsors.toml", "drafts", "templates", "subscribers"] {
+            copy(&repository.join(name), &folder.path().join(name));
+        }
+        copy(&repository.join("tests/fixtures/limits"), &folder.path().join("drafts"));
+        let mut numbers: Vec<String> = entries(&folder.path().join("drafts"))
+            .iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect();
+        numbers.sort();
+        let composed = Self { folder, numbers };
+        composed.compose();
+        composed
+    }
+
+    fn compose(&self) {
+        for number in &self.numbers {
+            let output = Command::new(env!("CARGO_BIN_EXE_pressroom"))
+                .arg("-C")
+                .arg(self.folder.path())
+                .args(["compose", number])
+                .output()
+                .expect("pressroom starts");
+            assert!(output.status.success(), "compose {number}:\n{}", said(&output));
+        }
+    }
+
+    fn file(&self, number: &str, name: &str) -> PathBuf {
+        self.folder.path().join("build").join(number).join(name)
+    }
+
+    /// This file of every issue, with its number.
+    fn read(&self, name: &str) -> Vec<(String, String)> {
+        let text = |number: &String| fs::read_to_string(self.file(number, name)).expect("composed");
+        self.numbers.iter().map(|number| (number.clone(), text(number))).collect()
+    }
+}
+
+/// The values of an attribute, in order and unescaped.
+fn attributes(html: &str, name: &str) -> Vec<String> {
+    let value = |text: &str| text.split('"').next().unwrap_or_default().replace("&amp;", "&");
+    html.split(&format!(" {name}=\"")).skip(1).map(value).collect()
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
+/// A file, or a folder with all in it; nothing where there is nothing.
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a folder");
+        for path in entries(from) {
+            copy(&path, &to.join(path.file_name().expect("a name")));
+        }
+    } else if from.exists() {
+        fs::copy(from, to).expect("a copy");
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}

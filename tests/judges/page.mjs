@@ -1,0 +1,115 @@
+// Judges an issue as readers see it: node page.mjs [--screens FOLDER] FILE…
+//
+// Each file is opened at phone and desktop widths, light and dark, with images and without, and with every <style> removed as
+// some clients do. Prints `file [width scheme variant] what` for each fault and ends with 1 if there is one. Nothing is fetched:
+// a stand-in serves as every image, and a page that asks for anything else is at fault.
+import { readFileSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import puppeteer from "puppeteer-core";
+
+const WIDTHS = [320, 375, 600];
+const SCHEMES = ["light", "dark"];
+/** Fingers need this many CSS pixels. */
+const TAP = 44;
+/** What fingers aim at: titles, the sponsor's button, the footer's links. Each must be there, or the judge would look at nothing. */
+const TARGETS = ["h2 > a", "h3 > a", ".cta a", "a.f"];
+const NEEDED = ["h2 > a", "a.f"];
+const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="600"><rect width="1200" height="600" fill="#c9bfae"/></svg>`;
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const arguments_ = process.argv.slice(2);
+const screens = arguments_[0] === "--screens" ? arguments_.splice(0, 2)[1] : null;
+if (screens) mkdirSync(screens, { recursive: true });
+
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  // Chromium as root, as in a container, has no sandbox; the pages are ours and reach no network.
+  args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--font-render-hinting=none"],
+});
+let faults = 0;
+try {
+  for (const file of arguments_) {
+    for (const view of views()) {
+      for (const fault of await judge(file, view)) {
+        faults += 1;
+        console.log(`${file} [${view.width} ${view.scheme} ${view.variant}] ${fault}`);
+      }
+    }
+  }
+} finally {
+  await browser.close();
+}
+process.exitCode = faults ? 1 : 0;
+
+function views() {
+  const full = WIDTHS.flatMap((width) => SCHEMES.map((scheme) => ({ width, scheme, variant: "full" })));
+  const bare = WIDTHS.map((width) => ({ width, scheme: "light", variant: "no-style" }));
+  return [...full, ...bare, { width: 320, scheme: "light", variant: "no-images" }];
+}
+
+async function judge(file, { width, scheme, variant }) {
+  const page = await browser.newPage();
+  const faults = [];
+  try {
+    await page.setViewport({ width, height: 900 });
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    await page.setRequestInterception(true);
+    page.on("request", (request) => answer(request, variant, faults));
+    await page.goto(pathToFileURL(path.resolve(file)).href);
+    if (variant === "no-style") await page.$$eval("style", (styles) => styles.forEach((style) => style.remove()));
+    faults.push(...(await accessibility(page)), ...(await page.evaluate(sideways)), ...(await page.evaluate(images)));
+    faults.push(...(await page.evaluate(taps, TARGETS, variant === "full" ? NEEDED : [], TAP)));
+    if (screens) await page.screenshot({ path: picture(file, { width, scheme, variant }), fullPage: true });
+  } finally {
+    await page.close();
+  }
+  return faults;
+}
+
+function picture(file, { width, scheme, variant }) {
+  const name = path.basename(path.dirname(path.resolve(file)));
+  return path.join(screens, `${name}-${width}-${scheme}${variant === "full" ? "" : `-${variant}`}.png`);
+}
+
+function answer(request, variant, faults) {
+  if (request.url().startsWith("file:")) return request.continue();
+  if (request.resourceType() !== "image") faults.push(`asks for ${request.resourceType()} ${request.url()}`);
+  if (request.resourceType() !== "image" || variant === "no-images") return request.abort();
+  return request.respond({ contentType: "image/svg+xml", body: PICTURE });
+}
+
+async function accessibility(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.any[0]?.message ?? node.failureSummary}`));
+}
+
+// The functions below run in the page.
+
+function sideways() {
+  const room = window.innerWidth;
+  const needed = document.documentElement.scrollWidth;
+  if (needed <= room) return [];
+  const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > room + 0.5);
+  const inmost = wide.find((element) => !wide.some((other) => other !== element && element.contains(other)));
+  return [`scrolls sideways: ${needed} of ${room} px, because of ${inmost?.outerHTML.slice(0, 120) ?? "the page"}`];
+}
+
+function images() {
+  return [...document.querySelectorAll("img")]
+    .filter((image) => image.getAttribute("alt") === null || image.getAttribute("width") === null)
+    .map((image) => `image without alt or width: ${image.outerHTML.slice(0, 120)}`);
+}
+
+function taps(selectors, needed, least) {
+  const missing = needed.filter((selector) => !document.querySelector(selector)).map((selector) => `no \`${selector}\` on the page`);
+  const small = [...document.querySelectorAll(selectors.join(", "))]
+    .map((element) => [element, element.getBoundingClientRect()])
+    .filter(([, box]) => box.height < least - 0.5 || box.width < least - 0.5)
+    .map(([element, box]) => `too small to tap: ${Math.round(box.width)} × ${Math.round(box.height)} px: ${element.textContent.trim()}`);
+  return [...missing, ...small];
+}
