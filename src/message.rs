@@ -1,1 +1,16 @@
-//! Messages: an issue frozen, made ready for the wire as an `Edition`, and filled in per reader.
+//! Messages: an issue frozen, made ready for the wire as an [`Edition`], and filled in per reader.
+//!
+//! Once per issue: [`FrozenIssue`] holds all that senders build from, and [`Edition`] has its headers folded and its
+//! bodies in quoted-printable, cut at their fields. Once per reader: [`Edition::write`] puts pieces and filled fields
+//! into one buffer that is used again and again. What must hold on the wire is requirements 1 to 16.
+
+mod body;
+mod edition;
+mod fill;
+mod frozen;
+mod header;
+mod quoted_printable;
+
+pub use edition::{Edition, Written};
+pub use fill::MissingField;
+pub use frozen::FrozenIssue;

@@ -76,9 +76,9 @@ pub enum Field {
 /// A part of the text alternative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextBlock {
-    /// Finished lines; a URL field stands alone at the end of its line and is never wrapped.
+    /// Finished lines, each ended; a URL field stands alone at the end of its line and is never wrapped.
     Lines(Vec<Piece>),
-    /// Words with a reader's field among them: wrapped at 72 columns for each reader.
+    /// Words with a reader's field among them: wrapped at 72 columns for each reader; ends its last line itself.
     Paragraph {
         /// What each line starts with.
         indent: String,
