@@ -3,6 +3,7 @@
 //! Words of the house: no I/O, no clock, no randomness.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -157,15 +158,22 @@ impl Mailbox {
 /// [`MailboxError::Name`] for CR, LF, NUL, other controls, U+2028 and U+2029, and for an encoded-word (RFC 2047), which would decode to who knows what.
 pub fn display_name(text: &str) -> Result<Option<String>, MailboxError> {
     let name = text.trim();
-    if name.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err(MailboxError::Name { reason: "it holds a line break or another control character" });
-    }
-    if name.contains("=?") && name.contains("?=") {
-        return Err(MailboxError::Name {
-            reason: "it holds an encoded-word (`=?…?=`); write the name itself",
-        });
+    if let Some((_, reason)) = unfit_for_header(name) {
+        return Err(MailboxError::Name { reason });
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+/// The part of a line that may stand in no header, and why (requirement 63): a control character, a line or paragraph
+/// separator, an encoded-word (RFC 2047), which would decode to who knows what.
+pub fn unfit_for_header(line: &str) -> Option<(Range<usize>, &'static str)> {
+    let breaks = |(_, c): &(usize, char)| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if let Some((at, c)) = line.char_indices().find(breaks) {
+        return Some((at..at + c.len_utf8(), "it holds a line break or another control character"));
+    }
+    let start = line.find("=?")?;
+    let end = start + 2 + line[start + 2..].find("?=")? + 2;
+    Some((start..end, "it holds an encoded-word (`=?…?=`); write the words themselves"))
 }
 
 impl fmt::Debug for Mailbox {
