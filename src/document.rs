@@ -24,6 +24,9 @@ pub use nearest::nearest;
 pub use table::Table;
 pub use value::Value;
 
+/// Bytes of a file that is read at all: a thousand times an ordinary draft.
+pub const LIMIT: usize = 1 << 20;
+
 /// More mistakes than anybody mends in one go are counted, not shown.
 const SHOWN: usize = 50;
 
@@ -47,22 +50,17 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Source, Diagnostics> {
     }
 }
 
-/// Reads a file of at most `limit` bytes; `read` asks its outermost table for what it should hold.
+/// Reads a file; `read` asks its outermost table for what it should hold.
 ///
 /// # Errors
 /// All mistakes found, in the order of the file.
-pub fn read<T>(
-    source: &Source,
-    limit: usize,
-    read: impl FnOnce(&Table<'_>) -> Option<T>,
-) -> Result<T, Diagnostics> {
-    let text = source.text();
-    if text.len() > limit {
-        return Err(too_large(source.name(), limit).into());
+pub fn read<T>(source: Source, read: impl FnOnce(&Table<'_>) -> Option<T>) -> Result<T, Diagnostics> {
+    if source.text().len() > LIMIT {
+        return Err(too_large(source.name()).into());
     }
-    let source = match text.strip_prefix('\u{feff}') {
+    let source = match source.text().strip_prefix('\u{feff}') {
         Some(text) => Source::new(source.name(), text),
-        None => source.clone(),
+        None => source,
     };
     let (root, errors) = DeTable::parse_recoverable(source.text());
     let file = File::new(&source);
@@ -72,8 +70,8 @@ pub fn read<T>(
 }
 
 /// The refusal of a file that no person wrote.
-pub fn too_large(name: &str, limit: usize) -> Diagnostic {
-    Diagnostic::error("too-large", format!("{name} is larger than {} KiB", limit / 1024))
+pub fn too_large(name: &str) -> Diagnostic {
+    Diagnostic::error("too-large", format!("{name} is larger than {} KiB", LIMIT / 1024))
         .help("it is not read at all: see whether it is the file you mean")
 }
 

@@ -1,5 +1,7 @@
 //! A draft: what the editor wrote, each value in its place and of its kind.
 
+mod parse;
+
 use crate::diagnostic::{Located, Source};
 use crate::id::{IssueNumber, ListName};
 use crate::markdown::Prose;

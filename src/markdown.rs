@@ -4,6 +4,7 @@
 
 pub mod html;
 mod parse;
+mod read;
 pub mod text;
 mod url;
 

@@ -1,5 +1,7 @@
 //! Sponsors, their messages and bookings: who is on for this number.
 
+mod parse;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The kinds of values that several files have in common.
 
-use url::Url;
+use url::{ParseError, Url};
 
 use super::Value;
 use crate::id::{IssueNumber, ListName};
@@ -63,11 +63,14 @@ pub fn web_address(text: &str) -> Result<Url, String> {
         return Err(wrong("it holds a space, which is written `%20`"));
     }
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => wrong("it lacks `https://`"),
+        ParseError::RelativeUrlWithoutBase => wrong("it lacks `https://`"),
         error => wrong(&error.to_string()),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong(&format!("`{}:` is neither http nor https", url.scheme())));
+    }
+    if !text[url.scheme().len()..].starts_with("://") {
+        return Err(wrong(&format!("two slashes belong after `{}:`", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("it names a user before the `@`"));

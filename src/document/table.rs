@@ -74,11 +74,7 @@ impl<'a> Table<'a> {
     }
 
     /// What `read` makes of a key that may be there. An empty string is as good as none.
-    pub fn optional<T>(
-        &self,
-        key: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Option<T>,
-    ) -> Option<T> {
+    pub fn optional<T>(&self, key: &'static str, read: impl FnOnce(&Value<'a>) -> Option<T>) -> Option<T> {
         self.value(key).filter(|value| !value.is_blank()).and_then(|value| read(&value))
     }
 

@@ -69,7 +69,12 @@ impl<'a> Value<'a> {
     }
 
     /// A mistake about this value as a whole.
-    pub fn refuse<T>(&self, kind: &'static str, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
+    pub fn refuse<T>(
+        &self,
+        kind: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
         self.note(Diagnostic::error(kind, message).at(self.spot("")).help(help));
         None
     }
@@ -93,7 +98,11 @@ impl<'a> Value<'a> {
         let Some(text) = self.inner.as_str() else { return self.mistyped("a string") };
         if text.trim().is_empty() {
             let name = self.name;
-            return self.refuse("empty", format!("`{name}` is empty"), "write something, or take the line out");
+            return self.refuse(
+                "empty",
+                format!("`{name}` is empty"),
+                "write something, or take the line out",
+            );
         }
         Some(text)
     }
@@ -105,9 +114,12 @@ impl<'a> Value<'a> {
         let leading = self.string()?.find(|c: char| !c.is_whitespace()).unwrap_or_default();
         let span = self.within(&(part.start + leading..part.end + leading));
         self.note(
-            Diagnostic::error("control-character", format!("`{}` must be one plain line: {reason}", self.name))
-                .at(self.source().spot(span, "here"))
-                .help("take it out"),
+            Diagnostic::error(
+                "control-character",
+                format!("`{}` must be one plain line: {reason}", self.name),
+            )
+            .at(self.source().spot(span, "here"))
+            .help("take it out"),
         );
         None
     }
@@ -157,7 +169,8 @@ impl<'a> Value<'a> {
     pub fn integer<T: TryFrom<i64>>(&self, bounds: RangeInclusive<i64>) -> Option<T> {
         let Some(integer) = self.inner.as_integer() else { return self.mistyped("a whole number") };
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let fits = number.filter(|number| bounds.contains(number)).and_then(|number| T::try_from(number).ok());
+        let fits =
+            number.filter(|number| bounds.contains(number)).and_then(|number| T::try_from(number).ok());
         if fits.is_none() {
             let (least, most) = (bounds.start(), bounds.end());
             let message = format!("`{}` must be from {least} to {most}", self.name);
@@ -174,7 +187,7 @@ impl<'a> Value<'a> {
     /// A day, as in `2023-07-02`.
     pub fn date(&self) -> Option<civil::Date> {
         match self.inner.as_datetime() {
-            Some(Datetime { date: Some(date), time: None, .. }) => self.civil_date(date),
+            Some(Datetime { date: Some(date), time: None, .. }) => civil_date(*date),
             _ => self.mistyped("a date"),
         }
     }
@@ -194,12 +207,7 @@ impl<'a> Value<'a> {
             Offset::Custom { minutes } => i32::from(*minutes) * 60,
         });
         let offset = offset.and_then(|seconds| jiff::tz::Offset::from_seconds(seconds).ok());
-        Some((self.civil_date(date)?.to_datetime(time), offset))
-    }
-
-    fn civil_date(&self, date: &toml::value::Date) -> Option<civil::Date> {
-        let (year, month, day) = (i16::try_from(date.year).ok()?, date.month, date.day);
-        civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+        Some((civil_date(*date)?.to_datetime(time), offset))
     }
 
     /// What `read` makes of each of several; those with mistakes are left out.
@@ -239,4 +247,9 @@ impl<'a> Value<'a> {
         );
         None
     }
+}
+
+fn civil_date(date: toml::value::Date) -> Option<civil::Date> {
+    let [month, day] = [date.month, date.day].map(|field| i8::try_from(field).ok());
+    civil::Date::new(i16::try_from(date.year).ok()?, month?, day?).ok()
 }

@@ -1,0 +1,30 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Draft, Diagnostics> {
+    Draft::parse(Source::new("drafts/1.toml", text))
+}
+
+#[test]
+fn the_shipped_drafts_are_read() {
+    for entry in std::fs::read_dir("drafts").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let draft = parse(&std::fs::read_to_string(&path).unwrap());
+            assert!(draft.is_ok(), "{}", draft.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn a_draft_of_nothing_but_number_and_date_is_a_draft() {
+    let draft = parse("number = 1\ndate = 2023-07-02\n").unwrap();
+    assert_eq!(draft.number.value.get(), 1);
+    assert!(!draft.ready && draft.articles.is_empty() && draft.intro.is_empty());
+}
+
+#[test]
+fn an_empty_file_lacks_number_and_date() {
+    let found = parse("").unwrap_err();
+    let messages: Vec<_> = found.0.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(messages, ["`number` is missing in drafts/1.toml", "`date` is missing in drafts/1.toml"]);
+}
