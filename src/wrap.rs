@@ -29,7 +29,8 @@ pub fn wrap(text: &str, width: usize, first_indent: &str, indent: &str) -> Strin
 
 /// A line as plain text shows it: white space collapsed to single spaces, invisible characters dropped.
 pub fn one_line(text: &str) -> String {
-    visible(text).split([' ', '\t', '\r', '\n']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let ends = [' ', '\t', '\r', '\n', '\u{2028}', '\u{2029}'];
+    visible(text).split(ends).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Without control characters (line ends and tabs stay) and without characters of no width.

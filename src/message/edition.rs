@@ -1,0 +1,204 @@
+//! An issue ready for the wire, and one reader's message from it.
+
+use std::io::Write;
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use super::body::Body;
+use super::fill::{Fill, MissingField};
+use super::frozen::FrozenIssue;
+use super::{header, quoted_printable};
+use crate::mailbox::EmailAddress;
+use crate::render::Piece;
+use crate::subscriber::{Format, Recipient};
+use crate::token::{Keys, Purpose, unsubscribe_url};
+
+/// An issue made ready for the wire once: headers folded, bodies encoded and cut at their fields.
+pub struct Edition {
+    issue: FrozenIssue,
+    envelope_from: EmailAddress,
+    /// The header fields that are the same for all.
+    head: Vec<u8>,
+    /// Between the parts of a message. `=_` cannot occur in quoted-printable (RFC 2045 6.7).
+    boundary: String,
+    text: Body,
+    html: Body,
+}
+
+/// What [`Edition::write`] wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where the HTML part stands in the message, in its transfer encoding; empty for those who read text.
+    pub html: Range<usize>,
+}
+
+impl Written {
+    /// How many bytes of HTML `message`, which this describes, shows its reader.
+    pub fn html_bytes(&self, message: &[u8]) -> usize {
+        message.get(self.html.clone()).map_or(0, quoted_printable::decoded_len)
+    }
+}
+
+impl Edition {
+    /// Does for all readers what can be done for all.
+    pub fn new(issue: &FrozenIssue) -> Self {
+        let return_path = issue.return_path.as_ref();
+        Self {
+            envelope_from: return_path
+                .and_then(|domain| EmailAddress::parse(&format!("bounces@{domain}")).ok())
+                .unwrap_or_else(|| issue.from.address.clone()),
+            head: common_head(issue),
+            boundary: format!("=_{}", issue.number()),
+            text: Body::text(issue),
+            html: Body::html(issue),
+            issue: issue.clone(),
+        }
+    }
+
+    /// Whom a relay tells when it cannot deliver: MAIL FROM.
+    pub fn envelope_from(&self) -> &EmailAddress {
+        &self.envelope_from
+    }
+
+    /// Whether a message to this reader needs a relay that offers SMTPUTF8 (RFC 6531).
+    pub fn needs_smtputf8(&self, recipient: &Recipient) -> bool {
+        let FrozenIssue { from, reply_to, .. } = &self.issue;
+        let mailboxes = [from].into_iter().chain(reply_to);
+        let mut addresses = mailboxes.map(|mailbox| &mailbox.address);
+        recipient.address.needs_smtputf8() || addresses.any(EmailAddress::needs_smtputf8)
+    }
+
+    /// Writes one reader's message over what `out` held: CRLF, ASCII unless SMTPUTF8 is needed, no line over 998 octets,
+    /// the same bytes for the same input. `date` is that of the reader's first attempt.
+    ///
+    /// A Message-ID comes from the reader's reference: where a repeat shall not be known as one (a test copy), give another.
+    ///
+    /// # Errors
+    /// [`MissingField`] where the reader lacks what the issue says of them; `out` is then half a message.
+    pub fn write(
+        &self,
+        recipient: &Recipient,
+        keys: &Keys,
+        date: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, MissingField> {
+        let fill = Fill::new(&self.issue, recipient, keys);
+        out.clear();
+        self.write_head(&fill, recipient, date, out)?;
+        self.write_message_id(recipient, keys, out);
+        match recipient.format {
+            Format::Html => self.write_alternatives(&fill, out),
+            Format::Text => {
+                out.extend_from_slice(TEXT);
+                self.text.write(&fill, out)?;
+                Ok(Written { html: 0..0 })
+            }
+        }
+    }
+
+    fn write_head(
+        &self,
+        fill: &Fill<'_>,
+        recipient: &Recipient,
+        date: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), MissingField> {
+        out.extend_from_slice(&self.head);
+        let mut to = header::Field::new(out, "To");
+        to.mailbox(recipient.name.as_deref(), recipient.address.as_str());
+        to.end();
+        if is_personal(&self.issue.rendered.subject) {
+            header::text(out, "Subject", &fill.text(&self.issue.rendered.subject)?);
+        }
+        put(out, format_args!("Date: {}\r\n", date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
+        self.write_unsubscribe(fill.token(Purpose::Unsubscribe).unwrap_or_default(), out);
+        Ok(())
+    }
+
+    fn write_message_id(&self, recipient: &Recipient, keys: &Keys, out: &mut Vec<u8>) {
+        let FrozenIssue { list, from, .. } = &self.issue;
+        let local = keys.message_id(list, self.issue.number(), recipient.reference);
+        put(out, format_args!("Message-ID: <{local}@{}>\r\n", from.address.domain()));
+    }
+
+    /// By https, one click (RFC 8058); then by mail, where somebody reads it.
+    fn write_unsubscribe(&self, token: &str, out: &mut Vec<u8>) {
+        let number = self.issue.number();
+        let mut field = header::Field::new(out, "List-Unsubscribe");
+        let url = unsubscribe_url(&self.issue.base_url, number, token);
+        match &self.issue.unsubscribe_mailbox {
+            None => field.word(&format!("<{url}>")),
+            Some(address) => {
+                field.word(&format!("<{url}>,"));
+                field.word(&format!("<mailto:{}?subject=unsubscribe%20{number}%20{token}>", mailto(address)));
+            }
+        }
+        field.end();
+    }
+
+    fn write_alternatives(&self, fill: &Fill<'_>, out: &mut Vec<u8>) -> Result<Written, MissingField> {
+        let boundary = &self.boundary;
+        put(out, format_args!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n"));
+        put(out, format_args!("\r\n--{boundary}\r\n"));
+        out.extend_from_slice(TEXT);
+        self.text.write(fill, out)?;
+        put(out, format_args!("\r\n--{boundary}\r\n"));
+        out.extend_from_slice(HTML);
+        let start = out.len();
+        self.html.write(fill, out)?;
+        let html = start..out.len();
+        put(out, format_args!("\r\n--{boundary}--\r\n"));
+        Ok(Written { html })
+    }
+}
+
+const TEXT: &[u8] =
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+const HTML: &[u8] =
+    b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+
+fn common_head(issue: &FrozenIssue) -> Vec<u8> {
+    let FrozenIssue { rendered, list, list_id, newsletter, from, reply_to, .. } = issue;
+    let mut head = Vec::new();
+    header::mailbox(&mut head, "From", from);
+    if let Some(reply_to) = reply_to {
+        header::mailbox(&mut head, "Reply-To", reply_to);
+    }
+    if !is_personal(&rendered.subject) {
+        header::text(&mut head, "Subject", &literals(&rendered.subject));
+    }
+    let mut id = header::Field::new(&mut head, "List-Id");
+    id.mailbox(Some(newsletter), list_id);
+    id.end();
+    put(&mut head, format_args!("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"));
+    // Gmail's complaint figures are by these; the last, stable one is the sender.
+    header::text(&mut head, "Feedback-ID", &format!("{}:{list}:{list_id}", issue.number()));
+    put(&mut head, format_args!("MIME-Version: 1.0\r\n"));
+    head
+}
+
+/// Whether readers differ in it.
+fn is_personal(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| matches!(piece, Piece::Field(_)))
+}
+
+fn literals(pieces: &[Piece]) -> String {
+    let literal = |piece: &Piece| match piece {
+        Piece::Literal(literal) => literal.clone(),
+        Piece::Field(_) => String::new(),
+    };
+    pieces.iter().map(literal).collect()
+}
+
+/// An address as it stands in a `mailto:` (RFC 6068): all but what every URI keeps is percent-encoded.
+fn mailto(address: &EmailAddress) -> String {
+    let keeps = |byte: u8| byte.is_ascii_alphanumeric() || b"@-._~".contains(&byte);
+    let encode = |byte: u8| if keeps(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    address.as_str().bytes().map(encode).collect()
+}
+
+fn put(out: &mut Vec<u8>, words: std::fmt::Arguments<'_>) {
+    // Writing to a Vec cannot fail.
+    let _ = out.write_fmt(words);
+}

@@ -1,0 +1,147 @@
+//! Quoted-printable (RFC 2045 6.7), in runs that start and end at the start of a line.
+//!
+//! A run that does not end with a line end is closed by a soft break. So runs can be strung together in any order, and a
+//! field filled in between moves nothing else.
+
+/// Columns of a line before its soft break's `=`; RFC 2045 allows 76 with it.
+const WIDTH: usize = 75;
+
+/// Appends `text` as one run. `\n` and `\r\n` become CRLF.
+pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
+    let mut lines = text.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        if lines.peek().is_some() {
+            encode_line(line.strip_suffix('\r').unwrap_or(line).as_bytes(), true, out);
+        } else if !line.is_empty() {
+            encode_line(line.as_bytes(), false, out);
+        }
+    }
+}
+
+/// `text` as one run.
+pub(super) fn encoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 16);
+    encode(text, &mut out);
+    out
+}
+
+/// How many bytes runs stand for.
+pub(super) fn decoded_len(encoded: &[u8]) -> usize {
+    let mut len = encoded.len();
+    for (at, _) in encoded.iter().enumerate().filter(|(_, byte)| **byte == b'=') {
+        len -= if encoded.get(at + 1) == Some(&b'\r') { 3 } else { 2 };
+    }
+    len
+}
+
+fn encode_line(line: &[u8], ended: bool, out: &mut Vec<u8>) {
+    let mut start = out.len();
+    for (at, &byte) in line.iter().enumerate() {
+        let last = ended && at + 1 == line.len();
+        let literal = match byte {
+            b'=' => false,
+            // Relays may take these away at the end of a line.
+            b' ' | b'\t' => !last,
+            b'!'..=b'~' => true,
+            _ => false,
+        };
+        if out.len() - start + if literal { 1 } else { 3 } > WIDTH {
+            out.extend_from_slice(b"=\r\n");
+            start = out.len();
+        }
+        let starts_line = out.len() == start;
+        // A dot would have to be doubled for SMTP, and mailbox files quote a `From `.
+        if literal && !(starts_line && (byte == b'.' || line[at..].starts_with(b"From "))) {
+            out.push(byte);
+        } else {
+            out.extend([b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+    out.extend_from_slice(if ended { b"\r\n" } else { b"=\r\n" });
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn coded(text: &str) -> String {
+        String::from_utf8(encoded(text)).unwrap()
+    }
+
+    /// RFC 2045 6.7, from the reader's side.
+    fn decoded(encoded: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = encoded.iter().copied();
+        while let Some(byte) = rest.next() {
+            let pair: Vec<u8> = if byte == b'=' { rest.by_ref().take(2).collect() } else { vec![byte] };
+            match pair.as_slice() {
+                [one] => out.push(*one),
+                b"\r\n" => {}
+                hex => out.push(u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap()),
+            }
+        }
+        out
+    }
+
+    fn is_wire(encoded: &[u8]) -> bool {
+        let text = std::str::from_utf8(encoded).unwrap();
+        text.is_ascii()
+            && (text.is_empty() || text.ends_with("\r\n"))
+            && text.split("\r\n").all(|line| {
+                line.len() <= 76
+                    && !line.ends_with([' ', '\t'])
+                    && !line.starts_with('.')
+                    && !line.starts_with("From ")
+                    && line.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+            })
+    }
+
+    #[test]
+    fn words_stay_readable_and_line_ends_stay_line_ends() {
+        assert_eq!(coded("Hello, world\nbye\n"), "Hello, world\r\nbye\r\n");
+        assert_eq!(coded("a\r\nb\rc\n"), "a\r\nb=0Dc\r\n");
+        assert_eq!(coded("1 + 1 = 2, Grüße\n"), "1 + 1 =3D 2, Gr=C3=BC=C3=9Fe\r\n");
+    }
+
+    #[test]
+    fn an_open_line_is_closed_by_a_soft_break() {
+        assert_eq!(coded("<a href=\""), "<a href=3D\"=\r\n");
+        assert_eq!(coded("a\nb "), "a\r\nb =\r\n");
+        assert_eq!(coded(""), "");
+        assert_eq!(coded("\n"), "\r\n");
+    }
+
+    #[test]
+    fn nothing_on_the_way_finds_a_line_to_change() {
+        assert_eq!(coded("a \nb\t\n"), "a=20\r\nb=09\r\n");
+        assert_eq!(coded(".\n.a\nFrom here\nFromage\n"), "=2E\r\n=2Ea\r\n=46rom here\r\nFromage\r\n");
+    }
+
+    #[test]
+    fn a_long_line_breaks_before_76_columns_and_in_no_escape() {
+        assert_eq!(coded(&"a".repeat(75)), format!("{}=\r\n", "a".repeat(75)));
+        assert_eq!(coded(&"a".repeat(76)), format!("{}=\r\na=\r\n", "a".repeat(75)));
+        assert_eq!(coded(&("a".repeat(73) + "é")), format!("{}=\r\n=C3=A9=\r\n", "a".repeat(73)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_goes_in_comes_out(text in "(\\PC|[ \t\n.=]|From ){0,200}") {
+            let encoded = encoded(&text);
+            prop_assert!(is_wire(&encoded));
+            prop_assert_eq!(decoded_len(&encoded), decoded(&encoded).len());
+            prop_assert_eq!(decoded(&encoded), text.replace('\n', "\r\n").into_bytes());
+        }
+
+        #[test]
+        fn filling_a_field_moves_nothing_else(before in "\\PC{0,90}", value in "\\PC{0,90}", after in "\\PC{0,90}") {
+            let run = [&before, &value, &after].map(|text| encoded(text)).concat();
+            prop_assert!(is_wire(&run));
+            prop_assert_eq!(decoded(&run), format!("{before}{value}{after}").into_bytes());
+        }
+    }
+}
