@@ -5,6 +5,8 @@
 pub mod html;
 mod parse;
 mod read;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod url;
 

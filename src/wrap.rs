@@ -23,14 +23,23 @@ pub fn wrap(text: &str, width: usize, first_indent: &str, indent: &str) -> Strin
         .word_splitter(WordSplitter::NoHyphenation)
         .word_separator(WordSeparator::Custom(words));
     let clean = text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
+    if clean.is_empty() {
+        return first_indent.trim_end().to_owned();
+    }
     let lines = textwrap::wrap(&clean, options);
     lines.iter().map(|line| harmless(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// A line as plain text shows it: white space collapsed to single spaces, invisible characters dropped.
 pub fn one_line(text: &str) -> String {
-    let ends = [' ', '\t', '\r', '\n', '\u{2028}', '\u{2029}'];
-    visible(text).split(ends).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let visible = visible(text);
+    let words = visible.split(breaks).map(str::trim).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether it is white space at which a line may end.
+fn breaks(c: char) -> bool {
+    c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
 /// Without control characters (line ends and tabs stay) and without characters of no width.
@@ -70,7 +79,7 @@ fn harmless(line: &str) -> String {
     line.to_owned()
 }
 
-/// The words between which a line may break (UAX #14), URLs whole.
+/// The words between which a line may break (UAX #14): URLs, paths, options and the like whole.
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut urls = urls(line).into_iter().peekable();
     let (mut start, mut end) = (0, 0);
@@ -79,7 +88,7 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         for word in breaks.by_ref() {
             end += word.word.len() + word.whitespace.len();
             while urls.next_if(|url| url.end <= end).is_some() {}
-            if urls.peek().is_none_or(|url| end <= url.start) {
+            if urls.peek().is_none_or(|url| end <= url.start) && !within_ascii(line, end) {
                 let whole = &line[start..end];
                 start = end;
                 return Some(Word::from(whole));
@@ -87,6 +96,12 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         }
         None
     }))
+}
+
+/// Whether ASCII stands on both sides, and no space.
+fn within_ascii(line: &str, at: usize) -> bool {
+    let (before, after) = line.as_bytes().split_at(at);
+    before.last().is_some_and(u8::is_ascii_graphic) && after.first().is_some_and(u8::is_ascii_graphic)
 }
 
 /// Where the URLs of a line are: from their scheme to the next space.
@@ -101,4 +116,66 @@ fn urls(line: &str) -> Vec<Range<usize>> {
         found.push(at - scheme..at + length);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use textwrap::core::display_width;
+
+    use super::*;
+
+    fn plainly(text: &str, width: usize) -> String {
+        wrap(text, width, "", "")
+    }
+
+    #[test]
+    fn lines_count_their_indent() {
+        assert_eq!(wrap("one two three four", 11, "* ", "  "), "* one two\n  three\n  four");
+    }
+
+    #[test]
+    fn a_url_is_never_broken_and_other_words_are_where_their_script_allows() {
+        let url = "https://example.com/a/long/path?with=a-query&and/more";
+        assert_eq!(plainly(&format!("see ({url}) there"), 12), format!("see\n({url})\nthere"));
+        assert_eq!(plainly("読みやすい文章を書く", 10), "読みやすい\n文章を書く");
+        assert_eq!(plainly("👩‍💻👩‍💻 👩‍💻", 8), "👩‍💻👩‍💻\n👩‍💻");
+        assert_eq!(plainly("a well-known/known --flag", 7), "a\nwell-known/known\n--flag");
+    }
+
+    #[test]
+    fn no_line_looks_like_a_signature_or_the_next_message_of_an_mbox() {
+        assert_eq!(plainly("words From here -- there", 9), "words\nFrom\u{a0}here\n--\u{a0}there");
+        assert_eq!(wrap("From here", 20, "  ", ""), "  From here");
+    }
+
+    #[test]
+    fn line_ends_stay_and_other_white_space_collapses() {
+        assert_eq!(plainly(" a \t b\r\nc\n", 72), "a b\nc\n");
+        assert_eq!(wrap("", 72, "* ", "  "), "*");
+    }
+
+    #[test]
+    fn invisible_characters_go_but_joiners_that_join_stay() {
+        assert_eq!(visible("a\u{200b}b\u{feff}c\u{ad}d\u{200d}e\u{1b}[31m\u{2060}"), "abcde[31m");
+        assert_eq!(visible("می\u{200c}خواهم"), "می\u{200c}خواهم");
+        assert_eq!(visible("👩\u{200d}💻 \u{200d}\u{200c}"), "👩\u{200d}💻 ");
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_fits_or_is_a_single_word(text in "(?s)[ a-z/:.\\-\u{200b}語😀\n]{0,80}|.{0,80}", width in 1_usize..30) {
+            for line in plainly(&text, width).lines() {
+                prop_assert!(!line.ends_with(' ') && !line.starts_with(' '), "{line:?}");
+                prop_assert!(!line.starts_with("From ") && !line.starts_with("-- "), "{line:?}");
+                prop_assert!(display_width(line) <= width || words(line).count() == 1, "{line:?}");
+            }
+        }
+
+        #[test]
+        fn wrapping_loses_no_word(text in "[a-z ]{0,80}|[語 :/a-z]{0,40}") {
+            let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(without_spaces(&plainly(&text, 10)), without_spaces(&text));
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Reader<'_> {
     /// A block, unless there is nothing in it.
     fn block<'a>(&mut self, node: &'a AstNode<'a>, depth: usize) -> Option<Block> {
         if depth > DEEPEST {
-            return filled(words_within(node)).map(Block::Paragraph);
+            return seen(words_within(node)).map(Block::Paragraph);
         }
         match &node.data().value {
             NodeValue::BlockQuote => filled(self.blocks(node, depth)).map(Block::Quote),
@@ -49,8 +49,10 @@ impl Reader<'_> {
                 let items = node.children().filter_map(|item| filled(self.blocks(item, depth))).collect();
                 filled(items).map(|items| Block::List { start, items })
             }
-            NodeValue::CodeBlock(code) => filled(code_lines(&code.literal)).map(Block::Code),
-            NodeValue::HtmlBlock(html) => filled(text_lines(&html.literal)).map(Block::Paragraph),
+            NodeValue::CodeBlock(code) => {
+                Some(code_lines(&code.literal)).filter(|code| !one_line(code).is_empty()).map(Block::Code)
+            }
+            NodeValue::HtmlBlock(html) => seen(text_lines(&html.literal)).map(Block::Paragraph),
             NodeValue::Heading(_) => filled(self.inlines(node, depth)).map(Block::Heading),
             NodeValue::ThematicBreak => Some(Block::Rule),
             _ => filled(self.inlines(node, depth)).map(Block::Paragraph),
@@ -63,7 +65,7 @@ impl Reader<'_> {
         for node in parent.children() {
             self.inline(node, depth + 1, &mut line);
         }
-        if one_line(&plain(&line)).is_empty() { Vec::new() } else { line }
+        seen(line).unwrap_or_default()
     }
 
     fn inline<'a>(&mut self, node: &'a AstNode<'a>, depth: usize, line: &mut Vec<Inline>) {
@@ -135,6 +137,11 @@ fn filled<T: Default + PartialEq>(contents: T) -> Option<T> {
     (contents != T::default()).then_some(contents)
 }
 
+/// A line in which there is something to see.
+fn seen(line: Vec<Inline>) -> Option<Vec<Inline>> {
+    (!one_line(&plain(&line)).is_empty()).then_some(line)
+}
+
 /// More of a line; neighbouring words become one.
 fn append(line: &mut Vec<Inline>, more: Vec<Inline>) {
     for inline in more {
@@ -192,7 +199,7 @@ fn code_lines(code: &str) -> String {
 /// On one line, without what may stand in no mail.
 fn flat(text: &str) -> String {
     text.chars()
-        .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
+        .map(|c| if matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') { ' ' } else { c })
         .filter(|&c| !is_unfit(c))
         .collect()
 }

@@ -50,7 +50,7 @@ impl Page {
     /// Blocks with a blank line between two.
     fn apart(&mut self, blocks: &[Block], margin: &Margin) {
         let start = self.lines.len();
-        for block in blocks.iter().filter(|block| !matches!(block, Block::Rule)) {
+        for block in said(blocks) {
             if self.lines.len() > start {
                 self.line("", margin);
             }
@@ -61,7 +61,7 @@ impl Page {
     /// An item's blocks: what belongs to a paragraph follows it at once.
     fn together(&mut self, blocks: &[Block], margin: &Margin) {
         let start = self.lines.len();
-        for block in blocks {
+        for block in said(blocks) {
             let opens = matches!(block, Block::Paragraph(_) | Block::Heading(_));
             let begun = self.lines.len() > start;
             // A blank line before a further paragraph; a marker alone where no words follow it.
@@ -77,7 +77,7 @@ impl Page {
             Block::Paragraph(line) | Block::Heading(line) => self.paragraph(line, margin),
             Block::List { start: None, items } => {
                 let marker = ["* ", "- ", "+ "][margin.bullets % 3];
-                for item in items {
+                for item in items.iter().filter(|item| item.iter().any(is_said)) {
                     self.item(item, marker, margin, margin.bullets + 1);
                 }
             }
@@ -113,20 +113,39 @@ impl Page {
         }
     }
 
+    /// Code as it stands, but for blank lines: never two together, none at its ends.
     fn code(&mut self, code: &str, margin: &Margin) {
-        let mut blank = true;
+        let (start, mut blank) = (self.lines.len(), false);
         for line in code.lines().map(visible) {
             let line = line.trim_end();
-            if !(blank && line.is_empty()) {
-                self.line(&format!("    {line}"), margin);
+            if line.is_empty() {
+                blank = self.lines.len() > start;
+                continue;
             }
-            blank = line.is_empty();
+            if std::mem::take(&mut blank) {
+                self.line("", margin);
+            }
+            self.line(&format!("    {line}"), margin);
         }
     }
 
     fn line(&mut self, text: &str, margin: &Margin) {
         let start = self.marker.take().unwrap_or_else(|| margin.prefix.clone());
         self.lines.push(format!("{start}{text}").trim_end().to_owned());
+    }
+}
+
+/// The blocks of which a listener hears something.
+fn said(blocks: &[Block]) -> impl Iterator<Item = &Block> {
+    blocks.iter().filter(|block| is_said(block))
+}
+
+fn is_said(block: &Block) -> bool {
+    match block {
+        Block::Paragraph(_) | Block::Heading(_) | Block::Code(_) => true,
+        Block::List { items, .. } => items.iter().flatten().any(is_said),
+        Block::Quote(blocks) => blocks.iter().any(is_said),
+        Block::Rule => false,
     }
 }
 
