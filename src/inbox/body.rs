@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use crate::smtp::stuffing::breaks_lines_badly;
+
 /// Only this ends a message; it begins with the CRLF of the last line, or of DATA itself.
 const END: &[u8] = b"\r\n.\r\n";
 
@@ -82,15 +84,6 @@ fn unstuff(content: &[u8]) -> Vec<u8> {
     }
     message.extend_from_slice(content.get(from..).unwrap_or_default());
     message
-}
-
-/// Whether a CR lacks its LF, an LF its CR, or a NUL is there; a CR at the very end is left to the next octet.
-///
-/// One branchless pass, which the compiler turns into vector instructions.
-fn breaks_lines_badly(previous: u8, octets: &[u8]) -> bool {
-    let Some(&first) = octets.first() else { return false };
-    let bad = |before: u8, octet: u8| u8::from((before == b'\r') != (octet == b'\n')) | u8::from(octet == 0);
-    octets.iter().zip(&octets[1..]).fold(bad(previous, first), |found, (a, b)| found | bad(*a, *b)) != 0
 }
 
 #[cfg(test)]

@@ -1,0 +1,233 @@
+//! From a relay's name to a connection that takes messages.
+
+use std::net::SocketAddr;
+
+use lettre::transport::smtp::authentication::{Credentials as Identity, Mechanism};
+use lettre::transport::smtp::commands::Auth;
+use lettre::transport::smtp::response::Response;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::capabilities::Capabilities;
+use super::error::{SmtpError, Step};
+use super::reply::Reply;
+use super::wire::{Lost, Stream, Wire};
+use super::{Credentials, Relay, Timeouts, Tls, Trust};
+
+/// A connection to a relay, greeted, encrypted and authenticated as asked.
+pub struct Connection {
+    pub(super) wire: Wire,
+    pub(super) capabilities: Capabilities,
+    pub(super) timeouts: Timeouts,
+    pub(super) state: State,
+}
+
+/// Where in a transaction a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Between messages.
+    Idle,
+    /// An envelope was refused, and RSET must go before the next.
+    Refused,
+    /// DATA was accepted: nothing but the message may follow.
+    Data,
+    /// Nothing more may be said.
+    Lost,
+}
+
+impl Connection {
+    /// Connects, with TLS and authentication as `relay` has them; neither is ever left out because the relay lacks it.
+    ///
+    /// # Errors
+    /// They speak of the relay alone: what is permanent here is for the operator to mend, and refuses no reader.
+    pub async fn open(relay: &Relay) -> Result<Self, SmtpError> {
+        let (address, stream) = connect(relay).await?;
+        let stream = match &relay.tls {
+            Tls::Implicit(trust) => handshake(relay, trust, stream).await?,
+            Tls::None if !address.ip().is_loopback() => {
+                let text =
+                    format!("{} is not on this machine, and without TLS no mail goes there", relay.host);
+                return Err(SmtpError::permanent(Step::Connect, 550, "5.7.4", text));
+            }
+            Tls::None | Tls::StartTls(_) => stream,
+        };
+        let mut connection = Self {
+            wire: Wire::new(stream),
+            capabilities: Capabilities::default(),
+            timeouts: relay.timeouts,
+            state: State::Idle,
+        };
+        connection.expect(Step::Greeting, &[220]).await?;
+        connection.hello(relay).await?;
+        if let Tls::StartTls(trust) = &relay.tls {
+            connection = connection.start_tls(relay, trust).await?;
+            connection.hello(relay).await?;
+        }
+        if let Some(credentials) = &relay.credentials {
+            if matches!(relay.tls, Tls::None) {
+                let text = "a password is said under TLS only";
+                return Err(SmtpError::permanent(Step::Authentication, 538, "5.7.11", text));
+            }
+            connection.authenticate(credentials).await?;
+        }
+        Ok(connection)
+    }
+
+    /// What the relay offers.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Whether another envelope may be tried on it; if not, drop it and open another.
+    pub fn is_usable(&self) -> bool {
+        matches!(self.state, State::Idle | State::Refused)
+    }
+
+    /// Says good-bye, if the state allows it, and closes; it waits for nothing longer than the timeout for leaving.
+    pub async fn quit(mut self) {
+        let patience = self.timeouts.quit;
+        if self.is_usable() {
+            self.wire.output().extend_from_slice(b"QUIT\r\n");
+            if self.wire.send(patience).await.is_ok() {
+                // Whatever it answers, we are leaving.
+                let _farewell = self.wire.reply(patience).await;
+            }
+        }
+        self.wire.close(patience).await;
+    }
+
+    async fn hello(&mut self, relay: &Relay) -> Result<(), SmtpError> {
+        let reply = self.command(Step::Hello, &format!("EHLO {}\r\n", relay.client_name)).await?;
+        if reply.code == 250 {
+            self.capabilities = Capabilities::from_ehlo(&reply);
+            return Ok(());
+        }
+        if !matches!(reply.code, 500 | 502 | 504) {
+            return Err(SmtpError::refused(Step::Hello, reply.into()));
+        }
+        // A relay from before 1995; it offers nothing.
+        self.wire.output().extend_from_slice(format!("HELO {}\r\n", relay.client_name).as_bytes());
+        self.send(Step::Hello).await?;
+        self.expect(Step::Hello, &[250]).await.map(drop)
+    }
+
+    async fn start_tls(mut self, relay: &Relay, trust: &Trust) -> Result<Self, SmtpError> {
+        if !self.capabilities.starttls {
+            let text = format!("{} offers no STARTTLS, and nothing is said in clear", relay.host);
+            return Err(SmtpError::permanent(Step::Tls, 550, "5.7.4", text));
+        }
+        self.wire.output().extend_from_slice(b"STARTTLS\r\n");
+        self.send(Step::Tls).await?;
+        self.expect(Step::Tls, &[220]).await?;
+        let stream = self.wire.into_stream().map_err(|_| {
+            let text = format!("{} said more in clear behind its yes to STARTTLS", relay.host);
+            SmtpError::permanent(Step::Tls, 550, "5.7.5", text)
+        })?;
+        let wire = Wire::new(handshake(relay, trust, stream).await?);
+        Ok(Self { wire, capabilities: Capabilities::default(), ..self })
+    }
+
+    /// PLAIN where it is offered, else LOGIN (RFC 4954).
+    async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
+        let unable = |text: &str| SmtpError::permanent(Step::Authentication, 504, "5.5.4", text);
+        let mechanism = match &self.capabilities {
+            offered if offered.auth_plain => Mechanism::Plain,
+            offered if offered.auth_login => Mechanism::Login,
+            _ => return Err(unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN")),
+        };
+        let identity =
+            Identity::new(credentials.user.clone(), credentials.password.expose_secret().to_owned());
+        let mut answer =
+            Auth::new(mechanism, identity.clone(), None).map_err(|_| unable("AUTH cannot be said"))?;
+        // LOGIN asks twice; a relay that goes on asking is not to be humoured.
+        for _ in 0..3 {
+            let reply = self.command(Step::Authentication, &answer.to_string()).await?;
+            if reply.code != 334 {
+                return expected(Step::Authentication, &[235], reply).map(drop);
+            }
+            let challenge = reply.lines.first().map_or("", |line| line.trim());
+            answer = format!("334 {challenge}\r\n")
+                .parse::<Response>()
+                .and_then(|response| Auth::new_from_response(mechanism, identity.clone(), &response))
+                .map_err(|_| unable("the relay asks what AUTH does not know"))?;
+        }
+        Err(unable("the relay asks for more than user and password"))
+    }
+
+    async fn command(&mut self, step: Step, command: &str) -> Result<Reply, SmtpError> {
+        self.wire.output().extend_from_slice(command.as_bytes());
+        self.send(step).await?;
+        self.reply(step).await
+    }
+
+    async fn expect(&mut self, step: Step, codes: &[u16]) -> Result<Reply, SmtpError> {
+        let reply = self.reply(step).await?;
+        expected(step, codes, reply)
+    }
+
+    /// Sends what was prepared. Where that fails, the relay may have said why before it closed.
+    pub(super) async fn send(&mut self, step: Step) -> Result<(), SmtpError> {
+        let Err(lost) = self.wire.send(self.timeouts.reply).await else { return Ok(()) };
+        self.state = State::Lost;
+        match self.wire.reply(self.timeouts.quit).await {
+            Ok(reply) if reply.code >= 400 => Err(SmtpError::refused(step, reply.into())),
+            Ok(_) | Err(_) => Err(lost.at(step)),
+        }
+    }
+
+    /// Hears one reply; after 421 there is no other (requirement 28).
+    pub(super) async fn reply(&mut self, step: Step) -> Result<Reply, SmtpError> {
+        if self.state == State::Lost {
+            return Err(Lost::Closed.at(step));
+        }
+        let reply = self.wire.reply(self.timeouts.reply).await.map_err(|lost| lost.at(step));
+        match reply {
+            Ok(reply) if reply.code != 421 => Ok(reply),
+            Ok(reply) => self.lose(SmtpError::refused(step, reply.into())),
+            Err(error) => self.lose(error),
+        }
+    }
+
+    /// Gives the connection up with an error.
+    pub(super) fn lose<T>(&mut self, error: SmtpError) -> Result<T, SmtpError> {
+        self.state = State::Lost;
+        Err(error)
+    }
+}
+
+fn expected(step: Step, codes: &[u16], reply: Reply) -> Result<Reply, SmtpError> {
+    if codes.contains(&reply.code) { Ok(reply) } else { Err(SmtpError::refused(step, reply.into())) }
+}
+
+async fn connect(relay: &Relay) -> Result<(SocketAddr, Box<dyn Stream>), SmtpError> {
+    let place = (relay.host.as_str(), relay.port);
+    let unreachable = |reason: String| {
+        let text = format!("{}:{} cannot be reached: {reason}", relay.host, relay.port);
+        SmtpError::transient(Step::Connect, "4.4.1", text)
+    };
+    let connecting = async {
+        let stream = TcpStream::connect(place).await?;
+        // The final dot of one message must not wait for the relay's word about the one before.
+        stream.set_nodelay(true)?;
+        Ok((stream.peer_addr()?, stream))
+    };
+    match timeout(relay.timeouts.connect, connecting).await {
+        Ok(connected) => {
+            let (address, stream) =
+                connected.map_err(|error: std::io::Error| unreachable(error.to_string()))?;
+            Ok((address, Box::new(stream)))
+        }
+        Err(_) => Err(unreachable(format!("no answer within {:?}", relay.timeouts.connect))),
+    }
+}
+
+async fn handshake(
+    relay: &Relay,
+    trust: &Trust,
+    stream: Box<dyn Stream>,
+) -> Result<Box<dyn Stream>, SmtpError> {
+    let patience = relay.timeouts.connect;
+    let shaking = timeout(patience, trust.handshake(&relay.host, stream));
+    shaking.await.unwrap_or_else(|_| Err(Lost::Silent(patience).at(Step::Tls)))
+}

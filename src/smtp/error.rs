@@ -1,0 +1,128 @@
+//! What went wrong, by what may be done about it.
+
+use std::fmt;
+
+use crate::delivery::SmtpReply;
+
+/// Why a message was not accepted, or why there is no connection. The shape is the decision (requirements 26 to 28).
+///
+/// From [`Connection::open`](super::Connection::open) it speaks of the relay and of no reader: a permanent one is
+/// for the operator to mend, and refuses nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SmtpError {
+    /// Another time may do; the relay has not got the message.
+    #[error("{0}; it may be tried again")]
+    Transient(Failure),
+    /// It would be the same another time; the relay has not got the message.
+    #[error("{0}")]
+    Permanent(Failure),
+    /// The final dot may have gone out, and no reply came.
+    #[error("{0}; the message may have arrived")]
+    InDoubt(Failure),
+}
+
+/// Where a conversation failed, and with which words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What was being said.
+    pub step: Step,
+    /// To be kept per recipient: the relay's own reply or, where it gave none, ours, with the codes of RFC 3463 for the case.
+    pub reply: SmtpReply,
+    /// Whether the reply is the relay's own.
+    pub said_by_relay: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SmtpReply { code, enhanced, text } = &self.reply;
+        if !self.said_by_relay {
+            return write!(f, "{} failed: {text}", self.step);
+        }
+        write!(f, "the relay answered {} with {code}", self.step)?;
+        enhanced.iter().try_for_each(|enhanced| write!(f, " {enhanced}"))?;
+        write!(f, " {text}")
+    }
+}
+
+/// A step of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Name lookup and TCP.
+    Connect,
+    /// The relay's first words.
+    Greeting,
+    /// EHLO or HELO.
+    Hello,
+    /// STARTTLS, and the handshake of TLS.
+    Tls,
+    /// AUTH.
+    Authentication,
+    /// RSET, after a refused envelope.
+    Reset,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Recipient,
+    /// DATA.
+    Data,
+    /// The message and its final dot.
+    Body,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "the connection",
+            Self::Greeting => "the greeting",
+            Self::Hello => "EHLO",
+            Self::Tls => "TLS",
+            Self::Authentication => "AUTH",
+            Self::Reset => "RSET",
+            Self::Mail => "MAIL FROM",
+            Self::Recipient => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Body => "the end of the message",
+        })
+    }
+}
+
+impl SmtpError {
+    /// Where and why.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Transient(failure) | Self::Permanent(failure) | Self::InDoubt(failure) => failure,
+        }
+    }
+
+    /// The relay said no, or what makes no sense here: only 5xx is for good.
+    pub(super) fn refused(step: Step, reply: SmtpReply) -> Self {
+        let permanent = (500..600).contains(&reply.code);
+        let failure = Failure { step, reply, said_by_relay: true };
+        if permanent { Self::Permanent(failure) } else { Self::Transient(failure) }
+    }
+
+    /// It failed on our side or on the way there.
+    pub(super) fn transient(step: Step, enhanced: &str, text: impl Into<String>) -> Self {
+        Self::Transient(Failure::ours(step, 451, enhanced, text.into()))
+    }
+
+    /// We know that it cannot work.
+    pub(super) fn permanent(step: Step, code: u16, enhanced: &str, text: impl Into<String>) -> Self {
+        Self::Permanent(Failure::ours(step, code, enhanced, text.into()))
+    }
+
+    /// Nobody knows.
+    pub(super) fn in_doubt(enhanced: &str, text: impl Into<String>) -> Self {
+        Self::InDoubt(Failure::ours(Step::Body, 451, enhanced, text.into()))
+    }
+}
+
+impl Failure {
+    fn ours(step: Step, code: u16, enhanced: &str, text: String) -> Self {
+        Self {
+            step,
+            reply: SmtpReply { code, enhanced: Some(enhanced.to_owned()), text },
+            said_by_relay: false,
+        }
+    }
+}

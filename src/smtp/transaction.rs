@@ -1,0 +1,227 @@
+//! One message: its envelope, its body, and with the body the next envelope (RFC 5321 3.3, 2920).
+
+use std::io::Write;
+
+use super::Envelope;
+use super::connection::{Connection, State};
+use super::error::{SmtpError, Step};
+use super::reply::Reply;
+use super::stuffing::{breaks_lines_badly, stuff};
+use super::wire::Lost;
+use crate::delivery::SmtpReply;
+
+/// The relay waits for a message's body. To change one's mind now takes a new connection: RFC 5321 knows no other way out of DATA.
+#[derive(Debug)]
+#[must_use = "the relay waits for the body"]
+pub struct Ready {
+    /// Whether octets beyond ASCII were announced.
+    eight_bit: bool,
+}
+
+/// What came of a message and of the envelope that went out with it.
+#[derive(Debug)]
+pub struct Turn {
+    /// The relay's yes to the message, or why there is none. What follows it cannot put it in doubt again.
+    pub message: Result<SmtpReply, SmtpError>,
+    /// What the relay made of the next envelope, if one was given. Where the connection was lost before its turn, a transient error.
+    pub next: Option<Result<Ready, SmtpError>>,
+}
+
+impl Connection {
+    /// Announces a message: MAIL, RCPT and DATA, in one turn where PIPELINING is offered.
+    ///
+    /// # Errors
+    /// A refused envelope leaves the connection usable. Nothing is ever in doubt here.
+    pub async fn envelope(&mut self, envelope: &Envelope) -> Result<Ready, SmtpError> {
+        if !self.is_usable() {
+            // In the middle of DATA a command would be taken for the message.
+            return self.lose(Lost::Closed.at(Step::Mail));
+        }
+        self.admit(envelope)?;
+        if self.capabilities.pipelining {
+            self.write_envelope(envelope);
+            self.send(Step::Mail).await?;
+        }
+        self.converse(envelope).await
+    }
+
+    /// Hands over the message that was announced and, in the same write where PIPELINING is offered, the `next` envelope.
+    ///
+    /// The message has CRLF line ends only; dots are stuffed here.
+    pub async fn body(&mut self, ready: Ready, message: &[u8], next: Option<&Envelope>) -> Turn {
+        let next = next.map(|envelope| self.admit(envelope).map(|()| envelope));
+        let pipelined = next.as_ref().and_then(|next| next.as_ref().ok().copied());
+        let message =
+            self.hand_over(&ready, message, pipelined.filter(|_| self.capabilities.pipelining)).await;
+        let next = match next {
+            None => None,
+            Some(Err(error)) => Some(Err(error)),
+            Some(Ok(envelope)) => Some(self.converse(envelope).await),
+        };
+        Turn { message, next }
+    }
+
+    /// Refuses what this relay is known not to take, without asking it (requirements 11 and 34).
+    fn admit(&self, envelope: &Envelope) -> Result<(), SmtpError> {
+        let offered = &self.capabilities;
+        if envelope.needs_smtputf8() && !(offered.smtputf8 && offered.eight_bit_mime) {
+            let text = "the address goes beyond ASCII, and the relay offers no SMTPUTF8";
+            return Err(SmtpError::permanent(Step::Recipient, 553, "5.6.7", text));
+        }
+        match (envelope.size, offered.size) {
+            (Some(size), Some(limit)) if size > limit => {
+                let text = format!("the message has {size} octets, and the relay takes {limit}");
+                Err(SmtpError::permanent(Step::Mail, 552, "5.3.4", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The commands of an envelope, in their order.
+    fn steps(&self) -> &'static [Step] {
+        match self.state {
+            State::Refused => &[Step::Reset, Step::Mail, Step::Recipient, Step::Data],
+            State::Idle | State::Data | State::Lost => &[Step::Mail, Step::Recipient, Step::Data],
+        }
+    }
+
+    fn write_envelope(&mut self, envelope: &Envelope) {
+        for step in self.steps() {
+            self.write_command(*step, envelope);
+        }
+    }
+
+    fn write_command(&mut self, step: Step, envelope: &Envelope) {
+        let (smtputf8, sized) = (envelope.needs_smtputf8(), self.capabilities.size.is_some());
+        let size = envelope.size.filter(|_| sized).map(|size| format!(" SIZE={size}")).unwrap_or_default();
+        let utf8 = if smtputf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
+        let out = self.wire.output();
+        // Writing to memory cannot fail.
+        let _written = match step {
+            Step::Mail => write!(out, "MAIL FROM:<{}>{size}{utf8}\r\n", envelope.from),
+            Step::Recipient => write!(out, "RCPT TO:<{}>\r\n", envelope.to),
+            Step::Data => write!(out, "DATA\r\n"),
+            Step::Reset => write!(out, "RSET\r\n"),
+            Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Body => {
+                Ok(())
+            }
+        };
+    }
+
+    /// Hears what the relay makes of an envelope: it went out already where PIPELINING is offered, else a command at a time.
+    async fn converse(&mut self, envelope: &Envelope) -> Result<Ready, SmtpError> {
+        let mut refusals = Refusals::default();
+        for step in self.steps() {
+            if !self.capabilities.pipelining {
+                if refusals.first.is_some() {
+                    break;
+                }
+                self.write_command(*step, envelope);
+                self.send(*step).await?;
+            }
+            let reply = match self.reply(*step).await {
+                Ok(reply) => reply,
+                // Some relays hang up once they have refused.
+                Err(error) => return Err(refusals.first.unwrap_or(error)),
+            };
+            match (step, reply.code) {
+                (Step::Data, 354) => self.state = State::Data,
+                (Step::Reset | Step::Mail | Step::Recipient, 200..=299) => {}
+                (Step::Mail | Step::Recipient | Step::Data, 400..=599) => refusals.add(*step, reply),
+                _ => return self.lose(SmtpError::refused(*step, reply.into())),
+            }
+        }
+        match refusals.first.take() {
+            None => Ok(Ready { eight_bit: envelope.needs_smtputf8() }),
+            Some(error) => self.recover(error, refusals.nobody).await,
+        }
+    }
+
+    /// After a refusal: the next envelope begins with RSET. DATA may have been accepted nevertheless; then a lone dot
+    /// ends a message to nobody (RFC 2920 3.1), and one to somebody is not even begun.
+    async fn recover(&mut self, error: SmtpError, nobody: bool) -> Result<Ready, SmtpError> {
+        if self.state == State::Data {
+            if !nobody {
+                return self.lose(error);
+            }
+            self.wire.output().extend_from_slice(b".\r\n");
+            if self.send(Step::Data).await.is_err() || self.reply(Step::Data).await.is_err() {
+                return Err(error);
+            }
+        }
+        self.state = State::Refused;
+        Err(error)
+    }
+
+    async fn hand_over(
+        &mut self,
+        ready: &Ready,
+        message: &[u8],
+        next: Option<&Envelope>,
+    ) -> Result<SmtpReply, SmtpError> {
+        if self.state != State::Data {
+            return Err(Lost::Closed.at(Step::Body));
+        }
+        if let Some(flaw) = flaw(message, ready.eight_bit) {
+            return self.lose(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
+        }
+        stuff(message, self.wire.output());
+        let dot = self.wire.output().len();
+        self.wire.output().extend_from_slice(b".\r\n");
+        self.state = State::Idle;
+        if let Some(envelope) = next {
+            self.write_envelope(envelope);
+        }
+        let sent = self.wire.send(self.timeouts.body).await;
+        let patience = if sent.is_ok() { self.timeouts.end_of_data } else { self.timeouts.quit };
+        let heard = self.wire.reply(patience).await;
+        if sent.is_err() {
+            self.state = State::Lost;
+        }
+        self.settle(heard.map_err(|lost| sent.err().unwrap_or(lost)), self.wire.sent() > dot)
+    }
+
+    /// What a reply to the final dot means, or its absence; `gone` is whether that dot may have gone out.
+    fn settle(&mut self, heard: Result<Reply, Lost>, gone: bool) -> Result<SmtpReply, SmtpError> {
+        let lost = match heard {
+            Ok(reply) if (200..300).contains(&reply.code) && gone => return Ok(reply.into()),
+            Ok(reply) if reply.code >= 400 => {
+                if reply.code == 421 {
+                    self.state = State::Lost;
+                }
+                return Err(SmtpError::refused(Step::Body, reply.into()));
+            }
+            Ok(_) => Lost::OutOfTurn,
+            Err(lost) => lost,
+        };
+        let (enhanced, text) = lost.case();
+        self.lose(if gone { SmtpError::in_doubt(enhanced, text) } else { lost.at(Step::Body) })
+    }
+}
+
+/// What of an envelope was refused.
+#[derive(Default)]
+struct Refusals {
+    /// The reason that counts; what follows is only its echo.
+    first: Option<SmtpError>,
+    /// Whether the recipient was among it.
+    nobody: bool,
+}
+
+impl Refusals {
+    fn add(&mut self, step: Step, reply: Reply) {
+        self.nobody |= step == Step::Recipient;
+        self.first.get_or_insert_with(|| SmtpError::refused(step, reply.into()));
+    }
+}
+
+/// Why a message may not go over the wire, if it may not (requirements 1, 6 and 33).
+fn flaw(message: &[u8], eight_bit: bool) -> Option<&'static str> {
+    if breaks_lines_badly(0, message) || message.ends_with(b"\r") {
+        Some("the message holds a bare CR, a bare LF or a NUL")
+    } else if !eight_bit && !message.is_ascii() {
+        Some("the message goes beyond ASCII, and the relay was not told")
+    } else {
+        None
+    }
+}
