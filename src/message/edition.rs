@@ -85,8 +85,9 @@ impl Edition {
     ) -> Result<Written, MissingField> {
         let fill = Fill::new(&self.issue, recipient, keys);
         out.clear();
-        self.write_head(&fill, recipient, date, out)?;
+        self.write_own_head(&fill, recipient, date, out)?;
         self.write_message_id(recipient, keys, out);
+        out.extend_from_slice(&self.head);
         match recipient.format {
             Format::Html => self.write_alternatives(&fill, out),
             Format::Text => {
@@ -97,21 +98,21 @@ impl Edition {
         }
     }
 
-    fn write_head(
+    /// The header fields in which readers differ.
+    fn write_own_head(
         &self,
         fill: &Fill<'_>,
         recipient: &Recipient,
         date: Timestamp,
         out: &mut Vec<u8>,
     ) -> Result<(), MissingField> {
-        out.extend_from_slice(&self.head);
+        put(out, format_args!("Date: {}\r\n", date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
         let mut to = header::Field::new(out, "To");
         to.mailbox(recipient.name.as_deref(), recipient.address.as_str());
         to.end();
         if is_personal(&self.issue.rendered.subject) {
             header::text(out, "Subject", &fill.text(&self.issue.rendered.subject)?);
         }
-        put(out, format_args!("Date: {}\r\n", date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
         self.write_unsubscribe(fill.token(Purpose::Unsubscribe).unwrap_or_default(), out);
         Ok(())
     }
