@@ -1,12 +1,18 @@
 //! An issue: a draft with its sponsors and disclosures in place, ready to be rendered.
 
+mod article;
+mod booked;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Located, Source};
-use crate::draft::SendAt;
+use crate::diagnostic::{Diagnostics, Located, Source};
+use crate::draft::{self, Draft, SendAt};
 use crate::id::{IssueNumber, ListName};
 use crate::markdown::Prose;
-use crate::sponsor::{Placement, Sponsor};
+use crate::newsletter::Newsletter;
+use crate::sponsor::{Placement, Sponsor, Sponsors};
 
 /// What readers will get, before it has a form.
 #[derive(Debug, Clone)]
@@ -41,6 +47,42 @@ pub struct Issue {
     pub outro: Prose,
 }
 
+impl Issue {
+    /// A draft with those who are booked for its number, its bylines written and everything disclosed.
+    ///
+    /// # Errors
+    /// A sponsor that nobody knows, or that is not booked for this number, with both sides.
+    pub fn assemble(draft: Draft, sponsors: &Sponsors, newsletter: &Newsletter) -> Result<Self, Diagnostics> {
+        let booked = booked::sponsors(&draft, sponsors)?;
+        let told = article::Disclosures::of(newsletter, &booked);
+        let subject = match draft.subject {
+            Some(subject) => (draft.source.clone(), subject),
+            None => (newsletter.source.clone(), newsletter.subject.clone()),
+        };
+        Ok(Self {
+            number: draft.number.value,
+            date: draft.date,
+            language: draft.language.unwrap_or_else(|| newsletter.language.clone()),
+            subject,
+            preheader: draft.preheader,
+            ready: draft.ready,
+            send_at: draft.send_at,
+            list: draft.list.map_or_else(|| newsletter.list.clone(), |list| list.value),
+            intro: draft.intro,
+            articles: told.articles(draft.articles),
+            sections: draft.sections.into_iter().map(|section| Section::assemble(section, &told)).collect(),
+            outro: draft.outro,
+            source: draft.source,
+            sponsors: booked,
+        })
+    }
+
+    /// Every article, those of the sections too, in order.
+    pub fn all_articles(&self) -> impl Iterator<Item = &Article> {
+        self.articles.iter().chain(self.sections.iter().flat_map(|section| &section.articles))
+    }
+}
+
 /// An article with its byline written and everything disclosed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
@@ -51,7 +93,7 @@ pub struct Article {
     /// "Authors — Publication", or either alone; without `via`.
     pub byline: Option<String>,
     /// Where the editor found it: "(via NAME)".
-    pub via: Option<crate::draft::Via>,
+    pub via: Option<draft::Via>,
     /// Lines under the byline: the editor's, an affiliation's, the sponsor's.
     pub disclosures: Vec<String>,
     /// The editor's words beside the title.
@@ -69,4 +111,10 @@ pub struct Section {
     pub body: Prose,
     /// Links in it.
     pub articles: Vec<Article>,
+}
+
+impl Section {
+    fn assemble(section: draft::Section, told: &article::Disclosures) -> Self {
+        Self { title: section.title.value, body: section.body, articles: told.articles(section.articles) }
+    }
 }
