@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
 
 use super::{File, Value, nearest};
 use crate::diagnostic::{Diagnostic, Source};
@@ -15,7 +16,11 @@ pub struct Table<'a> {
     span: Range<usize>,
     title: String,
     known: RefCell<Vec<&'a str>>,
+    forbidden: RefCell<Vec<&'a str>>,
 }
+
+/// A key with one of these in it, known or not, holds what belongs on no screen.
+const SECRETS: [&str; 4] = ["pas", "pwd", "secret", "token"];
 
 /// A key nobody asked for; judged at the end, when it is known what the file as a whole may hold.
 pub(super) struct Stranger {
@@ -28,14 +33,21 @@ pub(super) struct Stranger {
 
 impl<'a> Table<'a> {
     pub(super) fn root(file: &'a File, entries: &'a DeTable<'a>) -> Self {
-        Self { file, entries, span: 0..0, title: file.source.name().to_owned(), known: RefCell::default() }
+        Self {
+            file,
+            entries,
+            span: 0..0,
+            title: file.source.name().to_owned(),
+            known: RefCell::default(),
+            forbidden: RefCell::default(),
+        }
     }
 
     /// The table that is the value of `name`.
     pub(super) fn inner(file: &'a File, entries: &'a DeTable<'a>, span: Range<usize>, name: &str) -> Self {
         let written = file.source.text().get(span.clone()).unwrap_or_default();
         let title = if written.starts_with('[') { written.to_owned() } else { format!("`{name}`") };
-        Self { file, entries, span, title, known: RefCell::default() }
+        Self { file, entries, span, title, known: RefCell::default(), forbidden: RefCell::default() }
     }
 
     /// What `read` makes of it; whatever it did not ask for is a mistake.
@@ -73,9 +85,14 @@ impl<'a> Table<'a> {
         read(&value?)
     }
 
-    /// What `read` makes of a key that may be there. An empty string is as good as none.
+    /// What `read` makes of a key that may be there. An empty string or array is as good as none.
     pub fn optional<T>(&self, key: &'static str, read: impl FnOnce(&Value<'a>) -> Option<T>) -> Option<T> {
-        self.value(key).filter(|value| !value.is_blank()).and_then(|value| read(&value))
+        self.get(key).and_then(|value| read(&value))
+    }
+
+    /// What `read` makes of the table under `[key]`.
+    pub fn table<T>(&self, key: &'static str, read: impl FnOnce(&Table<'a>) -> Option<T>) -> Option<T> {
+        self.optional(key, |value| value.table(read))
     }
 
     /// What `read` makes of each table under `[[key]]`, in order; those with mistakes are left out.
@@ -86,12 +103,30 @@ impl<'a> Table<'a> {
     /// What `read` makes of every entry, whatever its key.
     pub fn entries<T>(&self, mut read: impl FnMut(&Value<'a>) -> Option<T>) -> Vec<T> {
         let keys: Vec<&'a str> = self.entries.keys().map(|key| key.get_ref().as_ref()).collect();
-        keys.into_iter().filter_map(|key| self.value(key)).filter_map(|value| read(&value)).collect()
+        keys.into_iter().filter_map(|key| read(&self.value(key)?)).collect()
     }
 
-    /// Whether this key is there; it is known from now on.
-    pub fn value(&self, key: &'a str) -> Option<Value<'a>> {
-        self.known.borrow_mut().push(key);
+    /// The value of a key that may be there, empty strings and arrays apart.
+    pub fn get(&self, key: &'static str) -> Option<Value<'a>> {
+        self.value(key).filter(|value| !value.is_blank())
+    }
+
+    /// The value of a key that must not be there: whoever asks says why.
+    pub fn forbidden(&self, key: &'static str) -> Option<Value<'a>> {
+        self.forbidden.borrow_mut().push(key);
+        self.entry(key)
+    }
+
+    /// The value of a key, which is known from now on.
+    fn value(&self, key: &'a str) -> Option<Value<'a>> {
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        self.entry(key)
+    }
+
+    fn entry(&self, key: &str) -> Option<Value<'a>> {
         let (key, value) = self.entries.get_key_value(key)?;
         Some(Value::new(self.file, key.get_ref(), key.span(), value))
     }
@@ -102,25 +137,34 @@ impl<'a> Table<'a> {
     }
 
     fn note_strangers(&self) {
-        let known = self.known.borrow();
         let outermost = self.span == (0..0);
         for (key, value) in self.entries {
-            let name = key.get_ref().as_ref();
             let span = if value.get_ref().is_table() { value.span() } else { key.span() };
-            if !known.contains(&name) && !self.file.is_damaged(&span) {
-                self.file.strangers.borrow_mut().push(Stranger {
-                    key: name.to_owned(),
-                    span: key.span(),
-                    title: self.title.clone(),
-                    known: known.iter().map(|key| (*key).to_owned()).collect(),
-                    outermost,
-                });
+            if !self.is_expected(key.get_ref()) && !self.file.is_damaged(&span) {
+                self.file.strangers.borrow_mut().push(self.stranger(key, outermost));
+                if SECRETS.iter().any(|word| key.get_ref().to_ascii_lowercase().contains(word)) {
+                    self.file.concealed.borrow_mut().push(value.span());
+                }
             }
         }
         if outermost {
             for stranger in self.file.strangers.take() {
-                self.note(stranger.diagnostic(self.source(), &known));
+                self.note(stranger.diagnostic(self.source(), &self.known.borrow()));
             }
+        }
+    }
+
+    fn is_expected(&self, key: &str) -> bool {
+        self.known.borrow().contains(&key) || self.forbidden.borrow().contains(&key)
+    }
+
+    fn stranger(&self, key: &Spanned<DeString<'_>>, outermost: bool) -> Stranger {
+        Stranger {
+            key: key.get_ref().to_string(),
+            span: key.span(),
+            title: self.title.clone(),
+            known: self.known.borrow().iter().map(|key| (*key).to_owned()).collect(),
+            outermost,
         }
     }
 }
@@ -141,9 +185,4 @@ impl Stranger {
         };
         Diagnostic::error("unknown-key", message).at(source.spot(span.clone(), label)).help(help)
     }
-}
-
-/// Whether a value is a string of nothing but white space.
-pub(super) fn is_blank(value: &DeValue<'_>) -> bool {
-    value.as_str().is_some_and(|text| text.trim().is_empty())
 }

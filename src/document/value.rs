@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use toml::value::{Datetime, Offset};
 
-use super::{File, Table, nearest, remedy, table, within};
+use super::{File, Table, nearest, remedy, within};
 use crate::diagnostic::{Diagnostic, Located, Source, Spot};
 use crate::mailbox::unfit_for_header;
 
@@ -84,8 +84,10 @@ impl<'a> Value<'a> {
         self.file.concealed.borrow_mut().push(part);
     }
 
+    /// Whether it is a string of nothing but white space, or an array of nothing.
     pub(super) fn is_blank(&self) -> bool {
-        table::is_blank(self.inner)
+        let text = self.inner.as_str().is_some_and(|text| text.trim().is_empty());
+        text || self.inner.as_array().is_some_and(|array| array.is_empty())
     }
 
     /// What `read` makes of it, with its place.

@@ -1,0 +1,190 @@
+//! Reading newsletter.toml.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::{Config, DkimKey, Smtp, WeeklyTime, smtp, store};
+use crate::delivery::InDoubt;
+use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
+use crate::document::{self, Table, Value, nearest};
+use crate::newsletter::{Affiliation, Newsletter, Silence, Tracking, TrackingPolicy};
+
+const SUBJECT: &str = "{{ newsletter.name }} Issue #{{ issue.number }}";
+
+impl Config {
+    /// Reads newsletter.toml.
+    ///
+    /// # Errors
+    /// All its mistakes.
+    pub fn parse(source: Source) -> Result<Self, Diagnostics> {
+        document::read(source, config)
+    }
+}
+
+fn config(file: &Table<'_>) -> Option<Config> {
+    let newsletter = newsletter(file);
+    let smtp = file.optional("smtp", |value| value.table(smtp::smtp));
+    let send = file.table("send", |table| {
+        let words = [("skip", InDoubt::Skip), ("resend", InDoubt::Resend)];
+        let in_doubt = table.optional("in_doubt", |value| value.one_of(&words));
+        Some((in_doubt, table.optional("give_up_after", Value::span_of_time)))
+    });
+    let (in_doubt, give_up_after) = send.unwrap_or_default();
+    let (smtp, pace) = smtp.unzip();
+    note_plain_links(file, smtp.as_ref());
+    let config = Config {
+        schedule: file.optional("schedule", schedule).unwrap_or_default(),
+        require_review: file.optional("require_review", Value::boolean).unwrap_or_default(),
+        max_late: file.optional("max_late", Value::span_of_time).unwrap_or(days(1)),
+        notify: file.optional("notify", Value::email_address),
+        smtp,
+        pace: pace.unwrap_or_default(),
+        in_doubt: in_doubt.unwrap_or_default(),
+        give_up_after: give_up_after.unwrap_or(days(3)),
+        dkim: dkim(file),
+        store: file.table("store", store::store).unwrap_or_default(),
+        keep_events: file
+            .table("retention", |table| table.optional("events", Value::span_of_time))
+            .unwrap_or(days(400)),
+        newsletter: newsletter?,
+    };
+    Some(config)
+}
+
+fn newsletter(file: &Table<'_>) -> Option<Newsletter> {
+    let name = file.required("name", "\"…\"", Value::line);
+    let from = file.required("from", "\"Name <editor@mail.example.com>\"", Value::sender);
+    let list_id = file.required("list_id", "\"weekly.example.com\"", list_id);
+    let base_url = file.required("base_url", "\"https://mail.example.com\"", Value::base_url);
+    let postal_address = file.required("postal_address", "\"…\", which the law wants", Value::line);
+    let time_zone = time_zone(file);
+    let list = file.optional("list", Value::list_name).or_else(|| "readers".parse().ok());
+    let subject = file.optional("subject", |value| value.located(Value::line));
+    let newsletter = Newsletter {
+        source: file.source().clone(),
+        tagline: file.optional("tagline", Value::line),
+        language: file.optional("language", Value::language).unwrap_or_else(|| "en".to_owned()),
+        reply_to: file.optional("reply_to", Value::mailbox),
+        return_path: file.optional("return_path", Value::domain),
+        unsubscribe_mailbox: file.optional("unsubscribe_mailbox", Value::email_address),
+        subject: subject.unwrap_or_else(|| Located { value: SUBJECT.to_owned(), span: 0..0 }),
+        tracking: file.table("tracking", |table| Some(tracking(table))).unwrap_or_default(),
+        affiliations: file.each("affiliation", affiliation),
+        silenced: file.table("check", |table| Some(table.each("silence", silence))).unwrap_or_default(),
+        name: name?,
+        time_zone: time_zone?,
+        from: from?,
+        list: list?,
+        list_id: list_id?,
+        base_url: base_url?,
+        postal_address: postal_address?,
+    };
+    Some(newsletter)
+}
+
+/// UTC where nothing is said, unless issues are due at times of the week: those are somebody's times.
+fn time_zone(file: &Table<'_>) -> Option<TimeZone> {
+    let zone = |value: &Value<'_>| {
+        value.parsed("bad-time-zone", "write it as IANA does, as in `Europe/Vienna`", named_zone)
+    };
+    if file.get("schedule").is_some() || file.get("time_zone").is_some() {
+        file.required("time_zone", "\"America/New_York\", in which `schedule` is meant", zone)
+    } else {
+        Some(TimeZone::UTC)
+    }
+}
+
+fn named_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).ok().filter(|zone| !zone.is_unknown()).ok_or_else(|| {
+        let known: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let guess = nearest(name, known.iter().map(String::as_str));
+        let guess = guess.map(|guess| format!("; did you mean `{guess}`?")).unwrap_or_default();
+        format!("`{name}` is no time zone{guess}")
+    })
+}
+
+/// RFC 2919: labels of ASCII, at least two.
+fn list_id(value: &Value<'_>) -> Option<String> {
+    value.parsed(
+        "bad-list-id",
+        "write it as `weekly.example.com`, and never change it: readers' filters know it",
+        |text| {
+            let label = |label: &str| {
+                !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            };
+            let fits = text.len() <= 255 && text.contains('.') && text.split('.').all(label);
+            if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is no List-Id")) }
+        },
+    )
+}
+
+fn schedule(value: &Value<'_>) -> Option<Vec<WeeklyTime>> {
+    let mut times = value.one_or_more(Value::weekly_time)?;
+    times.sort_by_key(|time| (time.weekday.to_monday_zero_offset(), time.time));
+    times.dedup();
+    Some(times)
+}
+
+fn tracking(table: &Table<'_>) -> TrackingPolicy {
+    let words =
+        [("individual", Tracking::Individual), ("aggregate", Tracking::Aggregate), ("none", Tracking::None)];
+    let usual = TrackingPolicy::default();
+    TrackingPolicy {
+        clicks: table.optional("clicks", |value| value.one_of(&words)).unwrap_or(usual.clicks),
+        opens: table.optional("opens", |value| value.one_of(&words)).unwrap_or(usual.opens),
+    }
+}
+
+fn affiliation(table: &Table<'_>) -> Option<Affiliation> {
+    let name = table.required("name", "\"…\"", Value::line);
+    let domains = table.optional("domains", |value| value.array(Value::domain)).unwrap_or_default();
+    let disclosure = table.required("disclosure", "\"…\"", Value::line);
+    Some(Affiliation { name: name?, domains, disclosure: disclosure? })
+}
+
+fn silence(table: &Table<'_>) -> Option<Silence> {
+    let finding = table.required("finding", "\"…\"", Value::line);
+    let reason = table.required("reason", "\"…\", for those who come later", Value::line);
+    Some(Silence { finding: finding?, reason: reason? })
+}
+
+fn dkim(file: &Table<'_>) -> Vec<DkimKey> {
+    let mut seen = Vec::new();
+    file.each("dkim", |table| {
+        let domain = table.required("domain", "\"mail.example.com\"", Value::domain);
+        let selector = table.required("selector", "\"…\"", Value::domain);
+        let key_file = table.required("key_file", "\"…\"", Value::file);
+        let key = DkimKey { domain: domain?, selector: selector?, key_file: key_file? };
+        let name = (key.domain.clone(), key.selector.clone());
+        if seen.contains(&name) {
+            let help = "RSA and Ed25519 keys need selectors of their own, each with its DNS record";
+            let message = format!("two keys stand under `{}._domainkey.{}`", name.1, name.0);
+            return table.get("selector")?.refuse("repeated-selector", message, help);
+        }
+        seen.push(name);
+        Some(key)
+    })
+}
+
+/// Links over plain http lead nowhere but on this machine, so no message may leave it.
+fn note_plain_links(file: &Table<'_>, smtp: Option<&Smtp>) {
+    let Some(Smtp::Relays(relays)) = smtp else { return };
+    let Some(url) = file.get("base_url").filter(|url| url.source().text()[url.span()].contains("http://"))
+    else {
+        return;
+    };
+    if let Some(relay) = relays.iter().find(|relay| !relay.is_loopback()) {
+        let message =
+            format!("readers cannot follow links over plain http, and {} is not this machine", relay.host);
+        file.note(
+            Diagnostic::error("plain-links", message)
+                .at(url.spot("plain http"))
+                .help("write an https `base_url`, or `url = \"inbox\"` under [smtp] for a trial"),
+        );
+    }
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
