@@ -66,7 +66,7 @@ impl fmt::Debug for Credentials {
 /// How long a step may take, from its beginning to its end: a trickle of octets wins nobody more (RFC 5321 4.5.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Name lookup and TCP; TLS has as long again.
+    /// Name lookup; TCP has as long again, and so has TLS.
     pub connect: Duration,
     /// A command and its reply, the greeting too.
     pub reply: Duration,

@@ -1,12 +1,10 @@
 //! From a relay's name to a connection that takes messages.
 
-use std::net::SocketAddr;
-
 use lettre::transport::smtp::authentication::{Credentials as Identity, Mechanism};
 use lettre::transport::smtp::commands::Auth;
 use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::capabilities::Capabilities;
@@ -42,14 +40,9 @@ impl Connection {
     /// # Errors
     /// They speak of the relay alone: what is permanent here is for the operator to mend, and refuses no reader.
     pub async fn open(relay: &Relay) -> Result<Self, SmtpError> {
-        let (address, stream) = connect(relay).await?;
+        let stream = connect(relay).await?;
         let stream = match &relay.tls {
             Tls::Implicit(trust) => handshake(relay, trust, stream).await?,
-            Tls::None if !address.ip().is_loopback() => {
-                let text =
-                    format!("{} is not on this machine, and without TLS no mail goes there", relay.host);
-                return Err(SmtpError::permanent(Step::Connect, 550, "5.7.4", text));
-            }
             Tls::None | Tls::StartTls(_) => stream,
         };
         let mut connection = Self {
@@ -200,26 +193,26 @@ fn expected(step: Step, codes: &[u16], reply: Reply) -> Result<Reply, SmtpError>
     if codes.contains(&reply.code) { Ok(reply) } else { Err(SmtpError::refused(step, reply.into())) }
 }
 
-async fn connect(relay: &Relay) -> Result<(SocketAddr, Box<dyn Stream>), SmtpError> {
-    let place = (relay.host.as_str(), relay.port);
+async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, SmtpError> {
+    let Relay { host, port, .. } = relay;
     let unreachable = |reason: String| {
-        let text = format!("{}:{} cannot be reached: {reason}", relay.host, relay.port);
-        SmtpError::transient(Step::Connect, "4.4.1", text)
+        SmtpError::transient(Step::Connect, "4.4.1", format!("{host}:{port} cannot be reached: {reason}"))
     };
-    let connecting = async {
-        let stream = TcpStream::connect(place).await?;
-        // The final dot of one message must not wait for the relay's word about the one before.
-        stream.set_nodelay(true)?;
-        Ok((stream.peer_addr()?, stream))
-    };
-    match timeout(relay.timeouts.connect, connecting).await {
-        Ok(connected) => {
-            let (address, stream) =
-                connected.map_err(|error: std::io::Error| unreachable(error.to_string()))?;
-            Ok((address, Box::new(stream)))
-        }
-        Err(_) => Err(unreachable(format!("no answer within {:?}", relay.timeouts.connect))),
+    let patience = relay.timeouts.connect;
+    let looked_up = timeout(patience, lookup_host((host.as_str(), *port))).await;
+    let late = |_| unreachable(format!("no answer within {patience:?}"));
+    let addresses: Vec<_> =
+        looked_up.map_err(late)?.map_err(|error| unreachable(error.to_string()))?.collect();
+    let elsewhere = addresses.iter().any(|address| !address.ip().is_loopback());
+    if matches!(relay.tls, Tls::None) && elsewhere {
+        let text = format!("{host} is not on this machine, and without TLS no mail goes there");
+        return Err(SmtpError::permanent(Step::Connect, 550, "5.7.4", text));
     }
+    let connected = timeout(patience, TcpStream::connect(&addresses[..])).await;
+    let stream = connected.map_err(late)?.map_err(|error| unreachable(error.to_string()))?;
+    // The final dot of one message must not wait for the relay's word about the one before.
+    stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+    Ok(Box::new(stream))
 }
 
 async fn handshake(

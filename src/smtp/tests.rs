@@ -1,8 +1,20 @@
+mod faults;
+mod relay;
+mod security;
+
+use std::fs;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{ClientId, Connection, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
 use crate::inbox::{Action, Inbox, Keep, Script, Stage};
 use crate::mailbox::EmailAddress;
+
+const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.dot\r\nend\r\n";
 
 fn relay_at(address: SocketAddr) -> Relay {
     Relay {
@@ -25,7 +37,58 @@ async fn discarding(rule: fn(&str, Stage) -> Option<Action>) -> Inbox {
     Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap()
 }
 
-const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.dot\r\nend\r\n";
+/// Hands the messages to a Maildir, each with the next envelope, and returns what arrived.
+async fn arrived(messages: &[&[u8]], reader: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep::Maildir(folder.path().to_owned());
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), keep).await.unwrap();
+    let mut connection = Connection::open(&relay_at(inbox.addr())).await.unwrap();
+    let envelope = to(reader);
+    let mut ready = Some(connection.envelope(&envelope).await.unwrap());
+    for (number, message) in messages.iter().enumerate() {
+        let next = (number + 1 < messages.len()).then_some(&envelope);
+        let turn = connection.body(ready.take().unwrap(), message, next).await;
+        turn.message.unwrap();
+        ready = turn.next.map(Result::unwrap);
+    }
+    connection.quit().await;
+    inbox.stop().await;
+    let mut files: Vec<_> =
+        fs::read_dir(folder.path().join("new")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn messages_arrive_byte_for_byte_and_smuggled_ends_make_no_message_of_their_own() {
+    let smuggled: &[u8] =
+        b"a\r\n.\r\nMAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\n..b\r\n.\r\n";
+    let messages = [MESSAGE, smuggled, b".\r\n", b"last\r\n"];
+    let files = arrived(&messages, "ada@example.com").await;
+    assert_eq!(files.len(), messages.len());
+    let head = "Return-Path: <news@example.com>\r\nDelivered-To: ada@example.com\r\n";
+    for (file, message) in files.iter().zip(messages) {
+        assert_eq!(file.strip_prefix(head).unwrap().as_bytes(), message);
+    }
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_goes_out_under_smtputf8() {
+    let files = arrived(&["To: jürgen@example.com\r\n\r\nx\r\n".as_bytes()], "jürgen@example.com").await;
+    assert!(files[0].contains("Delivered-To: jürgen@example.com\r\nTo: jürgen@example.com\r\n"), "{files:?}");
+}
+
+#[tokio::test]
+async fn a_message_with_bare_line_ends_or_unannounced_octets_never_leaves() {
+    let inbox = discarding(|_, _| None).await;
+    for message in [b"a\n.\nb\r\n".as_slice(), b"a\r.\r\r\n", b"a\0\r\n", b"a\r", "ü\r\n".as_bytes()] {
+        let mut connection = Connection::open(&relay_at(inbox.addr())).await.unwrap();
+        let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
+        let error = connection.body(ready, message, None).await.message.unwrap_err();
+        assert!(matches!(error, SmtpError::Permanent(_)), "{error}");
+    }
+    assert_eq!(inbox.stop().await.messages, 0);
+}
 
 #[tokio::test]
 async fn a_refused_recipient_harms_no_other() {
@@ -54,4 +117,84 @@ async fn a_refused_recipient_harms_no_other() {
     connection.quit().await;
     let counts = inbox.stop().await;
     assert_eq!((counts.connections, counts.messages), (1, 2));
+}
+
+#[tokio::test]
+async fn a_relay_without_smtputf8_or_with_a_small_limit_is_not_even_asked() {
+    let acts = [
+        relay::Act::Say("220 x\r\n"),
+        relay::Act::Hear("EHLO"),
+        relay::Act::Say("250-x\r\n250 SIZE 1000\r\n"),
+    ];
+    let (relay, serving) = relay::serve([&acts[..], &[relay::Act::Hear("")]].concat(), None).await;
+    let mut connection = Connection::open(&relay).await.unwrap();
+    let error = connection.envelope(&to("jürgen@example.com")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "RCPT TO failed: the address goes beyond ASCII, and the relay offers no SMTPUTF8"
+    );
+    assert!(matches!(error, SmtpError::Permanent(_)));
+    let big = Envelope { size: Some(1001), ..to("ada@example.com") };
+    let error = connection.envelope(&big).await.unwrap_err();
+    assert!(matches!(error, SmtpError::Permanent(failure) if failure.reply.code == 552));
+    assert!(connection.is_usable());
+    connection.quit().await;
+    assert_eq!(serving.await.unwrap(), "EHLO client.example.com\r\nQUIT\r\n");
+}
+
+#[tokio::test]
+async fn a_relay_that_is_away_may_be_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = relay_at(listener.local_addr().unwrap());
+    drop(listener);
+    let error = Connection::open(&relay).await.err().unwrap();
+    assert!(matches!(&error, SmtpError::Transient(failure) if failure.step == Step::Connect), "{error}");
+}
+
+/// Passes everything on, and counts how often the client speaks after the server has.
+async fn counting_turns(server: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, turns) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&turns);
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let (mut said, mut answered, mut server_spoke) = (vec![0; 65536], vec![0; 65536], false);
+        loop {
+            tokio::select! {
+                read = client.read(&mut said) => {
+                    let read = read.unwrap();
+                    if read == 0 { return }
+                    count.fetch_add(usize::from(std::mem::take(&mut server_spoke)), Ordering::Relaxed);
+                    server.write_all(&said[..read]).await.unwrap();
+                }
+                read = server.read(&mut answered) => {
+                    let read = read.unwrap();
+                    if read == 0 { return }
+                    server_spoke = true;
+                    client.write_all(&answered[..read]).await.unwrap();
+                }
+            }
+        }
+    });
+    (address, turns)
+}
+
+#[tokio::test]
+async fn a_message_with_the_next_envelope_costs_one_turn() {
+    const MESSAGES: usize = 20;
+    let inbox = discarding(|_, _| None).await;
+    let (proxy, turns) = counting_turns(inbox.addr()).await;
+    let mut connection = Connection::open(&relay_at(proxy)).await.unwrap();
+    let message = b"forty-six thousand octets of news\r\n".repeat(1352);
+    let envelope = Envelope { size: Some(message.len() as u64), ..to("ada@example.com") };
+    let mut ready = connection.envelope(&envelope).await.unwrap();
+    let before = turns.load(Ordering::Relaxed);
+    for _ in 0..MESSAGES {
+        let turn = connection.body(ready, &message, Some(&envelope)).await;
+        turn.message.unwrap();
+        ready = turn.next.unwrap().unwrap();
+    }
+    assert_eq!(turns.load(Ordering::Relaxed) - before, MESSAGES);
+    assert_eq!(inbox.stop().await.messages, MESSAGES as u64);
 }

@@ -1,0 +1,228 @@
+//! Relays that stall, babble, hang up or break their word: what becomes of the message is always known, or known to be in doubt.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use Act::{Dribble, Hear, HearAlone, HearMessage, Say, Stall};
+
+use super::relay::{Act, serve};
+use super::{MESSAGE, to};
+use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts, Turn};
+
+const GREETING: [Act; 2] = [Say("220 localhost\r\n"), Hear("EHLO")];
+const OFFER: [Act; 1] = [Say("250-localhost\r\n250 PIPELINING\r\n")];
+const ENVELOPE: [Act; 3] = [Hear("MAIL"), Hear("RCPT"), Hear("DATA")];
+const YES: [Act; 1] = [Say("250 ok\r\n250 ok\r\n354 go\r\n")];
+const BODY: [Act; 1] = [HearMessage];
+
+/// Short, since these relays use them up.
+fn impatient(relay: Relay) -> Relay {
+    let short = Duration::from_secs(1);
+    let timeouts = Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short };
+    Relay { timeouts, ..relay }
+}
+
+/// Sends one message by a relay of that script.
+async fn send(script: &[&[Act]], message: &[u8]) -> Result<(), SmtpError> {
+    let (relay, _) = serve(script.concat(), None).await;
+    let mut connection = Connection::open(&impatient(relay)).await?;
+    let ready = connection.envelope(&to("ada@example.com")).await?;
+    let turn = connection.body(ready, message, None).await;
+    assert!(turn.message.is_ok() || !connection.is_usable());
+    turn.message.map(drop)
+}
+
+#[tokio::test]
+async fn silence_and_a_closed_connection_end_each_step_and_only_after_the_dot_is_there_doubt() {
+    let spoken: [&'static [Act]; 6] = [&GREETING, &OFFER, &ENVELOPE, &YES, &BODY, &[Say("250 kept\r\n")]];
+    let cases = [
+        (0, Step::Greeting, false),
+        (1, Step::Hello, false),
+        (2, Step::Mail, false),
+        (3, Step::Mail, false),
+        (5, Step::Body, true),
+    ];
+    let mut attempts = JoinSet::new();
+    for (length, step, doubt) in cases {
+        for end in [&[] as &[Act], &[Stall]] {
+            let script: Vec<&[Act]> = spoken[..length].iter().copied().chain([end]).collect();
+            attempts.spawn(async move { (send(&script, MESSAGE).await.unwrap_err(), step, doubt) });
+        }
+    }
+    for (error, step, doubt) in attempts.join_all().await {
+        assert_eq!(matches!(error, SmtpError::InDoubt(_)), doubt, "{error}");
+        assert_eq!(matches!(error, SmtpError::Transient(_)), !doubt, "{error}");
+        assert_eq!(error.failure().step, step, "{error}");
+    }
+    send(&spoken, MESSAGE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_lost_in_the_middle_of_a_message_leaves_no_doubt() {
+    let huge = [b"x".repeat(1000).as_slice(), b"\r\n"].concat().repeat(20_000);
+    for end in [vec![], vec![Stall]] {
+        let error = send(&[&GREETING, &OFFER, &ENVELOPE, &YES, &end], &huge).await.unwrap_err();
+        assert!(matches!(&error, SmtpError::Transient(failure) if failure.step == Step::Body), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_says_no_before_the_message_ended_has_said_no() {
+    let huge = [b"x".repeat(1000).as_slice(), b"\r\n"].concat().repeat(20_000);
+    let end = [Say("552 5.3.4 too big\r\n"), Stall];
+    let error = send(&[&GREETING, &OFFER, &ENVELOPE, &YES, &end], &huge).await.unwrap_err();
+    assert!(matches!(&error, SmtpError::Permanent(failure) if failure.reply.code == 552), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_relay_says_of_a_message_is_a_decision() {
+    for (reply, expected) in [
+        ("250 2.0.0 kept\r\n", "accepted"),
+        ("451 4.7.1 greylisted\r\n", "transient"),
+        ("554 5.7.1 spam\r\n", "permanent"),
+        ("421 4.3.2 going down\r\n", "transient"),
+        ("354 what?\r\n", "in doubt"),
+        ("HTTP/1.1 200 OK\r\n", "in doubt"),
+        ("250-kept\r\n550 or not\r\n", "in doubt"),
+    ] {
+        let (relay, _) =
+            serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say(reply)]].concat(), None).await;
+        let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+        let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
+        let verdict = match connection.body(ready, MESSAGE, None).await.message {
+            Ok(_) => "accepted",
+            Err(SmtpError::Transient(_)) => "transient",
+            Err(SmtpError::Permanent(_)) => "permanent",
+            Err(SmtpError::InDoubt(_)) => "in doubt",
+        };
+        assert_eq!(verdict, expected, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_yes_that_was_heard_stays_a_yes_whatever_follows() {
+    for tail in [vec![], vec![Stall], vec![Say("nonsense\r\n")], vec![Say("421 4.3.2 bye\r\n")]] {
+        let script =
+            [&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say("250 kept\r\n")], &ENVELOPE, &tail]
+                .concat();
+        let (relay, _) = serve(script, None).await;
+        let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+        let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
+        let Turn { message, next } = connection.body(ready, MESSAGE, Some(&to("bo@example.com"))).await;
+        assert_eq!(message.unwrap().text, "kept");
+        let error = next.unwrap().unwrap_err();
+        assert!(matches!(&error, SmtpError::Transient(failure) if failure.step == Step::Mail), "{error}");
+        assert!(!connection.is_usable());
+    }
+}
+
+#[tokio::test]
+async fn replies_in_single_octets_and_of_many_lines_are_understood() {
+    let script: [&[Act]; 6] = [
+        &[Dribble("220-localhost\r\n220-is\r\n220 here\r\n"), Hear("EHLO")],
+        &OFFER,
+        &ENVELOPE,
+        &[Dribble("250-2.1.0\r\n250 2.1.0 ok\r\n250\r\n354 go\r\n")],
+        &BODY,
+        &[Dribble("250 2.0.0 kept\r\n")],
+    ];
+    send(&script, MESSAGE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_yes_before_the_message_was_sent_is_not_believed() {
+    let eager = [Say("250 ok\r\n250 ok\r\n354 go\r\n250 kept already\r\n"), Stall];
+    let error = send(&[&GREETING, &OFFER, &ENVELOPE, &eager], MESSAGE).await.unwrap_err();
+    assert!(matches!(error, SmtpError::Transient(_)), "{error}");
+    assert!(error.to_string().contains("out of turn"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_outlives_the_relay_that_hangs_up_behind_it() {
+    let error =
+        send(&[&GREETING, &OFFER, &ENVELOPE, &[Say("554 5.7.1 your host is listed\r\n")]], MESSAGE).await;
+    assert!(matches!(error.unwrap_err(), SmtpError::Permanent(failure) if failure.step == Step::Mail));
+}
+
+#[tokio::test]
+async fn where_data_is_accepted_though_the_recipient_was_not_a_lone_dot_ends_a_message_to_nobody() {
+    let script = [
+        &GREETING[..],
+        &OFFER,
+        &ENVELOPE,
+        &[Say("250 ok\r\n550 5.1.1 unknown\r\n354 go\r\n"), Hear(".\r\n"), Say("554 5.5.1 nobody\r\n")],
+        &[
+            Hear("RSET"),
+            Hear("MAIL"),
+            Hear("RCPT"),
+            Hear("DATA"),
+            Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+        ],
+    ];
+    let (relay, _) = serve(script.concat(), None).await;
+    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let error = connection.envelope(&to("unknown@example.com")).await.unwrap_err();
+    assert_eq!(error.failure().reply.enhanced.as_deref(), Some("5.1.1"));
+    let _ready = connection.envelope(&to("ada@example.com")).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_sender_was_refused_but_somebody_would_get_the_message_no_dot_is_sent() {
+    let replies = [Say("451 4.1.8 later\r\n250 ok\r\n354 go\r\n"), Hear("")];
+    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &replies].concat(), None).await;
+    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let error = connection.envelope(&to("ada@example.com")).await.unwrap_err();
+    assert!(matches!(error, SmtpError::Transient(failure) if failure.step == Step::Mail));
+    connection.quit().await;
+    assert!(serving.await.unwrap().ends_with("DATA\r\n"));
+}
+
+#[tokio::test]
+async fn nothing_is_pipelined_where_it_was_not_offered() {
+    let turns = |refused| {
+        [
+            HearAlone("MAIL"),
+            Say("250 ok\r\n"),
+            HearAlone("RCPT"),
+            Say(if refused { "550 5.1.1 unknown\r\n" } else { "250 ok\r\n" }),
+            HearAlone(if refused { "RSET" } else { "DATA" }),
+            Say(if refused { "250 ok\r\n" } else { "354 go\r\n" }),
+        ]
+    };
+    let kept = [HearMessage, Say("250 kept\r\n")];
+    let bare = [Say("250 localhost\r\n")];
+    let script = [&GREETING[..], &bare, &turns(false), &kept, &turns(true), &turns(false), &kept].concat();
+    let (relay, serving) = serve(script, None).await;
+    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
+    let turn = connection.body(ready, MESSAGE, Some(&to("unknown@example.com"))).await;
+    turn.message.unwrap();
+    assert_eq!(turn.next.unwrap().unwrap_err().failure().step, Step::Recipient);
+    let ready = connection.envelope(&to("bo@example.com")).await.unwrap();
+    connection.body(ready, MESSAGE, None).await.message.unwrap();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_that_knows_no_ehlo_is_greeted_in_the_old_way() {
+    let old = [
+        Say("502 5.5.1 what?\r\n"),
+        Hear("HELO client.example.com"),
+        Say("250 localhost\r\n"),
+        HearAlone("MAIL"),
+    ];
+    let error = send(&[&GREETING, &old], MESSAGE).await.unwrap_err();
+    assert_eq!(error.failure().step, Step::Mail);
+}
+
+#[tokio::test]
+async fn nothing_is_said_on_a_connection_whose_data_was_abandoned() {
+    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &[Hear("")]].concat(), None).await;
+    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let _abandoned = connection.envelope(&to("ada@example.com")).await.unwrap();
+    let error = connection.envelope(&to("bo@example.com")).await.unwrap_err();
+    assert!(matches!(error, SmtpError::Transient(_)));
+    connection.quit().await;
+    assert!(serving.await.unwrap().ends_with("DATA\r\n"));
+}

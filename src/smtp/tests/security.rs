@@ -1,0 +1,143 @@
+//! TLS and authentication: nothing is downgraded, and no password is said where others hear it.
+
+use secrecy::SecretString;
+
+use super::relay::{Act, Certificate, serve};
+use crate::smtp::{Connection, Credentials, Relay, SmtpError, Step, Tls, Trust};
+use Act::{Hear, Say, Secure};
+
+const PASSWORD: &str = "canary-1f0c";
+
+const CLEAR: [Act; 5] = [
+    Say("220 localhost\r\n"),
+    Hear("EHLO"),
+    Say("250-localhost\r\n250 STARTTLS\r\n"),
+    Hear("STARTTLS"),
+    Say("220 go\r\n"),
+];
+
+fn script(parts: &[&[Act]]) -> Vec<Act> {
+    parts.concat()
+}
+
+fn trusting(relay: Relay, certificate: &Certificate, tls: fn(Trust) -> Tls) -> Relay {
+    let trust = Trust::of_this_machine(vec![certificate.authority.clone()]).unwrap();
+    let credentials = Credentials { user: "ada".into(), password: SecretString::from(PASSWORD) };
+    Relay { tls: tls(trust), credentials: Some(credentials), ..relay }
+}
+
+#[tokio::test]
+async fn starttls_then_auth_plain() {
+    let certificate = Certificate::new();
+    let tail = [
+        Secure,
+        Hear("EHLO"),
+        Say("250-localhost\r\n250-AUTH LOGIN PLAIN\r\n250 PIPELINING\r\n"),
+        Hear("AUTH PLAIN AGFkYQBjYW5hcnktMWYwYw=="),
+        Say("235 2.7.0 welcome\r\n"),
+        Hear("QUIT"),
+    ];
+    let (relay, serving) = serve(script(&[&CLEAR, &tail]), Some(&certificate)).await;
+    let connection = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.unwrap();
+    assert!(connection.capabilities().pipelining);
+    connection.quit().await;
+    assert!(serving.await.unwrap().ends_with("QUIT\r\n"));
+}
+
+#[tokio::test]
+async fn tls_from_the_first_octet_then_auth_login() {
+    let certificate = Certificate::new();
+    let acts = [
+        Secure,
+        Say("220 localhost\r\n"),
+        Hear("EHLO"),
+        Say("250-localhost\r\n250 AUTH LOGIN\r\n"),
+        Hear("AUTH LOGIN"),
+        Say("334 VXNlcm5hbWU6\r\n"),
+        Hear("YWRh"),
+        Say("334 UGFzc3dvcmQ6\r\n"),
+        Hear("Y2FuYXJ5LTFmMGM="),
+        Say("535 5.7.8 no\r\n"),
+    ];
+    let (relay, _) = serve(acts.to_vec(), Some(&certificate)).await;
+    let relay = trusting(relay, &certificate, Tls::Implicit);
+    let error = Connection::open(&relay).await.err().unwrap();
+    assert_eq!(error.to_string(), "the relay answered AUTH with 535 5.7.8 no");
+    assert!(matches!(error, SmtpError::Permanent(_)));
+    assert!(!format!("{relay:?} {error:?}").contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_or_not_for_the_host_ends_it() {
+    let certificate = Certificate::new();
+    for (host, trusted) in [("localhost", &Certificate::new()), ("127.0.0.1", &certificate)] {
+        let (relay, serving) = serve(script(&[&CLEAR, &[Secure]]), Some(&certificate)).await;
+        let relay = trusting(Relay { host: host.into(), ..relay }, trusted, Tls::StartTls);
+        let error = Connection::open(&relay).await.err().unwrap();
+        assert!(matches!(&error, SmtpError::Permanent(failure) if failure.step == Step::Tls), "{error}");
+        assert!(error.to_string().contains("is not to be trusted"), "{error}");
+        assert_eq!(
+            serving.await.unwrap(),
+            "EHLO client.example.com\r\nSTARTTLS\r\n",
+            "and no word more in clear"
+        );
+    }
+}
+
+#[tokio::test]
+async fn starttls_that_is_not_offered_or_refused_ends_it_before_anything_is_said() {
+    let refused = [&CLEAR[..4], &[Say("454 4.7.0 not now\r\n"), Hear("")]].concat();
+    let stripped = [&CLEAR[..2], &[Say("250-localhost\r\n250 AUTH PLAIN\r\n"), Hear("")]].concat();
+    for (acts, permanent) in [(refused, false), (stripped, true)] {
+        let certificate = Certificate::new();
+        let (relay, serving) = serve(acts, None).await;
+        let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
+        assert_eq!(matches!(error, SmtpError::Permanent(_)), permanent, "{error}");
+        assert_eq!(error.failure().step, Step::Tls);
+        let heard = serving.await.unwrap();
+        assert!(!heard.contains("AUTH") && !heard.contains("MAIL"), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn words_in_clear_behind_the_yes_to_starttls_end_it() {
+    let injected = [&CLEAR[..4], &[Say("220 go\r\n250-localhost\r\n250 AUTH PLAIN\r\n"), Hear("")]].concat();
+    let certificate = Certificate::new();
+    let (relay, serving) = serve(injected, None).await;
+    let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
+    assert!(error.to_string().contains("said more in clear"), "{error}");
+    assert!(serving.await.unwrap().ends_with("STARTTLS\r\n"));
+}
+
+#[tokio::test]
+async fn what_was_offered_in_clear_is_forgotten_under_tls() {
+    let certificate = Certificate::new();
+    let clear = [
+        Say("220 localhost\r\n"),
+        Hear("EHLO"),
+        Say("250-localhost\r\n250-SMTPUTF8\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n"),
+        Hear("STARTTLS"),
+        Say("220 go\r\n"),
+    ];
+    let tail = [Secure, Hear("EHLO"), Say("250-localhost\r\n250 8BITMIME\r\n"), Hear("")];
+    let (relay, _) = serve(script(&[&clear, &tail]), Some(&certificate)).await;
+    let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
+    assert!(error.to_string().contains("offers neither AUTH PLAIN nor AUTH LOGIN"), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_is_never_said_in_clear() {
+    let acts = [&CLEAR[..2], &[Say("250-localhost\r\n250 AUTH PLAIN\r\n"), Hear("")]].concat();
+    let (relay, serving) = serve(acts, None).await;
+    let relay = Relay { tls: Tls::None, ..trusting(relay, &Certificate::new(), Tls::Implicit) };
+    assert!(Connection::open(&relay).await.err().unwrap().to_string().contains("under TLS only"));
+    assert_eq!(serving.await.unwrap(), "EHLO client.example.com\r\n");
+}
+
+#[tokio::test]
+async fn a_relay_beyond_loopback_is_not_spoken_to_in_clear() {
+    let (relay, _) = serve(vec![], None).await;
+    let error = Connection::open(&Relay { host: "192.0.2.1".into(), ..relay }).await.err().unwrap();
+    assert!(matches!(&error, SmtpError::Permanent(failure) if failure.step == Step::Connect), "{error}");
+    assert!(error.to_string().contains("without TLS no mail goes there"), "{error}");
+}
