@@ -1,8 +1,15 @@
-//! What became of one message to one reader.
+//! What became of one message to one reader, and what to do next about it.
+//!
+//! A stage: the replies of relays become [`Outcome`]s here; `send` acts on them and `store` keeps them.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::id::SubscriberId;
+
 /// What a relay said: the code, the enhanced code where there was one (RFC 3463), the words.
+///
+/// Where the connection broke before anything was said, one of our own with 421 and 4.4.2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmtpReply {
     /// Three digits, as in 250.
@@ -23,6 +30,63 @@ impl SmtpReply {
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
     }
+}
+
+/// Who holds a lease: one connection of one run. Random, so that no two runs share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SenderId(pub i64);
+
+/// What a sender takes readers under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Who.
+    pub by: SenderId,
+    /// When others may take them.
+    pub until: Timestamp,
+}
+
+/// Where one message to one reader stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum DeliveryStatus {
+    /// Waits for a sender.
+    Queued,
+    /// A sender has it in hand; nothing has left yet.
+    Leased {
+        /// Who.
+        by: SenderId,
+        /// When others may take it.
+        until: Timestamp,
+    },
+    /// The message may be on the wire.
+    Sending {
+        /// Who.
+        by: SenderId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The relay took it.
+    Accepted(SmtpReply),
+    /// The relay said later.
+    Deferred {
+        /// In these words.
+        reply: SmtpReply,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// The relay said no, or later for too long.
+    Refused(SmtpReply),
+    /// Sent, perhaps: no reply was recorded.
+    InDoubt {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// On the list, and not to be written to.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+    },
 }
 
 /// Why a reader on the list gets nothing.
@@ -52,12 +116,99 @@ pub enum InDoubt {
     Resend,
 }
 
+/// A sender is about to hand a message over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intent {
+    /// To whom.
+    pub subscriber: SubscriberId,
+    /// Who holds the lease.
+    pub by: SenderId,
+    /// What the message's Date says, if this is the first attempt.
+    pub date: Timestamp,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// For whom.
+    pub subscriber: SubscriberId,
+    /// Who held the lease.
+    pub by: SenderId,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The relay took it.
+    Accepted(SmtpReply),
+    /// Again at that time.
+    Deferred {
+        /// What was said.
+        reply: SmtpReply,
+        /// When.
+        retry_at: Timestamp,
+    },
+    /// Never again.
+    Refused(SmtpReply),
+    /// The end of the data may have gone out, and no answer came.
+    InDoubt,
+    /// Nothing of the message went out, and it is nobody's fault: back into the queue, no attempt counted.
+    PutBack,
+}
+
+/// One attempt among those for one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counted from 1, this one included.
+    pub number: u32,
+    /// When the first one was.
+    pub first: Timestamp,
+    /// When this one ended.
+    pub at: Timestamp,
+}
+
+/// How long a reader's message is tried, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// From the first attempt on; `[send] give_up_after`.
+    pub give_up_after: SignedDuration,
+}
+
+impl RetryPolicy {
+    /// The wait after the first attempt: short, so that a greylisted reader is served while `send` still runs.
+    const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+    /// No wait is longer than this, jitter apart.
+    const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
+
+    /// What a reply means for a message. `jitter` is random.
+    pub fn outcome(self, reply: SmtpReply, attempt: Attempt, jitter: u8) -> Outcome {
+        if reply.is_positive() {
+            return Outcome::Accepted(reply);
+        }
+        match self.retry_at(attempt, jitter).filter(|_| reply.is_transient()) {
+            Some(retry_at) => Outcome::Deferred { reply, retry_at },
+            None => Outcome::Refused(reply),
+        }
+    }
+
+    /// When to try again: each wait is three times the last, and up to a quarter longer by `jitter`, so that those
+    /// who were deferred together do not come back together. `None` once it was tried for long enough.
+    pub fn retry_at(self, attempt: Attempt, jitter: u8) -> Option<Timestamp> {
+        let growth = 3_i32.saturating_pow(attempt.number.saturating_sub(1));
+        let wait = Self::FIRST_WAIT.saturating_mul(growth).min(Self::LONGEST_WAIT);
+        let retry_at = attempt.at.checked_add(wait + wait * i32::from(jitter) / 1024).ok()?;
+        (retry_at.duration_since(attempt.first) <= self.give_up_after).then_some(retry_at)
+    }
+}
+
 /// The store's counts of one issue: every reader queued is in exactly one of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// All that were queued, the skipped apart.
     pub queued: u64,
-    /// Not tried yet.
+    /// Not tried yet, or about to be tried.
     pub waiting: u64,
     /// The relay said yes.
     pub accepted: u64,
@@ -69,4 +220,44 @@ pub struct Counts {
     pub in_doubt: u64,
     /// On the list, and not to be written to.
     pub skipped: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAYS: RetryPolicy = RetryPolicy { give_up_after: SignedDuration::from_hours(72) };
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn reply(code: u16) -> SmtpReply {
+        SmtpReply { code, enhanced: None, text: "so it is".to_owned() }
+    }
+
+    fn attempt(number: u32, at: Timestamp) -> Attempt {
+        Attempt { number, first: START, at }
+    }
+
+    #[test]
+    fn a_relays_no_is_for_good_and_its_later_is_not() {
+        let outcome = |code| DAYS.outcome(reply(code), attempt(1, START), 0);
+        assert_eq!(outcome(250), Outcome::Accepted(reply(250)));
+        assert_eq!(outcome(550), Outcome::Refused(reply(550)));
+        let retry_at = START + SignedDuration::from_secs(30);
+        assert_eq!(outcome(451), Outcome::Deferred { reply: reply(451), retry_at });
+    }
+
+    #[test]
+    fn the_waits_grow_and_come_to_an_end() {
+        let mut now = START;
+        let mut waits = Vec::new();
+        for number in 1.. {
+            let Some(next) = DAYS.retry_at(attempt(number, now), 255) else { break };
+            waits.push(next.duration_since(now).as_secs());
+            now = next;
+        }
+        assert_eq!(waits[..4], [37, 112, 337, 1011]);
+        assert!(waits.is_sorted() && waits.len() > 15, "{waits:?}");
+        let late = attempt(99, START + DAYS.give_up_after);
+        assert_eq!(DAYS.outcome(reply(451), late, 0), Outcome::Refused(reply(451)));
+    }
 }

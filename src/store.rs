@@ -1,1 +1,203 @@
 //! The store: readers, frozen issues and the journal of deliveries, in SQLite.
+//!
+//! The world: it keeps what the stages decide and decides nothing itself. One table a file, one query a function, and repeating
+//! any of them is harmless. The SQL is what SQLite and PostgreSQL both understand; times are milliseconds, UTC.
+
+mod audience;
+mod delivery;
+mod import;
+mod issue;
+mod journal;
+mod lock;
+mod place;
+mod subscriber;
+mod subscription;
+mod suppression;
+mod word;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use self::audience::Audience;
+pub use self::delivery::Delivery;
+pub use self::import::{ImportCounts, Imported, Staging};
+pub use self::issue::{IssueState, Queued, StoredIssue};
+pub use self::journal::Leased;
+pub use self::lock::SenderLock;
+pub use self::subscriber::Reader;
+
+/// How long a statement waits for another process that writes: longer than an import of a million readers takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open store. Readers share a pool; whatever writes waits its turn for the one writer.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    readers: SqlitePool,
+    writer: Mutex<SqliteConnection>,
+}
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file could not be made or opened.
+    #[error("the store {} cannot be opened", path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A place where locks and syncs are not to be trusted.
+    #[error("the store {} is on a network filesystem ({kind}); keep it on a local disk, or use PostgreSQL", path.display())]
+    Network {
+        /// Which.
+        path: PathBuf,
+        /// As `/proc/self/mountinfo` names it.
+        kind: String,
+    },
+    /// Its tables are not ours to read.
+    #[error("the store {} was written by a newer pressroom; use that one", path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Its tables could not be brought up to date.
+    #[error("the store {} cannot be brought up to date", path.display())]
+    Migrate {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: MigrateError,
+    },
+    /// Another sender is at work.
+    #[error("another sender is at work: {holder}; wait for it, or stop it")]
+    SenderAtWork {
+        /// Who says so in the lock file.
+        holder: String,
+    },
+    /// A statement failed.
+    #[error("the store does not answer")]
+    Database(#[from] sqlx::Error),
+    /// A row that no version of ours has written.
+    #[error("the store holds a `{column}` that nobody can read: `{text}`")]
+    Unreadable {
+        /// Where.
+        column: &'static str,
+        /// What stands in it.
+        text: String,
+    },
+}
+
+impl Store {
+    /// Opens a store, makes it (with mode 0600) where there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::Network`], [`StoreError::Newer`], [`StoreError::Migrate`], or a database's error.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        place::refuse_network(path)?;
+        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+            .foreign_keys(true)
+            .statement_cache_capacity(200);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        migrate(&mut writer, path).await?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
+        Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
+    }
+
+    /// Writes a copy of the whole store, as it is at this moment, to a path where nothing is yet: what a dry run works on.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] where the copy cannot be made, or a database's error.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let name = path.to_string_lossy().into_owned();
+        sqlx::query("vacuum into $1").bind(name).execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Takes the lock that every sender holds while it works; the operating system frees it when the process ends, however it ends.
+    ///
+    /// # Errors
+    /// [`StoreError::SenderAtWork`] says who holds it.
+    pub fn sender_lock(&self) -> Result<SenderLock, StoreError> {
+        SenderLock::take(&self.path)
+    }
+
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends the connections, the journal of the database folded in.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        Ok(self.writer.into_inner().close().await?)
+    }
+
+    async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.writer.lock().await
+    }
+}
+
+impl StoreError {
+    /// Whether another time may do: exit code 75.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::SenderAtWork { .. } => true,
+            Self::Database(error) => {
+                let code = error.as_database_error().and_then(DatabaseError::code);
+                // SQLITE_BUSY and SQLITE_LOCKED; extended codes keep the primary one in the low byte.
+                code.and_then(|code| code.parse::<u32>().ok())
+                    .is_some_and(|code| matches!(code & 0xff, 5 | 6))
+            }
+            Self::Open { .. }
+            | Self::Network { .. }
+            | Self::Newer { .. }
+            | Self::Migrate { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+}
+
+/// A transaction that writes: it waits for other writers at its start, never in its middle.
+async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
+    connection.begin_with("BEGIN IMMEDIATE").await
+}
+
+async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let first = include_str!("../migrations/sqlite/0001_lists_and_journal.sql");
+    let migrator = Migrator::with_migrations(vec![Migration::new(
+        1,
+        "lists and journal".into(),
+        MigrationType::Simple,
+        first.into_sql_str(),
+        false,
+    )]);
+    let mut transaction = begin(writer).await?;
+    migrator.run(&mut *transaction).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+            StoreError::Newer { path: path.to_owned() }
+        }
+        source => StoreError::Migrate { path: path.to_owned(), source },
+    })?;
+    Ok(transaction.commit().await?)
+}
+
+#[cfg(test)]
+mod tests;

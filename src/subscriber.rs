@@ -1,10 +1,13 @@
 //! Readers: who is on a list, what they chose, and how a list file is read.
 
+pub mod list;
+
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Reference, SubscriberId};
+use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 
@@ -53,4 +56,96 @@ pub struct Recipient {
     pub format: Format,
     /// Other columns of the list, for `reader.FIELD`.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// Whether a list's mail goes to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubscriptionStatus {
+    /// It does.
+    Subscribed,
+    /// They left: no import brings them back.
+    Left,
+    /// They came from the list's file and are gone from it; they are back as soon as the file has them again.
+    Gone,
+}
+
+/// How a reader came to a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// By the list's file.
+    File,
+    /// By the form on a page.
+    Page,
+    /// By `subscribers add`.
+    Command,
+}
+
+/// A reader comes to a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joining {
+    /// How.
+    pub origin: Origin,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a person chose for themselves; outranks the file. `None`: not chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Choices {
+    /// The name to be greeted by.
+    pub name: Option<String>,
+    /// What may be counted.
+    pub tracking: Option<Tracking>,
+    /// In which form.
+    pub format: Option<Format>,
+    /// No mail before this.
+    pub paused_until: Option<Timestamp>,
+}
+
+/// A reader on a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subscription {
+    /// Which list.
+    pub list: ListName,
+    /// Whether mail goes to them.
+    pub status: SubscriptionStatus,
+    /// Since when they are on it.
+    pub since: Timestamp,
+    /// When they left, if they did.
+    pub left_at: Option<Timestamp>,
+    /// How they came to it.
+    pub origin: Origin,
+    /// The file's name for them.
+    pub name: Option<String>,
+    /// The file's word on what may be counted.
+    pub tracking: Option<Tracking>,
+    /// The file's word on the form.
+    pub format: Option<Format>,
+    /// Other columns of the file.
+    pub attributes: BTreeMap<String, String>,
+    /// What they chose themselves.
+    pub choices: Choices,
+}
+
+/// Why nobody writes to an address any more, on whatever list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuppressionReason {
+    /// Mail to it bounces for good.
+    Bounced,
+    /// They complained to their provider.
+    Complained,
+    /// They asked to be erased.
+    Erased,
+}
+
+/// An address that nobody writes to any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Suppression {
+    /// Why.
+    pub reason: SuppressionReason,
+    /// Since when.
+    pub at: Timestamp,
 }

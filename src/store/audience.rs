@@ -1,0 +1,117 @@
+//! Who would get an issue now, and who is skipped and why.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::word::Cells;
+use super::{Store, StoreError};
+use crate::delivery::SkipReason;
+use crate::id::{ListName, Reference, SubscriberId};
+use crate::subscriber::Recipient;
+
+/// Why a reader `s` of `subscription` is skipped at the time `$1`, or null: as a select's column, of which queueing and counting both
+/// are made, so that a dry run counts what a run queues.
+macro_rules! skip_reason {
+    () => {
+        "case when s.status = 'left' then 'unsubscribed' \
+         when s.subscriber in (select b.id from suppression x join subscriber b on b.key = x.key) then 'suppressed' \
+         when s.paused_until > $1 then 'paused' end"
+    };
+}
+pub(super) use skip_reason;
+
+/// The columns of a [`Recipient`], from `subscription` s and `subscriber` b.
+macro_rules! recipient_columns {
+    () => {
+        "b.id, b.reference, b.address, s.since, s.attributes, coalesce(s.chosen_name, s.name) as name, \
+         coalesce(s.chosen_tracking, s.tracking) as tracking, coalesce(s.chosen_format, s.format) as format"
+    };
+}
+pub(super) use recipient_columns;
+
+/// How many readers an issue would go to, and how many of the list's are skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Audience {
+    /// They get it.
+    pub active: u64,
+    /// They do not, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+}
+
+impl TryFrom<Cells<'_>> for Recipient {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: SubscriberId(row.integer("id")?),
+            reference: Reference(row.integer("reference")?.cast_unsigned()),
+            address: row.address("address")?,
+            name: row.owned("name")?,
+            since: row.time("since")?.to_zoned(TimeZone::UTC).date(),
+            tracking: row.some_word("tracking")?,
+            format: row.some_word("format")?.unwrap_or_default(),
+            attributes: row.attributes("attributes")?,
+        })
+    }
+}
+
+impl Store {
+    /// Counts a list's audience.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn audience(&self, list: &ListName, now: Timestamp) -> Result<Audience, StoreError> {
+        let select = concat!(
+            "select reason, count(*) as readers from (select ",
+            skip_reason!(),
+            " as reason from subscription s where s.list = $2 and s.status <> 'gone') as listed group by reason"
+        );
+        let rows = sqlx::query(select)
+            .bind(now.as_millisecond())
+            .bind(list.as_str())
+            .fetch_all(&self.readers)
+            .await?;
+        let mut audience = Audience::default();
+        for row in rows.iter().map(Cells) {
+            let readers = row.number("readers")?;
+            match row.some_word("reason")? {
+                None => audience.active = readers,
+                Some(reason) => {
+                    audience.skipped.insert(reason, readers);
+                }
+            }
+        }
+        Ok(audience)
+    }
+
+    /// A page of a list's audience in the order of their rows, after a reader or from the first.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn recipients(
+        &self,
+        list: &ListName,
+        after: Option<SubscriberId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Recipient>, StoreError> {
+        let select = concat!(
+            "select ",
+            recipient_columns!(),
+            " from subscription s join subscriber b on b.id = s.subscriber \
+              where s.list = $2 and s.status = 'subscribed' and s.subscriber > $3 and (",
+            skip_reason!(),
+            ") is null order by s.subscriber limit $4"
+        );
+        let rows = sqlx::query(select)
+            .bind(now.as_millisecond())
+            .bind(list.as_str())
+            .bind(after.map_or(0, |id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+}

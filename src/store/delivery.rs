@@ -1,0 +1,178 @@
+//! Where each message stands: counting, listing, and what comes back into the queue.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::word::{Cells, unreadable};
+use super::{Store, StoreError, begin};
+use crate::delivery::{Counts, DeliveryStatus, SenderId, SkipReason, SmtpReply};
+use crate::id::{IssueNumber, SubscriberId};
+use crate::mailbox::EmailAddress;
+
+/// One reader's record of one issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Their row.
+    pub subscriber: SubscriberId,
+    /// Their address.
+    pub address: EmailAddress,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub first_attempt_at: Option<Timestamp>,
+    /// Since when it stands there.
+    pub since: Timestamp,
+}
+
+impl TryFrom<Cells<'_>> for Delivery {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            subscriber: SubscriberId(row.integer("subscriber")?),
+            address: row.address("address")?,
+            status: status(row)?,
+            attempts: row.number("attempts")?,
+            first_attempt_at: row.some_time("first_attempt_at")?,
+            since: row.time("since")?,
+        })
+    }
+}
+
+fn status(row: Cells<'_>) -> Result<DeliveryStatus, StoreError> {
+    let by = || row.integer("owner").map(SenderId);
+    Ok(match row.text("status")? {
+        "queued" => DeliveryStatus::Queued,
+        "leased" => DeliveryStatus::Leased { by: by()?, until: row.time("lease_until")? },
+        "sending" => DeliveryStatus::Sending { by: by()?, since: row.time("since")? },
+        "accepted" => DeliveryStatus::Accepted(reply(row)?),
+        "deferred" => DeliveryStatus::Deferred { reply: reply(row)?, retry_at: row.time("retry_at")? },
+        "refused" => DeliveryStatus::Refused(reply(row)?),
+        "in-doubt" => DeliveryStatus::InDoubt { since: row.time("since")? },
+        "skipped" => DeliveryStatus::Skipped { reason: row.word("reason")? },
+        other => return Err(unreadable("status", other)),
+    })
+}
+
+fn reply(row: Cells<'_>) -> Result<SmtpReply, StoreError> {
+    Ok(SmtpReply {
+        code: row.number("code")?,
+        enhanced: row.owned("enhanced")?,
+        text: row.owned("reply")?.unwrap_or_default(),
+    })
+}
+
+impl Store {
+    /// After a run that ended however it ended, while the sender's lock is held: what was only leased waits again; what was being sent
+    /// is in doubt, since its message may have gone out. Answers how many are.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn recover(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
+        let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
+            where issue = $2 and status = 'leased'";
+        let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
+            where issue = $2 and status = 'sending'";
+        let (now, issue) = (now.as_millisecond(), i64::from(issue.get()));
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        sqlx::query(requeue).bind(now).bind(issue).execute(&mut *transaction).await?;
+        let doubtful = sqlx::query(doubt).bind(now).bind(issue).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(doubtful.rows_affected())
+    }
+
+    /// Queues the deferred whose time has come. Answers how many.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn requeue_due(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
+        let update = "update delivery set status = 'queued', owner = null, since = $1 \
+            where issue = $2 and status = 'deferred' and retry_at <= $1";
+        let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(issue.get()));
+        Ok(query.execute(&mut *self.writer().await).await?.rows_affected())
+    }
+
+    /// Queues those in doubt again (`in_doubt = "resend"`). Answers how many.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn requeue_in_doubt(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
+        let update = "update delivery set status = 'queued', owner = null, since = $1 \
+            where issue = $2 and status = 'in-doubt'";
+        let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(issue.get()));
+        Ok(query.execute(&mut *self.writer().await).await?.rows_affected())
+    }
+
+    /// When the next deferred reader may be tried; `None` where none is deferred.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn next_attempt(&self, issue: IssueNumber) -> Result<Option<Timestamp>, StoreError> {
+        let select =
+            "select min(retry_at) as retry_at from delivery where issue = $1 and status = 'deferred'";
+        let row = sqlx::query(select).bind(i64::from(issue.get())).fetch_one(&self.readers).await?;
+        Cells(&row).some_time("retry_at")
+    }
+
+    /// Counts an issue's records.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn counts(&self, issue: IssueNumber) -> Result<Counts, StoreError> {
+        let select = "select status, count(*) as readers from delivery where issue = $1 group by status";
+        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        let mut counts = Counts::default();
+        for row in rows.iter().map(Cells) {
+            let readers: u64 = row.number("readers")?;
+            let place = match row.text("status")? {
+                "queued" | "leased" | "sending" => &mut counts.waiting,
+                "accepted" => &mut counts.accepted,
+                "deferred" => &mut counts.deferred,
+                "refused" => &mut counts.refused,
+                "in-doubt" => &mut counts.in_doubt,
+                "skipped" => &mut counts.skipped,
+                other => return Err(unreadable("status", other)),
+            };
+            *place += readers;
+        }
+        counts.queued = counts.waiting + counts.accepted + counts.deferred + counts.refused + counts.in_doubt;
+        Ok(counts)
+    }
+
+    /// Counts an issue's skipped readers by reason.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn skipped(&self, issue: IssueNumber) -> Result<BTreeMap<SkipReason, u64>, StoreError> {
+        let select = "select reason, count(*) as readers from delivery \
+            where issue = $1 and status = 'skipped' group by reason";
+        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        rows.iter().map(Cells).map(|row| Ok((row.word("reason")?, row.number("readers")?))).collect()
+    }
+
+    /// The records of those who did not get an issue, or may not have: everything but accepted, in the order of their rows, a page
+    /// after a reader or from the first.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn missed(
+        &self,
+        issue: IssueNumber,
+        after: Option<SubscriberId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let select = "select d.*, b.address from delivery d join subscriber b on b.id = d.subscriber \
+            where d.issue = $1 and d.subscriber > $2 and d.status <> 'accepted' order by d.subscriber limit $3";
+        let rows = sqlx::query(select)
+            .bind(i64::from(issue.get()))
+            .bind(after.map_or(0, |id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+}

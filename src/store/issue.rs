@@ -1,0 +1,144 @@
+//! Frozen issues, each queued once.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::audience::skip_reason;
+use super::word::{Cells, unreadable};
+use super::{Store, StoreError, begin};
+use crate::id::{IssueNumber, ListName};
+
+/// Whether there is anything left to do for an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssueState {
+    /// Some readers may still be tried.
+    Running,
+    /// None is left.
+    Finished,
+}
+
+/// An issue as it was frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIssue {
+    /// Its identity.
+    pub number: IssueNumber,
+    /// To whom it goes.
+    pub list: ListName,
+    /// The frozen issue, as JSON.
+    pub frozen: String,
+    /// By which it was reviewed.
+    pub digest: String,
+    /// When its audience was queued.
+    pub queued_at: Timestamp,
+    /// Whether there is anything left to do.
+    pub state: IssueState,
+}
+
+/// Whether an issue was queued now, or had been before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queued {
+    /// Now.
+    Now,
+    /// Before, as this.
+    Before(StoredIssue),
+}
+
+impl TryFrom<Cells<'_>> for StoredIssue {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            number: issue_number(row.integer("number")?)?,
+            list: row.parsed("list")?,
+            frozen: row.text("frozen")?.to_owned(),
+            digest: row.text("digest")?.to_owned(),
+            queued_at: row.time("queued_at")?,
+            state: row.word("state")?,
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a frozen issue and queues its whole audience, in one transaction: everyone or nobody. An issue that is there already is
+    /// left as it is.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn queue(&self, issue: &StoredIssue) -> Result<Queued, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let insert = "insert into issue (number, list, frozen, digest, queued_at, state) \
+            values ($1, $2, $3, $4, $5, 'running') on conflict (number) do nothing";
+        let done = sqlx::query(insert)
+            .bind(i64::from(issue.number.get()))
+            .bind(issue.list.as_str())
+            .bind(&issue.frozen)
+            .bind(&issue.digest)
+            .bind(issue.queued_at.as_millisecond())
+            .execute(&mut *transaction)
+            .await?;
+        if done.rows_affected() == 0 {
+            transaction.rollback().await?;
+            drop(writer);
+            return Ok(self.issue(issue.number).await?.map_or(Queued::Now, Queued::Before));
+        }
+        let queue = concat!(
+            "insert into delivery (issue, subscriber, status, reason, since) \
+             select $2, subscriber, case when reason is null then 'queued' else 'skipped' end, reason, $1 from (select s.subscriber, ",
+            skip_reason!(),
+            " as reason from subscription s where s.list = $3 and s.status <> 'gone') as readers order by subscriber"
+        );
+        let number = i64::from(issue.number.get());
+        let at = issue.queued_at.as_millisecond();
+        sqlx::query(queue).bind(at).bind(number).bind(issue.list.as_str()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(Queued::Now)
+    }
+
+    /// An issue as it was frozen; `None` where it was never queued.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn issue(&self, number: IssueNumber) -> Result<Option<StoredIssue>, StoreError> {
+        let select = "select number, list, frozen, digest, queued_at, state from issue where number = $1";
+        let row = sqlx::query(select).bind(i64::from(number.get())).fetch_optional(&self.readers).await?;
+        row.as_ref().map(|row| Cells(row).try_into()).transpose()
+    }
+
+    /// The issues that are not finished, by number.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn unfinished(&self) -> Result<Vec<IssueNumber>, StoreError> {
+        let select = "select number from issue where state = 'running' order by number";
+        let rows: Vec<i64> = sqlx::query_scalar(select).fetch_all(&self.readers).await?;
+        rows.into_iter().map(issue_number).collect()
+    }
+
+    /// The highest number that was ever queued.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn highest_issue(&self) -> Result<Option<IssueNumber>, StoreError> {
+        let row: Option<i64> =
+            sqlx::query_scalar("select max(number) from issue").fetch_one(&self.readers).await?;
+        row.map(issue_number).transpose()
+    }
+
+    /// Marks an issue as finished if none of its readers can be tried any more. Answers its state.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn finish(&self, number: IssueNumber) -> Result<IssueState, StoreError> {
+        let update = "update issue set state = 'finished' where number = $1 and not exists (select 1 from delivery d \
+            where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
+        let query = sqlx::query(update).bind(i64::from(number.get()));
+        let done = query.execute(&mut *self.writer().await).await?;
+        Ok(if done.rows_affected() > 0 { IssueState::Finished } else { IssueState::Running })
+    }
+}
+
+fn issue_number(value: i64) -> Result<IssueNumber, StoreError> {
+    IssueNumber::new(value).ok_or_else(|| unreadable("number", &value.to_string()))
+}

@@ -1,0 +1,53 @@
+//! One sender at a time: a lock that the operating system holds, and frees when its process ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+/// Held while a sender works; dropping it lets the next one in.
+#[derive(Debug)]
+pub struct SenderLock {
+    _file: File,
+}
+
+impl SenderLock {
+    pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
+        let mut path = store.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let failed = |source: io::Error| StoreError::Open { path: path.clone(), source };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => sign(&mut file).map_err(failed)?,
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::SenderAtWork { holder: holder(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "process {}", std::process::id())
+}
+
+/// What the holder wrote; it may not have come to that yet.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(40).read_to_string(&mut text);
+    let known = read.is_ok() && !text.is_empty() && !text.chars().any(char::is_control);
+    if known { text } else { "a process that has just begun".to_owned() }
+}

@@ -1,0 +1,54 @@
+//! People: an address and the number that stands for it.
+
+use sqlx::SqliteConnection;
+
+use super::word::Cells;
+use super::{Store, StoreError};
+use crate::id::{Reference, SubscriberId};
+use crate::mailbox::EmailAddress;
+use crate::subscriber::{Subscription, Suppression};
+
+/// All that is known about one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// Their row.
+    pub id: SubscriberId,
+    /// Their address as it was last written.
+    pub address: EmailAddress,
+    /// Their lists, by name.
+    pub subscriptions: Vec<Subscription>,
+    /// Whether nobody writes to them any more.
+    pub suppression: Option<Suppression>,
+}
+
+impl Store {
+    /// What is known about an address, letter case aside; `None` where it is on no list.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn reader(&self, address: &EmailAddress) -> Result<Option<Reader>, StoreError> {
+        let select = "select id, address from subscriber where key = $1";
+        let row = sqlx::query(select).bind(address.key()).fetch_optional(&self.readers).await?;
+        let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
+        let (id, address) = (SubscriberId(row.integer("id")?), row.address("address")?);
+        let subscriptions = self.subscriptions(id).await?;
+        let suppression = self.suppression(&address).await?;
+        Ok(Some(Reader { id, address, subscriptions, suppression }))
+    }
+}
+
+/// The row of an address: the one there is, or a new one under this reference.
+pub(super) async fn find_or_insert(
+    connection: &mut SqliteConnection,
+    address: &EmailAddress,
+    reference: Reference,
+) -> Result<SubscriberId, StoreError> {
+    let insert =
+        "insert into subscriber (address, key, reference) values ($1, $2, $3) on conflict (key) do nothing";
+    let query =
+        sqlx::query(insert).bind(address.as_str()).bind(address.key()).bind(reference.0.cast_signed());
+    query.execute(&mut *connection).await?;
+    let select = "select id from subscriber where key = $1";
+    let id = sqlx::query_scalar(select).bind(address.key()).fetch_one(connection).await?;
+    Ok(SubscriberId(id))
+}

@@ -1,0 +1,121 @@
+//! Who is on which list, what the list's file says of them, and what they chose.
+
+use jiff::Timestamp;
+
+use super::subscriber::find_or_insert;
+use super::word::{Cells, json, word};
+use super::{Store, StoreError, begin};
+use crate::id::{ListName, Reference, SubscriberId};
+use crate::mailbox::EmailAddress;
+use crate::subscriber::{Choices, Entry, Joining, Subscription};
+
+impl TryFrom<Cells<'_>> for Subscription {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            list: row.parsed("list")?,
+            status: row.word("status")?,
+            since: row.time("since")?,
+            left_at: row.some_time("left_at")?,
+            origin: row.word("origin")?,
+            name: row.owned("name")?,
+            tracking: row.some_word("tracking")?,
+            format: row.some_word("format")?,
+            attributes: row.attributes("attributes")?,
+            choices: Choices {
+                name: row.owned("chosen_name")?,
+                tracking: row.some_word("chosen_tracking")?,
+                format: row.some_word("chosen_format")?,
+                paused_until: row.some_time("paused_until")?,
+            },
+        })
+    }
+}
+
+impl Store {
+    /// The lists that a person is or was on, by name.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn subscriptions(&self, subscriber: SubscriberId) -> Result<Vec<Subscription>, StoreError> {
+        let select = "select * from subscription where subscriber = $1 order by list";
+        let rows = sqlx::query(select).bind(subscriber.0).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// Puts a reader on a list, unless they are or were on it: one who left stays gone, and one who is gone from the file
+    /// is back, and stays whatever the file says. Answers whether anything changed.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn subscribe(
+        &self,
+        list: &ListName,
+        entry: &Entry,
+        reference: Reference,
+        joining: Joining,
+    ) -> Result<bool, StoreError> {
+        let insert = "insert into subscription \
+            (list, subscriber, status, since, origin, name, tracking, format, attributes) \
+            values ($1, $2, 'subscribed', $3, $4, $5, $6, $7, $8) \
+            on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin \
+            where subscription.status = 'gone'";
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let id = find_or_insert(&mut transaction, &entry.address, reference).await?;
+        let done = sqlx::query(insert)
+            .bind(list.as_str())
+            .bind(id.0)
+            .bind(joining.at.as_millisecond())
+            .bind(word(joining.origin))
+            .bind(&entry.name)
+            .bind(entry.tracking.map(word))
+            .bind(entry.format.map(word))
+            .bind(json(&entry.attributes))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Takes a reader off a list, for good. Answers whether they were on it.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn unsubscribe(
+        &self,
+        list: &ListName,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = "update subscription set status = 'left', left_at = $1 \
+            where list = $2 and subscriber = (select id from subscriber where key = $3) and status <> 'left'";
+        let query = sqlx::query(update).bind(now.as_millisecond()).bind(list.as_str()).bind(address.key());
+        Ok(query.execute(&mut *self.writer().await).await?.rows_affected() > 0)
+    }
+
+    /// Keeps what a person chose, in place of what they chose before.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn choose(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        choices: &Choices,
+    ) -> Result<(), StoreError> {
+        let update = "update subscription \
+            set chosen_name = $1, chosen_tracking = $2, chosen_format = $3, paused_until = $4 \
+            where list = $5 and subscriber = $6";
+        let query = sqlx::query(update)
+            .bind(&choices.name)
+            .bind(choices.tracking.map(word))
+            .bind(choices.format.map(word))
+            .bind(choices.paused_until.map(Timestamp::as_millisecond))
+            .bind(list.as_str())
+            .bind(subscriber.0);
+        query.execute(&mut *self.writer().await).await?;
+        Ok(())
+    }
+}

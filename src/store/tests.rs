@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::delivery::{
+    Counts, DeliveryStatus, Intent, Lease, Outcome, SenderId, Settlement, SkipReason, SmtpReply,
+};
+use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
+use crate::mailbox::EmailAddress;
+use crate::newsletter::Tracking;
+use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
+
+mod importing;
+mod sending;
+
+const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+const ME: SenderId = SenderId(7);
+
+struct TestStore {
+    store: Store,
+    folder: tempfile::TempDir,
+    references: std::cell::Cell<u64>,
+}
+
+impl std::ops::Deref for TestStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+fn list() -> ListName {
+    "readers".parse().unwrap()
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+fn entry(text: &str) -> Entry {
+    Entry { address: address(text), name: None, tracking: None, format: None, attributes: BTreeMap::new() }
+}
+
+impl TestStore {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("pressroom.db")).await.unwrap();
+        Self { store, folder, references: 1.into() }
+    }
+
+    fn reference(&self) -> Reference {
+        self.references.set(self.references.get() + 1);
+        Reference(self.references.get().wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    async fn import_entries(&self, entries: Vec<Entry>, allow_shrink: bool) -> Imported {
+        let mut staging = self.stage().await.unwrap();
+        let entries: Vec<_> = entries.into_iter().map(|entry| (entry, self.reference())).collect();
+        for some in entries.chunks(Staging::BATCH) {
+            staging.add(some.to_vec()).await.unwrap();
+        }
+        staging.apply(&list(), NOW, allow_shrink).await.unwrap()
+    }
+
+    async fn import(&self, addresses: &[&str]) -> ImportCounts {
+        let entries = addresses.iter().map(|address| entry(address)).collect();
+        match self.import_entries(entries, true).await {
+            Imported::Applied(counts) => counts,
+            Imported::Shrunk { .. } => panic!("shrinking was allowed"),
+        }
+    }
+
+    /// The addresses that an issue would go to, in order.
+    async fn audience_of(&self) -> Vec<String> {
+        let recipients = self.recipients(&list(), None, 1000, NOW).await.unwrap();
+        assert_eq!(self.audience(&list(), NOW).await.unwrap().active, recipients.len() as u64);
+        recipients.into_iter().map(|recipient| recipient.address.to_string()).collect()
+    }
+
+    async fn reader_of(&self, text: &str) -> Reader {
+        self.reader(&address(text)).await.unwrap().unwrap()
+    }
+}

@@ -1,0 +1,162 @@
+use super::*;
+
+#[tokio::test]
+async fn a_file_becomes_the_audience() {
+    let store = TestStore::new().await;
+    let counts = store.import(&["bo@example.com", "Ada@example.com", "ADA@EXAMPLE.COM"]).await;
+    assert_eq!(counts, ImportCounts { added: 2, repeated: 1, ..ImportCounts::default() });
+    assert_eq!(store.audience_of().await, ["Ada@example.com", "bo@example.com"]);
+}
+
+#[tokio::test]
+async fn importing_the_same_file_again_changes_nothing() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com"]).await;
+    let before = store.recipients(&list(), None, 10, NOW).await.unwrap();
+    let counts = store.import(&["ada@example.com", "bo@example.com"]).await;
+    assert_eq!(counts, ImportCounts { unchanged: 2, ..ImportCounts::default() });
+    assert_eq!(store.recipients(&list(), None, 10, NOW).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_file_leaves_the_audience_and_may_return() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com"]).await;
+    let reference = store.recipients(&list(), None, 1, NOW).await.unwrap()[0].reference;
+    assert_eq!(store.import(&["bo@example.com"]).await.gone, 1);
+    assert_eq!(store.audience_of().await, ["bo@example.com"]);
+    assert_eq!(store.audience(&list(), NOW).await.unwrap().skipped, BTreeMap::new());
+    let counts = store.import(&["ada@example.com", "bo@example.com"]).await;
+    assert_eq!(counts, ImportCounts { returned: 1, unchanged: 1, ..ImportCounts::default() });
+    assert_eq!(store.recipients(&list(), None, 1, NOW).await.unwrap()[0].reference, reference);
+}
+
+#[tokio::test]
+async fn who_left_stays_away_whatever_the_file_says() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com"]).await;
+    assert!(store.unsubscribe(&list(), &address("ADA@example.com"), NOW).await.unwrap());
+    assert!(!store.unsubscribe(&list(), &address("ada@example.com"), NOW).await.unwrap());
+    let counts = store.import(&["ada@example.com", "bo@example.com"]).await;
+    assert_eq!((counts.left, counts.returned), (1, 0));
+    store.import(&["bo@example.com"]).await;
+    store.import(&["ada@example.com", "bo@example.com"]).await;
+    let entry = entry("ada@example.com");
+    assert!(
+        !store
+            .subscribe(&list(), &entry, store.reference(), Joining { origin: Origin::Command, at: NOW })
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.audience_of().await, ["bo@example.com"]);
+    let skipped = store.audience(&list(), NOW).await.unwrap().skipped;
+    assert_eq!(skipped, BTreeMap::from([(SkipReason::Unsubscribed, 1)]));
+}
+
+#[tokio::test]
+async fn who_joined_elsewhere_stays_without_the_file() {
+    let store = TestStore::new().await;
+    let di = entry("di@example.com");
+    let joining = Joining { origin: Origin::Page, at: NOW };
+    assert!(store.subscribe(&list(), &di, store.reference(), joining).await.unwrap());
+    assert!(!store.subscribe(&list(), &di, store.reference(), joining).await.unwrap());
+    store.import(&["ada@example.com", "di@example.com"]).await;
+    assert_eq!(store.import(&["ada@example.com"]).await.gone, 0);
+    assert_eq!(store.audience_of().await, ["di@example.com", "ada@example.com"]);
+}
+
+#[tokio::test]
+async fn what_a_person_chose_outranks_the_file() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com"]).await;
+    let ada = store.reader_of("ada@example.com").await.id;
+    let choices = Choices {
+        name: Some("Countess".to_owned()),
+        tracking: Some(Tracking::None),
+        format: Some(Format::Text),
+        paused_until: None,
+    };
+    store.choose(&list(), ada, &choices).await.unwrap();
+    let file = Entry {
+        name: Some("Ada".to_owned()),
+        tracking: Some(Tracking::Individual),
+        format: Some(Format::Html),
+        attributes: BTreeMap::from([("city".to_owned(), "London".to_owned())]),
+        ..entry("ada@example.com")
+    };
+    assert!(
+        matches!(store.import_entries(vec![file], false).await, Imported::Applied(counts) if counts.changed == 1)
+    );
+    let ada = store.recipients(&list(), None, 1, NOW).await.unwrap().remove(0);
+    assert_eq!(
+        (ada.name.as_deref(), ada.tracking, ada.format),
+        (Some("Countess"), Some(Tracking::None), Format::Text)
+    );
+    assert_eq!(ada.attributes["city"], "London");
+    let shown = &store.reader_of("ada@example.com").await.subscriptions[0];
+    assert_eq!((shown.name.as_deref(), &shown.choices), (Some("Ada"), &choices));
+}
+
+#[tokio::test]
+async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
+    let ada = store.reader_of("ada@example.com").await.id;
+    let until = NOW + SignedDuration::from_hours(1);
+    let pause = Choices { paused_until: Some(until), ..Choices::default() };
+    store.choose(&list(), ada, &pause).await.unwrap();
+    store.suppress(&address("BO@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
+    assert_eq!(store.audience_of().await, ["cy@example.com"]);
+    let skipped = store.audience(&list(), NOW).await.unwrap().skipped;
+    assert_eq!(skipped, BTreeMap::from([(SkipReason::Paused, 1), (SkipReason::Suppressed, 1)]));
+    assert_eq!(store.audience(&list(), until).await.unwrap().active, 2);
+}
+
+#[tokio::test]
+async fn a_file_that_shrank_by_more_than_a_tenth_changes_nothing() {
+    let store = TestStore::new().await;
+    let readers = |count| (0..count).map(|n| entry(&format!("r{n}@example.com"))).collect::<Vec<_>>();
+    store.import_entries(readers(20), false).await;
+    assert!(matches!(store.import_entries(readers(18), false).await, Imported::Applied(_)));
+    assert_eq!(store.import_entries(readers(16), false).await, Imported::Shrunk { before: 18, after: 16 });
+    assert_eq!(store.import_entries(Vec::new(), false).await, Imported::Shrunk { before: 18, after: 0 });
+    assert_eq!(store.audience_of().await.len(), 18);
+    assert!(
+        matches!(store.import_entries(readers(2), true).await, Imported::Applied(counts) if counts.gone == 16)
+    );
+}
+
+#[tokio::test]
+async fn an_import_given_up_midway_leaves_no_trace() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com"]).await;
+    let mut staging = store.stage().await.unwrap();
+    staging.add(vec![(entry("bo@example.com"), store.reference())]).await.unwrap();
+    drop(staging);
+    assert_eq!(store.audience_of().await, ["ada@example.com"]);
+    assert_eq!(store.import(&["ada@example.com"]).await.unchanged, 1);
+}
+
+#[tokio::test]
+async fn lists_do_not_mix() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com"]).await;
+    let other: ListName = "other".parse().unwrap();
+    let mut staging = store.stage().await.unwrap();
+    staging
+        .add(vec![(Entry { name: Some("A.".to_owned()), ..entry("ada@example.com") }, store.reference())])
+        .await
+        .unwrap();
+    staging.apply(&other, NOW, false).await.unwrap();
+    store.unsubscribe(&other, &address("ada@example.com"), NOW).await.unwrap();
+    assert_eq!(store.audience_of().await, ["ada@example.com"]);
+    let statuses: Vec<_> = store
+        .reader_of("ada@example.com")
+        .await
+        .subscriptions
+        .into_iter()
+        .map(|s| (s.status, s.name))
+        .collect();
+    let left = (SubscriptionStatus::Left, Some("A.".to_owned()));
+    assert_eq!(statuses, [left, (SubscriptionStatus::Subscribed, None)]);
+}

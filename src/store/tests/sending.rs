@@ -1,0 +1,248 @@
+use super::*;
+
+const ISSUE: i64 = 379;
+const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
+
+fn number() -> IssueNumber {
+    IssueNumber::new(ISSUE).unwrap()
+}
+
+fn issue() -> StoredIssue {
+    StoredIssue {
+        number: number(),
+        list: list(),
+        frozen: "{}".to_owned(),
+        digest: "d".to_owned(),
+        queued_at: NOW,
+        state: IssueState::Running,
+    }
+}
+
+fn reply(code: u16) -> SmtpReply {
+    SmtpReply { code, enhanced: Some("2.0.0".to_owned()), text: "so it is".to_owned() }
+}
+
+fn later(seconds: i64) -> Timestamp {
+    NOW + SignedDuration::from_secs(seconds)
+}
+
+fn intents(leased: &[Leased]) -> Vec<Intent> {
+    leased.iter().map(|leased| Intent { subscriber: leased.recipient.id, by: ME, date: NOW }).collect()
+}
+
+fn settlement(subscriber: SubscriberId, outcome: Outcome) -> Settlement {
+    Settlement { subscriber, by: ME, outcome }
+}
+
+impl TestStore {
+    /// A store whose issue is queued for so many readers, r0 first.
+    async fn queued(readers: usize) -> Self {
+        let store = Self::new().await;
+        let entries = (0..readers).map(|n| entry(&format!("r{n}@example.com"))).collect();
+        store.import_entries(entries, false).await;
+        assert_eq!(store.queue(&issue()).await.unwrap(), Queued::Now);
+        store
+    }
+
+    async fn lease_some(&self, limit: u16) -> Vec<Leased> {
+        self.lease(number(), LEASE, limit, NOW).await.unwrap()
+    }
+
+    async fn write(&self, intents: &[Intent], settlements: &[Settlement]) -> Vec<SubscriberId> {
+        self.journal(number(), intents, settlements, NOW).await.unwrap()
+    }
+
+    async fn counted(&self) -> Counts {
+        self.counts(number()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_issue_is_queued_once_with_everyone_and_the_reasons_of_the_skipped() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
+    store.unsubscribe(&list(), &address("bo@example.com"), NOW).await.unwrap();
+    assert_eq!(store.queue(&issue()).await.unwrap(), Queued::Now);
+    store.import(&["ada@example.com", "bo@example.com", "cy@example.com", "di@example.com"]).await;
+    let again = StoredIssue { frozen: "other".to_owned(), ..issue() };
+    assert_eq!(store.queue(&again).await.unwrap(), Queued::Before(issue()));
+    assert_eq!(store.counted().await, Counts { queued: 2, waiting: 2, skipped: 1, ..Counts::default() });
+    assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::Unsubscribed, 1)]));
+    assert_eq!(store.unfinished().await.unwrap(), [number()]);
+    assert_eq!(store.highest_issue().await.unwrap(), Some(number()));
+}
+
+#[tokio::test]
+async fn everyone_is_leased_once_sent_once_and_settled() {
+    let store = TestStore::queued(5).await;
+    let mut seen = Vec::new();
+    loop {
+        let leased = store.lease_some(2).await;
+        if leased.is_empty() {
+            break;
+        }
+        let granted = store.write(&intents(&leased), &[]).await;
+        assert_eq!(granted.len(), leased.len());
+        let done: Vec<_> = granted.iter().map(|id| settlement(*id, Outcome::Accepted(reply(250)))).collect();
+        store.write(&[], &done).await;
+        store.write(&[], &done).await;
+        seen.extend(leased.into_iter().map(|leased| leased.recipient.address.to_string()));
+    }
+    assert_eq!(
+        seen,
+        ["r0@example.com", "r1@example.com", "r2@example.com", "r3@example.com", "r4@example.com"]
+    );
+    assert_eq!(store.counted().await, Counts { queued: 5, accepted: 5, ..Counts::default() });
+    assert_eq!(store.finish(number()).await.unwrap(), IssueState::Finished);
+    assert_eq!(store.unfinished().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_without_the_lease() {
+    let store = TestStore::queued(2).await;
+    let leased = store.lease_some(2).await;
+    let other: Vec<_> =
+        intents(&leased).into_iter().map(|intent| Intent { by: SenderId(8), ..intent }).collect();
+    assert_eq!(store.write(&other, &[]).await, []);
+    assert_eq!(store.write(&intents(&leased), &[]).await.len(), 2);
+    assert_eq!(store.write(&intents(&leased), &[]).await, [], "a second message must not go out");
+    assert_eq!(store.counted().await.waiting, 2);
+}
+
+#[tokio::test]
+async fn who_leaves_during_the_run_gets_no_message() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    store.unsubscribe(&list(), &address("r1@example.com"), NOW).await.unwrap();
+    store.suppress(&address("r2@example.com"), SuppressionReason::Bounced, NOW).await.unwrap();
+    assert_eq!(store.write(&intents(&leased), &[]).await, [leased[0].recipient.id]);
+    assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::LeftDuringRun, 2)]));
+}
+
+#[tokio::test]
+async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
+    let store = TestStore::queued(4).await;
+    let leased = store.lease_some(3).await;
+    let granted = store.write(&intents(&leased[..2]), &[]).await;
+    store.write(&[], &[settlement(granted[0], Outcome::Accepted(reply(250)))]).await;
+
+    let store = Store::open(&store.folder.path().join("pressroom.db")).await.unwrap();
+    assert_eq!(store.recover(number(), later(1)).await.unwrap(), 1);
+    assert_eq!(store.recover(number(), later(2)).await.unwrap(), 0);
+    let counts = store.counts(number()).await.unwrap();
+    assert_eq!(counts, Counts { queued: 4, accepted: 1, in_doubt: 1, waiting: 2, ..Counts::default() });
+    let missed = store.missed(number(), None, 10).await.unwrap();
+    let statuses: Vec<_> =
+        missed.into_iter().map(|delivery| (delivery.address.to_string(), delivery.status)).collect();
+    assert_eq!(
+        statuses,
+        [
+            ("r1@example.com".to_owned(), DeliveryStatus::InDoubt { since: later(1) }),
+            ("r2@example.com".to_owned(), DeliveryStatus::Queued),
+            ("r3@example.com".to_owned(), DeliveryStatus::Queued),
+        ]
+    );
+    assert_eq!(store.requeue_in_doubt(number(), later(2)).await.unwrap(), 1);
+    let again = store.lease(number(), LEASE, 9, later(2)).await.unwrap();
+    assert_eq!((again.len(), again[0].attempts, again[0].first_attempt_at), (3, 1, Some(NOW)));
+}
+
+#[tokio::test]
+async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    for polls in 0..12 {
+        let intents = intents(&leased);
+        let mut writing = Box::pin(store.journal(number(), &intents, &[], NOW));
+        let mut done = None;
+        for _ in 0..polls {
+            tokio::select! { biased; granted = &mut writing => { done = Some(granted.unwrap()); break }, () = tokio::task::yield_now() => {} }
+        }
+        drop(writing);
+        if let Some(granted) = done {
+            assert_eq!(granted.len(), 3);
+            return;
+        }
+        let sending = store.missed(number(), None, 9).await.unwrap();
+        let kept = sending.iter().filter(|one| matches!(one.status, DeliveryStatus::Leased { .. })).count();
+        if kept == 0 {
+            assert_eq!(
+                store.recover(number(), NOW).await.unwrap(),
+                3,
+                "all were committed, none was granted"
+            );
+            return;
+        }
+        assert_eq!(kept, 3, "a transaction is whole or not at all");
+    }
+}
+
+#[tokio::test]
+async fn the_deferred_come_back_when_their_time_has_come() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    let granted = store.write(&intents(&leased), &[]).await;
+    let outcomes = [
+        Outcome::Deferred { reply: reply(451), retry_at: later(30) },
+        Outcome::Refused(reply(550)),
+        Outcome::PutBack,
+    ];
+    let settled: Vec<_> =
+        granted.iter().zip(outcomes).map(|(id, outcome)| settlement(*id, outcome)).collect();
+    store.write(&[], &settled).await;
+    let counts = Counts { queued: 3, waiting: 1, deferred: 1, refused: 1, ..Counts::default() };
+    assert_eq!(store.counted().await, counts);
+    assert_eq!(store.next_attempt(number()).await.unwrap(), Some(later(30)));
+    assert_eq!(store.requeue_due(number(), later(29)).await.unwrap(), 0);
+    assert_eq!(store.requeue_due(number(), later(30)).await.unwrap(), 1);
+    assert_eq!(store.next_attempt(number()).await.unwrap(), None);
+    let attempts: Vec<_> = store.lease_some(9).await.iter().map(|leased| leased.attempts).collect();
+    assert_eq!(attempts, [1, 0]);
+    assert_eq!(store.finish(number()).await.unwrap(), IssueState::Running);
+}
+
+#[tokio::test]
+async fn a_sender_that_ends_puts_back_what_it_holds() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    store.write(&intents(&leased[..1]), &[]).await;
+    assert_eq!(store.release(number(), ME, NOW).await.unwrap(), 2);
+    assert_eq!(store.lease_some(9).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_sender_is_told_who_is_at_work() {
+    let store = TestStore::new().await;
+    let lock = store.sender_lock().unwrap();
+    let error = store.sender_lock().unwrap_err();
+    assert!(error.is_transient());
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    drop(lock);
+    store.sender_lock().unwrap();
+}
+
+#[tokio::test]
+async fn a_store_is_private_and_refuses_a_newer_ones_tables() {
+    use std::os::unix::fs::PermissionsExt;
+    let store = TestStore::queued(1).await;
+    let path = store.path().to_owned();
+    for name in ["pressroom.db", "pressroom.db-wal", "pressroom.db-shm"] {
+        let mode = std::fs::metadata(store.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+        values (9999, 'newer', true, x'00', 0)";
+    sqlx::query(newer).execute(&mut *store.writer().await).await.unwrap();
+    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
+}
+
+#[tokio::test]
+async fn a_dry_run_works_on_a_copy() {
+    let store = TestStore::queued(2).await;
+    let path = store.folder.path().join("copy.db");
+    store.copy_to(&path).await.unwrap();
+    let copy = Store::open(&path).await.unwrap();
+    copy.unsubscribe(&list(), &address("r0@example.com"), NOW).await.unwrap();
+    assert_eq!(copy.audience(&list(), NOW).await.unwrap().active, 1);
+    assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 2);
+}

@@ -1,0 +1,132 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::newsletter::Tracking;
+use crate::subscriber::Format;
+
+fn read(file: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for line in ListReader::new(file.as_ref()).unwrap() {
+        match line.unwrap() {
+            Ok(entry) => good.push(entry),
+            Err(line) => bad.push(line),
+        }
+    }
+    (good, bad)
+}
+
+fn addresses(file: impl AsRef<[u8]>) -> Vec<String> {
+    read(file).0.into_iter().map(|entry| entry.address.to_string()).collect()
+}
+
+fn bad(file: impl AsRef<[u8]>) -> Vec<String> {
+    read(file).1.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_export_is_read_as_it_comes() {
+    let file = "\u{feff}EMail;Name;First Name;tracking;format\r\nada@example.com;\"Lovelace; \"\"Ada\"\"\";Ada;NONE;text\r\n\r\nbo@example.com;;;;";
+    let (entries, bad) = read(file);
+    assert_eq!(bad, []);
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0].name.as_deref(), Some("Lovelace; \"Ada\""));
+    assert_eq!(entries[0].attributes, BTreeMap::from([("first_name".to_owned(), "Ada".to_owned())]));
+    assert_eq!((entries[0].tracking, entries[0].format), (Some(Tracking::None), Some(Format::Text)));
+    assert_eq!((entries[1].name.as_ref(), entries[1].tracking, entries[1].format), (None, None, None));
+}
+
+#[test]
+fn tabs_separate_columns_too() {
+    let (entries, bad) = read("name\temail\n\tada@example.com\n \"Bo\" \t bo@example.com \n");
+    assert_eq!(bad, []);
+    assert_eq!(entries[0].name, None);
+    assert_eq!(entries[1].name.as_deref(), Some("Bo"));
+}
+
+#[test]
+fn a_bad_line_is_reported_with_its_number_and_skipped() {
+    let file = b"email,name,tracking\nada@example.com,Ada,\nno address,,\n,,\nbo@example.com,Bo\ncy@example.com,Cy,all\n\
+        di@example.com,D\xFCrer,\ned@example.com,E\x1b[31md,\nfy@example.com,=?utf-8?q?a?=,\ngo@example.com,Go,none\n";
+    assert_eq!(addresses(file), ["ada@example.com", "go@example.com"]);
+    insta::assert_snapshot!(bad(file).join("\n"), @"
+    line 3: the address is malformed: it lacks an `@`
+    line 4: the address is empty
+    line 5: it has 2 columns, the header 3
+    line 6: `all` is no tracking; it is `individual`, `aggregate` or `none`, or empty
+    line 7: it is not UTF-8; save the file as UTF-8
+    line 8: the name may stand in no header: it holds a line break or another control character
+    line 9: the name may stand in no header: it holds an encoded-word (`=?…?=`); write the words themselves
+    ");
+}
+
+#[test]
+fn a_value_with_line_breaks_adds_no_reader_of_its_own() {
+    let file = "email,note\nada@example.com,\"hello\nvictim@example.com,\nbye\"\nbo@example.com,\n";
+    assert_eq!(addresses(file), ["bo@example.com"]);
+    assert_eq!(bad(file), ["line 2: a value holds a line break"]);
+}
+
+#[test]
+fn a_forgotten_quote_costs_its_line_alone() {
+    let mut file = "email,name\nada@example.com,\"Ada\n".to_owned();
+    file.extend((0..50).map(|n| format!("reader{n}@example.com,\"Reader, {n}\"\n")));
+    assert_eq!(addresses(&file).len(), 50);
+    assert_eq!(bad(&file), ["line 2: a quote is not closed"]);
+    assert_eq!(bad("email\n\"ada@example.com\nbo@example.com"), ["line 2: a quote is not closed"]);
+}
+
+#[test]
+fn a_line_far_too_long_is_skipped_and_the_next_is_read() {
+    let file = format!("email,x\nada@example.com,{}\nbo@example.com,y\n", "x".repeat(200_000));
+    assert_eq!(addresses(&file), ["bo@example.com"]);
+    assert_eq!(bad(&file), ["line 2: it is longer than 64 KiB"]);
+}
+
+#[test]
+fn a_header_that_cannot_serve_says_why() {
+    let wrong = |header: &[u8]| ListReader::new(header).unwrap_err().to_string();
+    let columns = "x,".repeat(300);
+    let said = [
+        wrong(b"address,name\na@b.example,A\n"),
+        wrong(b""),
+        wrong(b"email,First Name,first-name\n"),
+        wrong(b"email,\"name\n"),
+        wrong(b"email,n\xFC\n"),
+        wrong(columns.as_bytes()),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    the header has no column `email`; the first line names the columns, as in `email,name`; found `address`, `name`
+    the header has no column `email`; the first line names the columns, as in `email,name`; found nothing
+    the column `first_name` is there twice; rename one
+    a quote in the header is not closed; the first line names the columns, as in `email,name`
+    the header is not UTF-8; save the file as UTF-8
+    the header has 301 columns; a list has at most 200
+    ");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut file = b"email,name,tracking\n".to_vec();
+        file.extend(&bytes);
+        let lines = file.split(|byte| *byte == b'\n').count();
+        let (good, bad) = read(&file);
+        prop_assert!(good.len() + bad.len() <= lines);
+        if let Ok(reader) = ListReader::new(bytes.as_slice()) {
+            prop_assert!(reader.count() <= bytes.len());
+        }
+    }
+
+    #[test]
+    fn what_a_spreadsheet_quotes_is_read_back(names in prop::collection::vec("[ -~äß字]{0,12}", 1..5)) {
+        let quoted = names.iter().map(|name| name.replace('"', "\"\""));
+        let lines: Vec<_> = quoted.enumerate().map(|(n, name)| format!("\"{name}\",r{n}@example.com\n")).collect();
+        let file = format!("name,email\n{}", lines.concat());
+        let (good, bad) = read(&file);
+        prop_assert_eq!(good.len() + bad.len(), names.len());
+        for entry in good {
+            let n: usize = entry.address.local()[1..].parse().unwrap();
+            prop_assert_eq!(entry.name.unwrap_or_default(), names[n].trim());
+        }
+    }
+}
