@@ -24,7 +24,7 @@ fn readers_can_use_it_at_every_width_in_light_and_dark_without_images_and_withou
 
 #[test]
 fn python_parses_the_message_without_a_defect() {
-    judge(&["python3", "message.py"], "issue.eml");
+    judge(&["python3", "message.py", "--form"], "issue.eml");
 }
 
 #[test]
@@ -104,6 +104,7 @@ fn judge(command: &[&str], name: &str) {
     let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges");
     let output = Command::new(command[0])
         .arg(judges.join(command[1]))
+        .args(&command[2..])
         .args(composed.numbers.iter().map(|number| composed.file(number, name)))
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; ./check installs the judges", command[0]));

@@ -1,7 +1,7 @@
-"""Judges messages as a strict reader of the RFCs would: python3 message.py FOLDER
+"""Judges messages as a strict reader of the RFCs would: python3 message.py FOLDER, or python3 message.py --form FILE...
 
-Every NAME.eml of the folder is held against NAME.json, which says what was meant. Prints what is wrong, one line each;
-ends with 1 if anything is, and with 2 if there was nothing to judge.
+Every NAME.eml of the folder is held against NAME.json, which says what was meant; with --form, only what every message must
+be is asked of each file. Prints what is wrong, one line each; ends with 1 if anything is, and with 2 if there was nothing to judge.
 """
 
 import json
@@ -132,12 +132,26 @@ def judge(path):
     yield from bodies(message, raw, meant)
 
 
-def main(folder):
-    paths = sorted(pathlib.Path(folder).glob("*.eml"))
-    wrong = [f"{path.name}: {what}" for path in paths for what in judge(path)]
+def judge_form(path):
+    raw = path.read_bytes()
+    meant = {"smtputf8": False}
+    yield from wire(raw, meant)
+    message = parse(raw)
+    yield from defects(message, meant)
+    yield from (f"{name} is there {len(message.get_all(name, []))} times" for name in ONCE if len(message.get_all(name, [])) != 1)
+    if (kinds := [part.get_content_type() for part in message.walk()]) != ["multipart/alternative", "text/plain", "text/html"]:
+        yield f"parts are {kinds}"
+
+
+def main(arguments):
+    if arguments[0] == "--form":
+        paths, look = [pathlib.Path(name) for name in arguments[1:]], judge_form
+    else:
+        paths, look = sorted(pathlib.Path(arguments[0]).glob("*.eml")), judge
+    wrong = [f"{path}: {what}" for path in paths for what in look(path)]
     print("\n".join(wrong) or f"{len(paths)} messages, no defect")
     return 1 if wrong else 0 if paths else 2
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))
