@@ -1,0 +1,139 @@
+//! What an editor hears about an issue, and what not.
+
+use super::*;
+use crate::issue::tests::{assemble, newsletter};
+use crate::render::{Field, Link, Piece, RenderedIssue};
+
+/// An issue rendered to this subject and HTML, the rest empty.
+fn rendering(issue: &Issue, html: Vec<Piece>) -> Rendering {
+    let issue = RenderedIssue {
+        number: issue.number,
+        subject: vec![Piece::Literal("Quiet Pager Issue #379".to_owned())],
+        preheader: None,
+        html,
+        text: Vec::new(),
+        links: vec![Link { url: "https://example.com".to_owned(), words: "x".to_owned() }],
+        sizes: vec![
+            ("head".to_owned(), 3_000),
+            ("Outages".to_owned(), 70_000),
+            ("articles".to_owned(), 20_000),
+        ],
+    };
+    Rendering { issue, findings: Diagnostics::none() }
+}
+
+/// A number that Rootly has booked.
+const BOOKED: u32 = 379;
+
+const PREHEADER: &str = "preheader = \"A queue that was never slow, and four hundred clocks.\"\n";
+
+const ARTICLE: &str = "[[article]]\ntitle = \"A title\"\nurl = \"https://example.com/a\"\n";
+
+fn found(number: u32, more: &str) -> Diagnostics {
+    let issue = assemble(number, more).unwrap();
+    findings(&issue, &rendering(&issue, Vec::new()), &newsletter())
+}
+
+fn kinds(number: u32, more: &str) -> Vec<&'static str> {
+    found(number, more).0.iter().map(|finding| finding.kind).collect()
+}
+
+/// The findings on a draft with a good preheader and this behind it, drawn.
+fn drawn(more: &str) -> String {
+    found(BOOKED, &format!("{PREHEADER}{more}")).to_string()
+}
+
+#[test]
+fn nothing_is_said_about_an_issue_in_good_order() {
+    assert_eq!(kinds(BOOKED, &format!("{PREHEADER}{ARTICLE}")), [""; 0]);
+}
+
+#[test]
+fn an_issue_without_a_sponsor_a_preheader_or_anything_at_all_is_named() {
+    assert_eq!(kinds(382, ""), ["preheader-missing", "no-sponsor", "empty-issue"]);
+}
+
+#[test]
+fn a_preheader_says_enough_and_not_too_much_and_not_the_subject() {
+    let kinds = |preheader: &str| kinds(BOOKED, &format!("preheader = \"{preheader}\"\n{ARTICLE}"));
+    assert_eq!(kinds(&"ü".repeat(39)), ["preheader-length"]);
+    assert_eq!(kinds(&"ü".repeat(40)), [""; 0]);
+    assert_eq!(kinds(&"x".repeat(130)), [""; 0]);
+    assert_eq!(kinds(&"x".repeat(131)), ["preheader-length"]);
+    assert_eq!(kinds("quiet pager issue #379"), ["preheader-repeats-subject"]);
+    let short = found(BOOKED, &format!("preheader = \"Too short\"\n{ARTICLE}"));
+    insta::assert_snapshot!("preheader_length", short);
+}
+
+#[test]
+fn a_subject_that_came_to_nothing_is_named() {
+    let issue = assemble(BOOKED, &format!("{PREHEADER}{ARTICLE}")).unwrap();
+    let mut rendering = rendering(&issue, Vec::new());
+    rendering.issue.subject = vec![Piece::Literal(" ".to_owned())];
+    assert_eq!(findings(&issue, &rendering, &newsletter()).0[0].kind, "subject-empty");
+}
+
+#[test]
+fn a_link_says_where_it_leads() {
+    let draft = "intro = \"See [Here!](https://example.com/x) and [what is here](https://example.com/y).\"\n";
+    insta::assert_snapshot!("vague_link", drawn(draft));
+}
+
+#[test]
+fn a_page_linked_twice_is_told_with_both_places() {
+    let draft = format!(
+        "{ARTICLE}blurb = \"See [the rest](https://example.com/a/b), or https://Example.com/a?utm_source=x.\"\n\
+         via = {{ name = \"N\", url = \"https://news.example\" }}\n\
+         [[section]]\ntitle = \"S\"\nbody = \"[one](https://example.com/a?b=1) [two](https://example.com/a?b=2) [m](mailto:a@b.example) [n](mailto:a@b.example)\"\n"
+    );
+    insta::assert_snapshot!("url_twice", drawn(&draft));
+}
+
+#[test]
+fn a_title_that_shouts_and_a_section_without_anything_are_named() {
+    let draft = format!(
+        "{ARTICLE}[[article]]\ntitle = \"TEN THINGS ABOUT PAGERS\"\nurl = \"https://example.com/b\"\n\
+         [[article]]\ntitle = \"HTTP, SMTP\"\nurl = \"https://example.com/c\"\n[[section]]\ntitle = 'Outages'\n"
+    );
+    insta::assert_snapshot!("capitals_and_empty_section", drawn(&draft));
+}
+
+#[test]
+fn html_near_the_limit_is_a_warning_and_beyond_it_an_error_with_what_weighs_most() {
+    let issue = assemble(BOOKED, &format!("{PREHEADER}{ARTICLE}")).unwrap();
+    let sized = |bytes: usize| {
+        let html = vec![Piece::Literal("x".repeat(bytes)), Piece::Field(Field::Pixel)];
+        findings(&issue, &rendering(&issue, html), &newsletter())
+    };
+    assert_eq!(sized(89_000), Diagnostics::none());
+    assert!(!sized(90_001).has_errors());
+    assert!(sized(102_000).has_errors());
+    insta::assert_snapshot!(sized(95_000).0[0].message, @"issue 379 is about 95.1 kB of HTML; Gmail cuts at 102.0 kB");
+    insta::assert_snapshot!(
+        sized(120_000).0[0].help,
+        @"shorten what weighs most: Outages (70.0 kB), articles (20.0 kB), head (3.0 kB)"
+    );
+}
+
+#[test]
+fn what_was_seen_and_accepted_is_silent_but_errors_never_are() {
+    let mut newsletter = newsletter();
+    let silence = |finding: &str| Silence { finding: finding.to_owned(), reason: "known".to_owned() };
+    newsletter.silenced = vec![silence("no-sponsor"), silence("html-too-large"), silence("preheader-mising")];
+    let issue = assemble(382, ARTICLE).unwrap();
+    let large = rendering(&issue, vec![Piece::Literal("x".repeat(200_000))]);
+    let found = findings(&issue, &large, &newsletter);
+    let kinds: Vec<_> = found.0.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, ["preheader-missing", "html-too-large", "silence-unknown", "silence-unknown"]);
+    assert_eq!(found.0[3].help, "did you mean `preheader-missing`?");
+}
+
+#[test]
+fn every_kind_that_is_found_can_be_silenced_by_its_name() {
+    let mut sorted = KINDS;
+    sorted.sort_unstable();
+    assert_eq!(KINDS, sorted);
+    for kind in kinds(382, "") {
+        assert!(KINDS.contains(&kind), "{kind}");
+    }
+}
