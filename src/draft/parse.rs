@@ -1,8 +1,9 @@
 //! Reading drafts/N.toml.
 
 use super::{Article, Draft, Section, SendAt, SponsorChoice, Via};
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Diagnostics, Located, Source};
 use crate::document::{self, Table, Value};
+use crate::id::IssueNumber;
 use crate::markdown::Prose;
 
 impl Draft {
@@ -12,6 +13,18 @@ impl Draft {
     /// All its mistakes.
     pub fn parse(source: Source) -> Result<Self, Diagnostics> {
         document::read(source, draft)
+    }
+
+    /// The number alone, of a draft that may have any other mistakes.
+    pub fn number_in(source: &Source) -> Option<Located<IssueNumber>> {
+        let mut number = None;
+        let whole = document::read(source.clone(), |file| {
+            number = file.get("number").and_then(|value| value.located(Value::issue_number));
+            Some(())
+        });
+        // The other keys are strangers here: what they say is of no interest.
+        drop(whole);
+        number
     }
 }
 

@@ -1,0 +1,130 @@
+//! Finding a draft by its number or path, and making sure that no other draft has its number.
+
+use std::path::{Path, PathBuf};
+
+use super::files::shown;
+use super::{Workspace, WorkspaceError};
+use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
+use crate::document::nearest;
+use crate::draft::Draft;
+use crate::id::{IssueNumber, ListName};
+
+impl Workspace {
+    /// A draft, by its number (`379`) or by its path (`drafts/379.toml`), which counts from where the command was called
+    /// or from the folder itself.
+    ///
+    /// A draft that is called by a number holds that number; and no other one in drafts/ does.
+    ///
+    /// # Errors
+    /// No such draft, all its mistakes, a list that has no file, or the other draft of this number.
+    pub fn draft(&self, named: &str) -> Result<Draft, Diagnostics> {
+        let path = self.find_draft(named)?;
+        let relative = path.strip_prefix(&self.root).unwrap_or(&path);
+        let draft = Draft::parse(self.required(relative)?)?;
+        let mut found = Diagnostics::none();
+        found.0.extend(misnamed(&draft, relative));
+        found.0.extend(self.twin(&draft, &path)?);
+        found.0.extend(self.unknown_list(&draft));
+        found.or(draft)
+    }
+
+    fn find_draft(&self, named: &str) -> Result<PathBuf, Diagnostics> {
+        let by_number = named.parse::<IssueNumber>().ok().map(|number| format!("drafts/{number}.toml"));
+        let places = match &by_number {
+            Some(path) => vec![self.root.join(path)],
+            None => vec![self.start.join(named), self.root.join(named)],
+        };
+        for place in places {
+            if let Some(path) = self.resolve(&place, named)? {
+                return Ok(path);
+            }
+        }
+        let name = by_number.unwrap_or_else(|| named.to_owned());
+        let remedy = self.drafts_there(&name);
+        Err(WorkspaceError::Absent { name, remedy }.into())
+    }
+
+    /// The drafts that are there, nearest name first.
+    fn drafts_there(&self, wanted: &str) -> String {
+        let paths: Vec<_> = self.draft_names().iter().map(|name| format!("drafts/{name}")).collect();
+        match (nearest(wanted, paths.iter().map(String::as_str)), paths.last()) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, Some(last)) => format!("drafts/ holds {} drafts, the last of them {last}", paths.len()),
+            (None, None) => "drafts/ holds none yet".to_owned(),
+        }
+    }
+
+    fn draft_names(&self) -> Vec<String> {
+        let mut names = self.names_in(Path::new("drafts"));
+        names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "toml"));
+        names
+    }
+
+    /// Another draft of the same number, named with both places.
+    fn twin(&self, draft: &Draft, path: &Path) -> Result<Option<Diagnostic>, Diagnostics> {
+        for name in self.draft_names() {
+            let relative = Path::new("drafts").join(name);
+            if self.resolve(&self.root.join(&relative), &shown(&relative))?.is_none_or(|other| other == path)
+            {
+                continue;
+            }
+            // What cannot be read is no twin of anybody, and is complained of when it is asked for itself.
+            let Ok(Some(other)) = self.read(&relative) else { continue };
+            if let Some(number) = same_number(&other, draft.number.value) {
+                let message = format!("two drafts are issue {}", draft.number.value);
+                let both = Diagnostic::error("repeated-number", message)
+                    .at(draft.source.spot(draft.number.span.clone(), "this one"))
+                    .at(other.spot(number.span, "and this one"))
+                    .help("give one of them a number of its own: an issue is sent once");
+                return Ok(Some(both));
+            }
+        }
+        Ok(None)
+    }
+
+    fn unknown_list(&self, draft: &Draft) -> Option<Diagnostic> {
+        let list = draft.list.as_ref()?;
+        let lists = self.lists();
+        if lists.contains(&list.value) {
+            return None;
+        }
+        let guess = nearest(list.value.as_str(), lists.iter().map(ListName::as_str));
+        let guess = guess.map(|guess| format!("; did you mean `{guess}`?")).unwrap_or_default();
+        let known: Vec<_> = lists.iter().map(|list| format!("`{list}`")).collect();
+        let help = match known.as_slice() {
+            [] => format!("put its readers into subscribers/{}.csv", list.value),
+            known => format!("subscribers/ holds {}", known.join(", ")),
+        };
+        let message = format!("no list `{}` in subscribers/{guess}", list.value);
+        Some(
+            Diagnostic::error("unknown-list", message)
+                .at(draft.source.spot(list.span.clone(), ""))
+                .help(help),
+        )
+    }
+}
+
+/// A draft called by another number than the one it holds.
+fn misnamed(draft: &Draft, path: &Path) -> Option<Diagnostic> {
+    let number = &draft.number;
+    let named: IssueNumber = path.file_stem()?.to_str()?.parse().ok()?;
+    if named == number.value {
+        return None;
+    }
+    let message = format!("{} holds issue {}, but is called {named}", draft.source.name(), number.value);
+    Some(
+        Diagnostic::error("misnamed-draft", message)
+            .at(draft.source.spot(number.span.clone(), ""))
+            .help(format!("write `number = {named}`, or call the file drafts/{}.toml", number.value)),
+    )
+}
+
+/// The place of the number in a draft, if it is this one. Looks for it first, since most drafts are others'.
+fn same_number(source: &Source, number: IssueNumber) -> Option<Located<IssueNumber>> {
+    let digits = number.to_string();
+    let candidate = |line: &str| line.trim_start().starts_with("number") && line.contains(&digits);
+    if !source.text().lines().any(candidate) {
+        return None;
+    }
+    Draft::number_in(source).filter(|found| found.value == number)
+}
