@@ -70,7 +70,7 @@ impl Edition {
     }
 
     /// Writes one reader's message over what `out` held: CRLF, ASCII unless SMTPUTF8 is needed, no line over 998 octets,
-    /// the same bytes for the same input. `date` is that of the reader's first attempt.
+    /// the same bytes for the same input. `date` is that of the reader's first attempt; it stands in UTC.
     ///
     /// A Message-ID comes from the reader's reference: where a repeat shall not be known as one (a test copy), give another.
     ///

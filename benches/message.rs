@@ -1,0 +1,112 @@
+//! What a message costs: an issue of 44 places and some 50 kB of HTML, made ready once and written per reader.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell")]
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use jiff::Timestamp;
+use pressroom::id::{IssueNumber, Place, Reference, SubscriberId};
+use pressroom::mailbox::{EmailAddress, Mailbox};
+use pressroom::message::{Edition, FrozenIssue};
+use pressroom::newsletter::{BaseUrl, Tracking, TrackingPolicy};
+use pressroom::render::{Field, Link, Piece, RenderedIssue, TextBlock};
+use pressroom::subscriber::{Format, Recipient};
+use pressroom::token::Keys;
+
+const PLACES: u16 = 44;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn make_ready(bencher: Bencher<'_, '_>) {
+    let issue = issue();
+    bencher.bench_local(|| Edition::new(black_box(&issue)));
+}
+
+#[divan::bench(args = [Tracking::None, Tracking::Aggregate, Tracking::Individual])]
+fn write(bencher: Bencher<'_, '_>, tracking: Tracking) {
+    write_to(bencher, &Recipient { tracking: Some(tracking), ..reader() });
+}
+
+#[divan::bench]
+fn write_text_alone(bencher: Bencher<'_, '_>) {
+    write_to(bencher, &Recipient { format: Format::Text, ..reader() });
+}
+
+fn write_to(bencher: Bencher<'_, '_>, reader: &Recipient) {
+    let (edition, keys) = (Edition::new(&issue()), Keys::generate(|bytes| bytes.fill(7)));
+    let mut out = Vec::new();
+    edition.write(reader, &keys, Timestamp::UNIX_EPOCH, &mut out).unwrap();
+    bencher
+        .counter(BytesCount::new(out.len()))
+        .bench_local(|| edition.write(black_box(reader), &keys, Timestamp::UNIX_EPOCH, &mut out).unwrap());
+}
+
+fn reader() -> Recipient {
+    Recipient {
+        id: SubscriberId(1),
+        reference: Reference(0x0123_4567_89ab_cdef),
+        address: EmailAddress::parse("ada@example.com").unwrap(),
+        name: Some("Ada Exämple".to_owned()),
+        since: jiff::civil::date(2021, 3, 3),
+        tracking: None,
+        format: Format::Html,
+        attributes: std::collections::BTreeMap::new(),
+    }
+}
+
+fn issue() -> FrozenIssue {
+    let link =
+        |place| Link { url: format!("https://example.org/articles/{place}"), words: "words".to_owned() };
+    FrozenIssue {
+        rendered: RenderedIssue {
+            number: IssueNumber::new(379).unwrap(),
+            subject: vec![literal("Quiet Pager Issue #379")],
+            preheader: None,
+            html: (1..=PLACES)
+                .flat_map(article_html)
+                .chain([name(), Piece::Field(Field::Unsubscribe)])
+                .collect(),
+            text: (1..=PLACES).map(article_text).chain([greeting()]).collect(),
+            links: (1..=PLACES).map(link).collect(),
+            sizes: Vec::new(),
+        },
+        list: "readers".parse().unwrap(),
+        list_id: "weekly.example.com".to_owned(),
+        newsletter: "Quiet Pager".to_owned(),
+        from: Mailbox::parse("Quiet Pager <weekly@example.com>").unwrap(),
+        reply_to: None,
+        return_path: None,
+        unsubscribe_mailbox: EmailAddress::parse("leave@example.com").ok(),
+        base_url: BaseUrl("https://mail.example.com".to_owned()),
+        tracking: TrackingPolicy { clicks: Tracking::Individual, opens: Tracking::Individual },
+    }
+}
+
+fn article_html(place: u16) -> [Piece; 3] {
+    let style = "<p style=\"margin:0 0 10px;font-size:17px;line-height:27px;color:#23211e\">";
+    let blurb =
+        format!("\">A title of some length</a>{style}{}</p>\n", "Words about an article. ".repeat(38));
+    [literal("<h2 class=\"h\"><a href=\""), Piece::Field(Field::Link(Place(place))), literal(&blurb)]
+}
+
+fn article_text(place: u16) -> TextBlock {
+    let blurb =
+        format!("\n\n{}\n", "Words about an article, wrapped at some seventy columns or so.\n".repeat(4));
+    TextBlock::Lines(vec![literal("A title\n"), Piece::Field(Field::Link(Place(place))), literal(&blurb)])
+}
+
+fn greeting() -> TextBlock {
+    let words = literal(", this goes to you since you asked for it, and each issue says how to leave.");
+    TextBlock::Paragraph { indent: String::new(), pieces: vec![name(), words] }
+}
+
+fn name() -> Piece {
+    Piece::Field(Field::Reader { name: "name".to_owned(), default: Some("friend".to_owned()) })
+}
+
+fn literal(words: &str) -> Piece {
+    Piece::Literal(words.to_owned())
+}
