@@ -26,21 +26,22 @@ const NAMED: usize = 3;
 /// Too large for the largest mailbox provider, or nearly so, with the parts that weigh most.
 pub(super) fn html(issue: &Issue, rendered: &RenderedIssue, newsletter: &Newsletter) -> Option<Diagnostic> {
     let bytes: usize = rendered.html.iter().map(|piece| weight(piece, rendered, newsletter)).sum();
-    let (kind, severity) = match bytes {
-        ..=LARGE => return None,
-        ..=CUT => ("html-large", Severity::Warning),
-        _ => ("html-too-large", Severity::Error),
-    };
-    let cut = if bytes > CUT { "Gmail cuts it" } else { "Gmail cuts" };
-    let message =
-        format!("issue {} is about {} of HTML; {cut} at {}", issue.number, kilobytes(bytes), kilobytes(CUT));
+    if bytes <= LARGE {
+        return None;
+    }
+    let (kind, severity) =
+        if bytes <= CUT { ("html-large", Severity::Warning) } else { ("html-too-large", Severity::Error) };
+    let (number, size, cut) = (issue.number, kilobytes(bytes), kilobytes(CUT));
+    let message = format!("issue {number} is about {size} of HTML; Gmail cuts at {cut}");
+    let help = format!("shorten what weighs most: {}", heaviest(rendered));
+    Some(Diagnostic { severity, ..Diagnostic::warning(kind, message) }.help(help))
+}
+
+fn heaviest(rendered: &RenderedIssue) -> String {
     let mut parts: Vec<&(String, usize)> = rendered.sizes.iter().collect();
     parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-    let heaviest: Vec<String> =
-        parts.iter().take(NAMED).map(|(part, size)| format!("{part} ({})", kilobytes(*size))).collect();
-    let help = format!("shorten what weighs most: {}", heaviest.join(", "));
-    let help = if heaviest.is_empty() { String::new() } else { help };
-    Some(Diagnostic { severity, ..Diagnostic::warning(kind, message) }.help(help))
+    let named = parts.iter().take(NAMED).map(|(part, size)| format!("{part} ({})", kilobytes(*size)));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// Bytes of a piece in the largest message, or nearly.
