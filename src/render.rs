@@ -1,9 +1,31 @@
 //! Rendering: an issue becomes HTML and text, once for all readers, with a field wherever readers differ.
+//!
+//! Fields leave the templates' source as sentinels (`fields`), Tera fills the templates (`template`) with what an editor may
+//! name (`context`), MJML becomes HTML (`mjml`), and both editions are cut at the sentinels (`html`, `text`). Whatever is wrong
+//! is said at its place in the template.
+
+mod components;
+mod context;
+mod entities;
+mod fields;
+mod files;
+mod html;
+mod markup;
+mod mjml;
+mod segments;
+mod template;
+mod text;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::id::{IssueNumber, Place};
+use crate::issue::Issue;
+use crate::newsletter::Newsletter;
+use fields::Fields;
+use files::Files;
 
 /// The editor's templates, or the built-in ones.
 #[derive(Debug, Clone)]
@@ -94,4 +116,43 @@ pub struct Link {
     pub url: String,
     /// The link's words, for reports.
     pub words: String,
+}
+
+impl Templates {
+    /// The templates that serve where the editor has none.
+    pub fn built_in() -> Self {
+        Self {
+            mjml: Source::new("templates/issue.mjml", include_str!("../templates/issue.mjml")),
+            text: Source::new("templates/issue.txt", include_str!("../templates/issue.txt")),
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// An issue in its final form.
+///
+/// # Errors
+/// All that is wrong with the templates or the subject, each at its place.
+pub fn render(
+    issue: &Issue,
+    newsletter: &Newsletter,
+    templates: &Templates,
+) -> Result<Rendering, Diagnostics> {
+    let mut fields = Fields::default();
+    let files = Files::read(issue, templates, &mut fields)?;
+    let values = context::context(issue, newsletter);
+    fields.choose(&files.texts(&values));
+    let filled = files.fill(values, &fields)?;
+    let html = html::cut(&filled.html, &fields)?;
+    let (text, findings) = text::cut(&filled.text, &fields, &html.links)?;
+    let issue = RenderedIssue {
+        number: issue.number,
+        subject: filled.subject,
+        preheader: issue.preheader.as_ref().map(|preheader| preheader.value.clone()),
+        html: html.pieces,
+        text,
+        links: html.links,
+        sizes: html.sizes,
+    };
+    Ok(Rendering { issue, findings })
 }

@@ -1,0 +1,225 @@
+//! What templates see. This is what an editor programs against: names stay, and new ones may join.
+//!
+//! ```text
+//! newsletter    .name .tagline? .language .from .reply_to? .base_url .postal_address
+//! issue         .number .date ("2023-07-02") .date_text ("Sunday, 2 July 2023"; as .date where the language is not English)
+//!               .language .direction ("ltr" or "rtl") .subject .preheader? .intro? .outro?
+//!               .articles .groups .sections
+//!   prose?      .html (finished) .text (finished, wrapped at 72 columns): intro, outro, blurb, body, message
+//!   article     .title .url .byline? .via? (.name .url?) .disclosures .tags .blurb?
+//!   group       .articles: at most eight, since Word breaks taller tables; .sponsor?: who stands after them
+//!   section     .title .body? .articles .groups
+//! sponsors      .top? .middle?
+//!   sponsor     .name .url .message? .call_to_action? .logo? (.url .alt .width)
+//! web_url       where the issue stands on the web, without a reader's token
+//! reader.FIELD, unsubscribe_url, preferences_url: fields, see `fields`
+//! ```
+//!
+//! What ends with `?` is `none` where there is nothing. Lists may be empty. All but `.html` is escaped in issue.mjml.
+//! Beside Tera's own filters there is `wrap`: words at 72 columns, for issue.txt.
+
+use std::collections::BTreeMap;
+
+use tera::Value;
+
+use crate::draft::Via;
+use crate::issue::{Article, Issue, Section};
+use crate::markdown::{self, Prose};
+use crate::newsletter::Newsletter;
+use crate::sponsor::{Logo, Placement, Sponsor};
+
+/// Columns of the text edition.
+pub(super) const WIDTH: usize = 72;
+
+/// Articles in one table.
+const GROUP: usize = 8;
+
+/// Everything but the fields and `issue.subject`.
+pub(super) fn context(issue: &Issue, newsletter: &Newsletter) -> Vec<(&'static str, Value)> {
+    vec![
+        ("newsletter", of_newsletter(newsletter)),
+        ("issue", of_issue(issue)),
+        (
+            "sponsors",
+            object([
+                ("top", of_placement(issue, Placement::Top)),
+                ("middle", of_placement(issue, Placement::Middle)),
+            ]),
+        ),
+        ("web_url", Value::from(format!("{}/issues/{}", newsletter.base_url.0, issue.number))),
+    ]
+}
+
+/// All strings of a value.
+pub(super) fn strings<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    if let Some(text) = value.as_str() {
+        texts.push(text);
+    }
+    value.as_array().into_iter().flatten().for_each(|value| strings(value, texts));
+    value.as_map().into_iter().flat_map(|map| map.values()).for_each(|value| strings(value, texts));
+}
+
+fn of_newsletter(newsletter: &Newsletter) -> Value {
+    object([
+        ("name", text(&newsletter.name)),
+        ("tagline", Value::from(newsletter.tagline.as_deref().map(text))),
+        ("language", text(&newsletter.language)),
+        ("from", text(newsletter.from.address.as_str())),
+        (
+            "reply_to",
+            Value::from(newsletter.reply_to.as_ref().map(|reply_to| text(reply_to.address.as_str()))),
+        ),
+        ("base_url", text(&newsletter.base_url.0)),
+        ("postal_address", text(&newsletter.postal_address)),
+    ])
+}
+
+fn of_issue(issue: &Issue) -> Value {
+    object([
+        ("number", Value::from(issue.number.get())),
+        ("date", Value::from(issue.date.to_string())),
+        ("date_text", Value::from(date_text(issue))),
+        ("language", text(&issue.language)),
+        ("direction", text(if is_right_to_left(&issue.language) { "rtl" } else { "ltr" })),
+        ("preheader", Value::from(issue.preheader.as_ref().map(|preheader| text(&preheader.value)))),
+        ("intro", of_prose(&issue.intro)),
+        ("outro", of_prose(&issue.outro)),
+        ("articles", of_articles(&issue.articles)),
+        ("groups", groups(&issue.articles, issue.sponsors.get(&Placement::Middle))),
+        ("sections", Value::from(issue.sections.iter().map(of_section).collect::<Vec<_>>())),
+    ])
+}
+
+fn of_placement(issue: &Issue, placement: Placement) -> Value {
+    Value::from(issue.sponsors.get(&placement).map(of_sponsor))
+}
+
+fn of_sponsor(sponsor: &Sponsor) -> Value {
+    object([
+        ("name", text(&sponsor.name)),
+        ("url", text(&sponsor.url)),
+        ("message", of_prose(&sponsor.message)),
+        ("call_to_action", Value::from(sponsor.call_to_action.as_deref().map(text))),
+        ("logo", Value::from(sponsor.logo.as_ref().map(of_logo))),
+    ])
+}
+
+fn of_logo(logo: &Logo) -> Value {
+    object([("url", text(&logo.url)), ("alt", text(&logo.alt)), ("width", Value::from(logo.width))])
+}
+
+fn of_section(section: &Section) -> Value {
+    object([
+        ("title", text(&section.title)),
+        ("body", of_prose(&section.body)),
+        ("articles", of_articles(&section.articles)),
+        ("groups", groups(&section.articles, None)),
+    ])
+}
+
+/// Articles by at most eight, with a sponsor after half of them.
+fn groups(articles: &[Article], sponsor: Option<&Sponsor>) -> Value {
+    let (first, second) = articles.split_at(sponsor.map_or(articles.len(), |_| articles.len().div_ceil(2)));
+    let group = |articles: &[Article], sponsor| {
+        object([("articles", of_articles(articles)), ("sponsor", Value::from(sponsor))])
+    };
+    let mut groups: Vec<Value> = first.chunks(GROUP).map(|articles| group(articles, None)).collect();
+    if let Some(sponsor) = sponsor {
+        let before = first.chunks(GROUP).last().unwrap_or_default();
+        groups.pop();
+        groups.push(group(before, Some(of_sponsor(sponsor))));
+    }
+    groups.extend(second.chunks(GROUP).map(|articles| group(articles, None)));
+    Value::from(groups)
+}
+
+fn of_articles(articles: &[Article]) -> Value {
+    Value::from(articles.iter().map(of_article).collect::<Vec<_>>())
+}
+
+fn of_article(article: &Article) -> Value {
+    object([
+        ("title", text(&article.title.value)),
+        ("url", text(&article.url.value)),
+        ("byline", Value::from(article.byline.as_deref().map(text))),
+        ("via", Value::from(article.via.as_ref().map(of_via))),
+        ("disclosures", list(&article.disclosures)),
+        ("tags", list(&article.tags)),
+        ("blurb", of_prose(&article.blurb)),
+    ])
+}
+
+fn of_via(via: &Via) -> Value {
+    object([("name", text(&via.name)), ("url", Value::from(via.url.as_deref().map(text)))])
+}
+
+fn of_prose(prose: &Prose) -> Value {
+    if prose.is_empty() {
+        return Value::none();
+    }
+    object([
+        ("html", Value::safe_string(&markdown::html::render(prose))),
+        ("text", Value::from(markdown::text::render(prose, WIDTH, ""))),
+    ])
+}
+
+/// English has its words; other languages have the date that all can read (ISO 8601).
+fn date_text(issue: &Issue) -> String {
+    let english =
+        issue.language.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("en"));
+    if english { issue.date.strftime("%A, %-d %B %Y").to_string() } else { issue.date.to_string() }
+}
+
+/// Whether a language is written from right to left: by its script where the tag names one, else by its usual one.
+fn is_right_to_left(language: &str) -> bool {
+    let mut subtags = language.split('-').map(str::to_ascii_lowercase);
+    let primary = subtags.next().unwrap_or_default();
+    match subtags.find(|subtag| subtag.len() == 4 && subtag.chars().all(char::is_alphabetic)) {
+        Some(script) => {
+            matches!(script.as_str(), "arab" | "hebr" | "thaa" | "syrc" | "nkoo" | "adlm" | "rohg")
+        }
+        None => matches!(
+            primary.as_str(),
+            "ar" | "arc"
+                | "ckb"
+                | "dv"
+                | "fa"
+                | "he"
+                | "ks"
+                | "nqo"
+                | "ps"
+                | "sd"
+                | "syr"
+                | "ug"
+                | "ur"
+                | "yi"
+        ),
+    }
+}
+
+fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+    Value::from(BTreeMap::from(members))
+}
+
+fn list(texts: &[String]) -> Value {
+    Value::from(texts.iter().map(|each| text(each)).collect::<Vec<_>>())
+}
+
+fn text(text: &str) -> Value {
+    Value::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_direction_follows_the_script_and_else_the_language() {
+        for language in ["ar", "he", "fa-IR", "az-Arab", "AR-eg"] {
+            assert!(is_right_to_left(language), "{language}");
+        }
+        for language in ["en", "de-AT", "ar-Latn", "ja", ""] {
+            assert!(!is_right_to_left(language), "{language}");
+        }
+    }
+}

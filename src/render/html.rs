@@ -1,0 +1,265 @@
+//! The finished HTML cut at its fields: links get their places, comments of the template go, sizes are measured.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use lol_html::html_content::{Attribute, Comment, Element, TextChunk};
+use lol_html::{RewriteStrSettings, doc_comments, doc_text, element, rewrite_str, text};
+use url::Url;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::id::Place;
+use crate::render::entities::decode;
+use crate::render::fields::{Fields, Occurrence};
+use crate::render::text::changed;
+use crate::render::{Field, Link, Piece};
+use crate::wrap::one_line;
+
+/// HTML in its final form.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) links: Vec<Link>,
+    /// Bytes by part, links as written, readers' fields empty.
+    pub(super) sizes: Vec<(String, usize)>,
+}
+
+/// What stands at a place of the HTML instead of what was rendered.
+#[derive(Debug)]
+enum Edit {
+    /// What differs from reader to reader.
+    Field(Field),
+    /// Nothing: a comment that only the template needs.
+    Nothing,
+    /// Nothing, and a part begins: a comment `part: NAME`.
+    Part(String),
+}
+
+/// What an attribute may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// Words: a reader's value.
+    Words,
+    /// The URL of a link: that of leaving or of the preferences, and nothing beside it.
+    Link,
+    /// Nothing that differs from reader to reader.
+    Constant,
+}
+
+/// What one pass over the HTML finds.
+#[derive(Debug, Default)]
+struct Found {
+    edits: Vec<(Range<usize>, Edit)>,
+    links: Vec<Link>,
+    /// Whether words belong to the last link.
+    in_link: bool,
+    /// Where fields may stand, and which.
+    holds: Vec<(Range<usize>, Holds)>,
+    faults: Diagnostics,
+}
+
+/// Cuts `html`.
+///
+/// # Errors
+/// Each field that stands where it may not, at its place in the template; a link that leads nowhere.
+pub(super) fn cut(html: &str, fields: &Fields) -> Result<Cut, Diagnostics> {
+    let mut found = scan(html, fields);
+    for occurrence in fields.find(html) {
+        match placed(&occurrence, fields, &found.holds) {
+            Ok(field) => found.edits.push((occurrence.range, Edit::Field(field))),
+            Err(fault) if !found.faults.0.contains(&fault) => found.faults.push(fault),
+            Err(_) => {}
+        }
+    }
+    found.faults.or(())?;
+    let end = html.rfind("</body>").unwrap_or(html.len());
+    found.edits.push((end..end, Edit::Field(Field::Pixel)));
+    found.edits.sort_by_key(|(range, _)| range.start);
+    let (pieces, sizes) = assemble(html, found.edits);
+    Ok(Cut { pieces, links: found.links, sizes })
+}
+
+fn scan(html: &str, fields: &Fields) -> Found {
+    let found = RefCell::new(Found::default());
+    let settings = RewriteStrSettings::new()
+        .append_element_content_handler(element!("*", |element| {
+            found.borrow_mut().element(html, element, fields);
+            Ok(())
+        }))
+        .append_element_content_handler(text!("a", |chunk| {
+            found.borrow_mut().words(chunk.as_str());
+            Ok(())
+        }))
+        .append_document_content_handler(doc_text!(|chunk| {
+            found.borrow_mut().text(chunk);
+            Ok(())
+        }))
+        .append_document_content_handler(doc_comments!(|comment| {
+            found.borrow_mut().comment(comment);
+            Ok(())
+        }));
+    let result = rewrite_str(html, settings);
+    let mut found = found.into_inner();
+    if let Err(error) = result {
+        found.faults.push(Diagnostic::error("html", format!("the HTML cannot be read: {error}")));
+    }
+    for link in &mut found.links {
+        link.words = one_line(&decode(&link.words));
+    }
+    found
+}
+
+impl Found {
+    fn element(&mut self, html: &str, element: &Element<'_, '_>, fields: &Fields) {
+        let name = element.tag_name();
+        if name == "a" {
+            self.in_link = false;
+        }
+        for attribute in element.attributes() {
+            let Some(range) = attribute.value_source_location().map(|location| location.bytes()) else {
+                continue;
+            };
+            let raw = &html[range.clone()];
+            if fields.stands_in(&raw.to_ascii_lowercase()) {
+                self.holds.push((range, holds(&name, attribute)));
+            } else if matches!(name.as_str(), "a" | "area") && attribute.name() == "href" {
+                self.link(range, raw);
+            } else if name == "img" && self.in_link && attribute.name() == "alt" {
+                self.words(raw);
+            }
+        }
+    }
+
+    fn link(&mut self, range: Range<usize>, raw: &str) {
+        let url = decode(raw);
+        let url = url.trim();
+        let scheme = url.split(':').next().unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return;
+        }
+        let place = u16::try_from(self.links.len() + 1).ok().map(Place);
+        match (place, leads_somewhere(url)) {
+            (Some(place), true) => {
+                self.links.push(Link { url: url.to_owned(), words: String::new() });
+                self.edits.push((range, Edit::Field(Field::Link(place))));
+                self.in_link = true;
+            }
+            (_, false) => self.faults.push(
+                Diagnostic::error("link-url", format!("the link to `{url}` leads nowhere"))
+                    .help("a URL is `https://host/path`, without a user's name or control characters"),
+            ),
+            (None, true) => {
+                self.faults.push(Diagnostic::error("link-count", "an issue has at most 65,535 links"));
+            }
+        }
+    }
+
+    fn words(&mut self, words: &str) {
+        if let Some(link) = self.links.last_mut().filter(|_| self.in_link) {
+            link.words.push_str(words);
+        }
+    }
+
+    fn text(&mut self, chunk: &TextChunk<'_>) {
+        if chunk.text_type().allows_html_entities() {
+            self.holds.push((chunk.source_location().bytes(), Holds::Words));
+        }
+    }
+
+    /// Comments of the template stay behind; Outlook's (`[if …]`) are for it to read.
+    fn comment(&mut self, comment: &Comment<'_>) {
+        let text = comment.text();
+        let range = comment.source_location().bytes();
+        if let Some(name) = text.trim().strip_prefix("part:") {
+            self.edits.push((range, Edit::Part(decode(name).trim().to_owned())));
+        } else if !text.starts_with("[if") && !text.starts_with("<![endif]") {
+            self.edits.push((range, Edit::Nothing));
+        }
+    }
+}
+
+fn leads_somewhere(url: &str) -> bool {
+    let parsed = Url::parse(url).ok();
+    let parsed =
+        parsed.filter(|url| url.host().is_some() && url.username().is_empty() && url.password().is_none());
+    parsed.is_some() && !url.chars().any(char::is_control)
+}
+
+fn holds(element: &str, attribute: &Attribute<'_>) -> Holds {
+    match attribute.name().as_str() {
+        "href" if element == "a" => Holds::Link,
+        "alt" | "title" | "aria-label" | "summary" | "content" | "label" | "placeholder" | "value" => {
+            Holds::Words
+        }
+        name if name.starts_with("data-") => Holds::Words,
+        _ => Holds::Constant,
+    }
+}
+
+/// The field of an occurrence, if it may stand there.
+fn placed(
+    occurrence: &Occurrence,
+    fields: &Fields,
+    holds: &[(Range<usize>, Holds)],
+) -> Result<Field, Diagnostic> {
+    let field = occurrence.index.map(|index| fields.get(index));
+    let Some(found) = field.filter(|_| occurrence.whole) else { return Err(changed(field)) };
+    let refused = |message: &str, help: &str| {
+        Err(Diagnostic::error("field-place", message).at(found.spot.clone()).help(help))
+    };
+    let range = &occurrence.range;
+    let around = holds.iter().find(|(around, _)| around.start <= range.start && range.end <= around.end);
+    let fills = around.is_some_and(|(around, _)| around == range);
+    let is_url = matches!(found.field, Field::Unsubscribe | Field::Preferences);
+    match around.map(|(_, holds)| holds) {
+        Some(Holds::Words) => Ok(found.field.clone()),
+        Some(Holds::Link) if is_url && fills => Ok(found.field.clone()),
+        Some(Holds::Link) if is_url => {
+            refused("this URL is a whole one", "write `href=\"{{ unsubscribe_url }}\"` and nothing beside it")
+        }
+        Some(Holds::Link) => refused(
+            "a reader's field may not stand in a link's URL",
+            "it would tell the link's owner who reads; clicks are counted by `[tracking]` of newsletter.toml",
+        ),
+        Some(Holds::Constant) | None => refused(
+            "a reader's field may not stand here",
+            "it may stand in text, and in attributes that hold words, as `alt` and `title`; not in styles, comments, sizes or sources",
+        ),
+    }
+}
+
+/// The pieces, and the bytes of each part.
+fn assemble(html: &str, edits: Vec<(Range<usize>, Edit)>) -> (Vec<Piece>, Vec<(String, usize)>) {
+    let mut pieces = Vec::new();
+    let mut sizes = vec![("head".to_owned(), 0)];
+    let mut literal = String::new();
+    let mut at = 0;
+    for (range, edit) in edits {
+        literal.push_str(&html[at..range.start]);
+        let link = if matches!(edit, Edit::Field(Field::Link(_))) { range.len() } else { 0 };
+        if let Some((_, size)) = sizes.last_mut() {
+            *size += range.start - at + link;
+        }
+        match edit {
+            Edit::Field(field) => {
+                flush(&mut literal, &mut pieces);
+                pieces.push(Piece::Field(field));
+            }
+            Edit::Nothing => {}
+            Edit::Part(name) => sizes.push((name, 0)),
+        }
+        at = range.end;
+    }
+    literal.push_str(&html[at..]);
+    flush(&mut literal, &mut pieces);
+    if let Some((_, size)) = sizes.last_mut() {
+        *size += html.len() - at;
+    }
+    (pieces, sizes)
+}
+
+fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(std::mem::take(literal)));
+    }
+}

@@ -1,0 +1,255 @@
+//! MJML's tags and text with their places, also where they are broken.
+//!
+//! mrml's own reader stops at the first fault, and often cannot say where it was.
+
+use std::ops::Range;
+
+const QUOTED: &str = "attributes are written as `name=\"value\"`";
+
+/// A piece of MJML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// Words between tags, and CSS.
+    Text(Range<usize>),
+    /// A tag.
+    Tag(Tag<'a>),
+    /// A comment, also a conditional one with all that it holds.
+    Comment,
+    /// What is no markup, and what to do about it.
+    Broken(Range<usize>, &'static str, &'static str),
+}
+
+/// A tag with its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tag<'a> {
+    pub(super) name: &'a str,
+    /// From `<` to `>`.
+    pub(super) range: Range<usize>,
+    pub(super) shape: Shape,
+    pub(super) attributes: Vec<Attribute<'a>>,
+}
+
+/// What a tag does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `<p>`
+    Opens,
+    /// `</p>`
+    Closes,
+    /// `<p />`
+    Empty,
+}
+
+/// An attribute in a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attribute<'a> {
+    pub(super) name: &'a str,
+    /// Where the name stands.
+    pub(super) at: usize,
+    /// Where the value stands.
+    pub(super) value_at: usize,
+    /// As written; empty where there is none.
+    pub(super) value: &'a str,
+    /// `"`, `'`, or 0 where there is none.
+    pub(super) quote: u8,
+}
+
+impl Attribute<'_> {
+    /// Where the name stands.
+    pub(super) fn name_range(&self) -> Range<usize> {
+        self.at..self.at + self.name.len()
+    }
+
+    /// Where the value stands, without its quotes.
+    pub(super) fn value_range(&self) -> Range<usize> {
+        self.value_at..self.value_at + self.value.len()
+    }
+}
+
+/// Reads MJML from its beginning to its end.
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// The element whose content is no markup, while in it.
+    opaque: Option<&'a str>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, opaque: None }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    /// Goes on by `length` bytes, and says from where to where.
+    fn advance(&mut self, length: usize) -> Range<usize> {
+        let from = self.at;
+        self.at = (from + length).min(self.text.len());
+        from..self.at
+    }
+
+    fn opaque(&mut self, name: &str) -> Token<'a> {
+        let end = self
+            .rest()
+            .match_indices("</")
+            .map(|(at, _)| at)
+            .find(|at| self.rest()[at + 2..].starts_with(name));
+        let length = end.unwrap_or(self.rest().len());
+        Token::Text(self.advance(length))
+    }
+
+    fn comment(&mut self) -> Token<'a> {
+        match self.rest().find("-->") {
+            Some(end) => {
+                self.advance(end + 3);
+                Token::Comment
+            }
+            None => Token::Broken(self.whole_rest(4), "this comment is never closed", "close it with `-->`"),
+        }
+    }
+
+    /// Marks `length` bytes and goes to the end, since nothing behind can be told apart.
+    fn whole_rest(&mut self, length: usize) -> Range<usize> {
+        let range = self.at..(self.at + length).min(self.text.len());
+        self.at = self.text.len();
+        range
+    }
+
+    fn tag(&mut self) -> Token<'a> {
+        let start = self.at;
+        let closes = self.rest().starts_with("</");
+        self.advance(1 + usize::from(closes));
+        let name = self.name();
+        let mut attributes = Vec::new();
+        loop {
+            self.skip_space();
+            let shape = match self.rest().as_bytes() {
+                [b'>', ..] => Some((1, if closes { Shape::Closes } else { Shape::Opens })),
+                [b'/', b'>', ..] => Some((2, Shape::Empty)),
+                [] | [b'<', ..] => {
+                    let close = "close the tag with `>`; in text, write `&lt;` for `<`";
+                    return Token::Broken(start..start + 1 + name.len(), "this tag is never closed", close);
+                }
+                _ => None,
+            };
+            if let Some((length, shape)) = shape {
+                self.advance(length);
+                self.opaque = (shape == Shape::Opens && matches!(name, "mj-style" | "style")).then_some(name);
+                return Token::Tag(Tag { name, range: start..self.at, shape, attributes });
+            }
+            match self.attribute() {
+                Ok(attribute) => attributes.push(attribute),
+                Err(broken) => return broken,
+            }
+        }
+    }
+
+    fn attribute(&mut self) -> Result<Attribute<'a>, Token<'a>> {
+        let at = self.at;
+        let name = self.name();
+        if name.is_empty() {
+            let length = self.rest().chars().next().map_or(0, char::len_utf8);
+            let range = self.advance(length);
+            return Err(Token::Broken(range, "this is no attribute", QUOTED));
+        }
+        self.skip_space();
+        if !self.rest().starts_with('=') {
+            return Ok(Attribute { name, at, value_at: self.at, value: "", quote: 0 });
+        }
+        self.advance(1);
+        self.skip_space();
+        let Some(quote) = self.rest().bytes().next().filter(|byte| matches!(byte, b'"' | b'\'')) else {
+            let length = self.rest().find([' ', '\n', '>', '<']).unwrap_or(self.rest().len());
+            return Err(Token::Broken(self.advance(length), "this value is not quoted", QUOTED));
+        };
+        self.advance(1);
+        let Some(length) = self.rest().find(char::from(quote)) else {
+            let range = self.at - 1..self.at;
+            self.at = self.text.len();
+            return Err(Token::Broken(range, "this quote is never closed", QUOTED));
+        };
+        let range = self.advance(length);
+        self.advance(1);
+        Ok(Attribute { name, at, value_at: range.start, value: &self.text[range], quote })
+    }
+
+    fn name(&mut self) -> &'a str {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/' | '<' | '"' | '\'');
+        let length = self.rest().find(ends).unwrap_or(self.rest().len());
+        let range = self.advance(length);
+        &self.text[range]
+    }
+
+    fn skip_space(&mut self) {
+        self.advance(self.rest().len() - self.rest().trim_start().len());
+    }
+}
+
+impl<'a> Iterator for Scanner<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        if self.rest().is_empty() {
+            return None;
+        }
+        if let Some(name) =
+            self.opaque.take().filter(|name| !self.rest()[..].starts_with(&format!("</{name}")))
+        {
+            return Some(self.opaque(name));
+        }
+        Some(match self.rest().as_bytes() {
+            [b'<', b'!', b'-', b'-', ..] => self.comment(),
+            [b'<', b'/', ..] => self.tag(),
+            [b'<', byte, ..] if byte.is_ascii_alphabetic() => self.tag(),
+            [b'<', b'!', ..] => Token::Broken(
+                self.whole_rest(2),
+                "`<!` begins nothing that MJML knows",
+                "leave it out; MJML writes the doctype itself",
+            ),
+            [b'<', ..] => Token::Broken(self.advance(1), "a `<` that begins no tag", "in text, write `&lt;`"),
+            _ => {
+                let length = self.rest().find('<').unwrap_or(self.rest().len());
+                Token::Text(self.advance(length))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_attributes_text_and_comments_are_told_apart() {
+        let mjml = "<a x=\"1\" y>t<!-- <b> --></a ><br/>";
+        let tokens: Vec<_> = Scanner::new(mjml).collect();
+        let [Token::Tag(open), Token::Text(text), Token::Comment, Token::Tag(close), Token::Tag(empty)] =
+            &tokens[..]
+        else {
+            panic!("{tokens:?}")
+        };
+        assert_eq!((open.name, open.shape), ("a", Shape::Opens));
+        assert_eq!((open.attributes[0].name, open.attributes[0].value), ("x", "1"));
+        assert_eq!((open.attributes[1].name, open.attributes[1].quote), ("y", 0));
+        assert_eq!(&mjml[text.clone()], "t");
+        assert_eq!((close.name, close.shape), ("a", Shape::Closes));
+        assert_eq!((empty.name, empty.shape), ("br", Shape::Empty));
+    }
+
+    #[test]
+    fn css_is_text() {
+        let tokens: Vec<_> = Scanner::new("<mj-style>a > b { }</mj-style><mj-style></mj-style>").collect();
+        assert_eq!(tokens.len(), 5, "{tokens:?}");
+        assert_eq!(tokens[1], Token::Text(10..19));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_or_stands_still(text in "([<>/!=\"' aé-]|<!--|-->|mj-style)*") {
+            let pieces = Scanner::new(&text).count();
+            proptest::prop_assert!(pieces <= text.len());
+        }
+    }
+}

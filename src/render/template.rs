@@ -1,0 +1,254 @@
+//! Tera: an editor's template is filled, and what is wrong with it is said in the editor's file.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spot};
+use crate::document::nearest;
+use crate::render::context::WIDTH;
+use crate::render::fields::Fields;
+use crate::render::segments::{Kind, segments};
+use crate::wrap::wrap;
+
+/// A template's file, its fields taken out.
+#[derive(Debug, Clone)]
+pub(super) struct File<'a> {
+    /// By which Tera knows it.
+    pub(super) name: &'a str,
+    /// As the editor wrote it; of the same length as `text`.
+    pub(super) source: &'a Source,
+    /// As Tera reads it.
+    pub(super) text: String,
+    /// Where the text begins in the source: more than 0 only for a subject.
+    pub(super) offset: usize,
+}
+
+/// A template with all that it may include, ready to be filled.
+pub(super) struct Template<'a> {
+    tera: Tera,
+    files: Vec<&'a File<'a>>,
+}
+
+impl<'a> Template<'a> {
+    /// Reads `files`, the first of which is filled. What is written is escaped for HTML if `escape`.
+    pub(super) fn new(files: Vec<&'a File<'a>>, fields: &Fields, escape: bool) -> Result<Self, Diagnostics> {
+        let texts: Vec<String> = files.iter().map(|file| file.text.clone()).collect();
+        Self::read(files, &texts, fields, escape)
+    }
+
+    fn read(
+        files: Vec<&'a File<'a>>,
+        texts: &[String],
+        fields: &Fields,
+        escape: bool,
+    ) -> Result<Self, Diagnostics> {
+        let mut tera = Tera::default();
+        tera.autoescape_on(escape.then_some(""));
+        tera.register_filter("wrap", |text: &str, _: Kwargs, _: &State<'_>| wrap(text, WIDTH, "", ""));
+        for (name, sentinel) in fields.sentinels() {
+            tera.register_function(name, move |_: Kwargs, _: &State<'_>| Value::safe_string(&sentinel));
+        }
+        let named = files.iter().map(|file| file.name).zip(texts);
+        match tera.add_raw_templates(named) {
+            Ok(()) => Ok(Self { tera, files }),
+            Err(error) => Err(diagnostics(&error, &files)),
+        }
+    }
+
+    /// The first file, filled.
+    pub(super) fn fill(&self, context: &Context) -> Result<String, Diagnostics> {
+        let main = self.files.first().map_or("", |file| file.name);
+        self.tera.render(main, context).map_err(|error| diagnostics(&error, &self.files))
+    }
+
+    /// The first file, filled again, with the place in the templates of whatever was copied from them.
+    ///
+    /// Slower: for what is wrong with something already filled.
+    pub(super) fn trace(&self, fields: &Fields, context: &Context) -> Result<Traced<'a>, Diagnostics> {
+        let texts: Vec<String> =
+            self.files.iter().enumerate().map(|(index, file)| mark(index, &file.text)).collect();
+        let marked = Self::read(self.files.clone(), &texts, fields, true)?.fill(context)?;
+        Ok(Traced::new(&marked, self.files.clone()))
+    }
+}
+
+/// Before a mark and behind it: control characters that no template holds.
+const MARK: (char, char) = ('\u{1}', '\u{2}');
+
+/// A template with marks wherever something is copied from it: at its start, after every computed piece, before every `<`.
+fn mark(file: usize, text: &str) -> String {
+    let mut marked = String::with_capacity(text.len() * 2);
+    for segment in segments(text) {
+        if segment.kind != Kind::Text {
+            marked.push_str(segment.text);
+            continue;
+        }
+        let mut start = 0;
+        while start < segment.text.len() {
+            let rest = &segment.text[start..];
+            let end = rest.char_indices().skip(1).find(|(_, c)| *c == '<').map_or(rest.len(), |(at, _)| at);
+            let _ = write!(marked, "{}{file} {} {end}{}", MARK.0, segment.start + start, MARK.1);
+            marked.push_str(&rest[..end]);
+            start += end;
+        }
+    }
+    marked
+}
+
+/// A filled template that knows what came from where.
+pub(super) struct Traced<'a> {
+    /// What Tera wrote.
+    pub(super) text: String,
+    files: Vec<&'a File<'a>>,
+    /// In the order of the text: where a copied piece begins, its file, its place there, its length.
+    marks: Vec<[usize; 4]>,
+}
+
+impl<'a> Traced<'a> {
+    fn new(marked: &str, files: Vec<&'a File<'a>>) -> Self {
+        let mut text = String::with_capacity(marked.len());
+        let mut marks = Vec::new();
+        for (index, piece) in marked.split(MARK.0).enumerate() {
+            let Some((mark, rest)) = piece.split_once(MARK.1).filter(|_| index > 0) else {
+                text.push_str(piece);
+                continue;
+            };
+            let mut numbers = mark.split(' ').filter_map(|number| number.parse().ok());
+            if let (Some(file), Some(place), Some(length)) = (numbers.next(), numbers.next(), numbers.next())
+            {
+                marks.push([text.len(), file, place, length]);
+            }
+            text.push_str(rest);
+        }
+        Self { text, files, marks }
+    }
+
+    /// Where in the templates a place of the text comes from: exactly where it was copied, else where it was written.
+    pub(super) fn spot(&self, range: Range<usize>, label: &str) -> Option<Spot> {
+        let mark = self.marks.partition_point(|mark| mark[0] <= range.start).checked_sub(1)?;
+        let [start, file, place, length] = self.marks[mark];
+        let file = self.files.get(file)?;
+        let from = (range.start - start).min(length);
+        let to = (range.end - start).min(length);
+        Some(file.source.spot(place + from..place + to, label))
+    }
+}
+
+fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
+    match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+            reported(report.message(), report.filename(), report.span().range.clone(), files).into()
+        }
+        kind => {
+            let message = kind.to_string();
+            let drawn: Vec<Diagnostic> =
+                message.split("error: ").filter_map(|drawn| read_back(drawn, files)).collect();
+            match files.first() {
+                Some(file) if drawn.is_empty() => Diagnostic::error("template", sentence(&message))
+                    .at(file.source.spot(file.offset..file.offset, ""))
+                    .into(),
+                _ => Diagnostics(drawn),
+            }
+        }
+    }
+}
+
+/// A diagnostic of unknown names, which Tera gives only as it draws them: message, ` --> file:line:column`, carets.
+fn read_back(drawn: &str, files: &[&File<'_>]) -> Option<Diagnostic> {
+    let (message, rest) = drawn.split_once("\n --> ")?;
+    let mut place = rest.lines().next()?.rsplitn(3, ':');
+    let column: usize = place.next()?.parse().ok()?;
+    let line: usize = place.next()?.parse().ok()?;
+    let name = place.next()?;
+    let file = files.iter().find(|file| file.name == name)?;
+    let start = offset(&file.text, line, column)?;
+    let length = drawn.matches('^').count();
+    Some(reported(message, name, start..start + length, files))
+}
+
+/// The byte at a line and a column, both counted from 1, the column in characters.
+pub(super) fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
+    let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let within = text[start..].char_indices().nth(column.checked_sub(1)?);
+    Some(start + within.map_or(text.len() - start, |(at, _)| at))
+}
+
+fn reported(message: &str, name: &str, range: Range<usize>, files: &[&File<'_>]) -> Diagnostic {
+    let (message, help) = reworded(message);
+    let diagnostic = Diagnostic::error("template", message).help(help);
+    let Some(file) = files.iter().find(|file| file.name == name) else { return diagnostic };
+    let end = file.source.text().len();
+    let clamp = |at: usize| (at + file.offset).min(end);
+    diagnostic.at(file.source.spot(clamp(range.start)..clamp(range.end), ""))
+}
+
+/// Tera's message in the words of the house, and the remedy.
+fn reworded(message: &str) -> (String, String) {
+    let name = message.split('`').nth(1).unwrap_or_default();
+    if let Some((_, names)) = message.split_once(" Available ") {
+        let names: Vec<&str> =
+            names.split_once(": ").map_or(vec![], |(_, names)| names.split(", ").collect());
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with("__")).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("here are: {}", names.join(", ")),
+        };
+        return (format!("there is no `{name}` here"), help);
+    }
+    let known = match message.split_once(" `").map(|(kind, _)| kind) {
+        Some("Unknown filter") => FILTERS,
+        _ => &[],
+    };
+    let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    (sentence(message), near.unwrap_or_default())
+}
+
+/// Tera's filters and ours, to name the nearest.
+const FILTERS: &[&str] = &[
+    "abs",
+    "capitalize",
+    "default",
+    "escape",
+    "first",
+    "float",
+    "get",
+    "group_by",
+    "indent",
+    "int",
+    "join",
+    "keys",
+    "last",
+    "length",
+    "lower",
+    "newlines_to_br",
+    "nth",
+    "pairs",
+    "pluralize",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "sort",
+    "split",
+    "str",
+    "title",
+    "trim",
+    "trim_end",
+    "trim_start",
+    "truncate",
+    "unique",
+    "upper",
+    "values",
+    "wordcount",
+    "wrap",
+];
+
+/// Lower case at the start, no full stop at the end.
+fn sentence(message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    let mut chars = message.chars();
+    let first = chars.next().map(char::to_lowercase).into_iter().flatten();
+    first.chain(chars).collect()
+}
