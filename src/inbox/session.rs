@@ -15,6 +15,9 @@ const MAX_RECIPIENTS: usize = 1000;
 /// Lines that are not understood, after which a client is believed to be something else.
 const MAX_ERRORS: u32 = 100;
 
+/// What EHLO offers besides SIZE, line by line.
+const EXTENSIONS: &str = "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES";
+
 /// What the connection has to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -143,10 +146,11 @@ impl Session {
         let event = match input[..end].strip_suffix(b"\r").map(command::parse) {
             None => self.complain("500 5.5.2 a line ends with CRLF"),
             Some(Err(complaint)) => self.complain(complaint),
-            Some(Ok(Command::Data)) => return self.data(end),
             Some(Ok(command)) => self.obey(command),
         };
-        (end + 1, event)
+        // The CRLF of DATA is left to the message: it may be the first half of what ends an empty one.
+        let used = if matches!(self.state, State::Data(..)) { end - 1 } else { end + 1 };
+        (used, event)
     }
 
     fn skip_line(&mut self, input: &[u8]) -> (usize, Event) {
@@ -167,18 +171,11 @@ impl Session {
 
     fn obey(&mut self, command: Command) -> Event {
         match command {
-            Command::Helo => {
-                self.greet("250 localhost");
-            }
-            Command::Ehlo => {
-                let size = format!(
-                    "250-localhost\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-SIZE {MAX_MESSAGE}\r\n250 ENHANCEDSTATUSCODES"
-                );
-                self.greet(&size);
-            }
+            Command::Helo => self.greet("250 localhost"),
+            Command::Ehlo => self.greet(&format!("250-localhost\r\n{EXTENSIONS}\r\n250 SIZE {MAX_MESSAGE}")),
             Command::Mail(mail) => return self.mail(mail),
             Command::Recipient(address) => return self.recipient(address),
-            Command::Data => {}
+            Command::Data => return self.data(),
             Command::Reset => {
                 self.transaction = None;
                 self.say("250 2.0.0 reset");
@@ -243,22 +240,21 @@ impl Session {
         event
     }
 
-    /// DATA, whose own CRLF is left to the message: it may be the first half of what ends an empty one.
-    fn data(&mut self, end: usize) -> (usize, Event) {
+    fn data(&mut self) -> Event {
         let Some(envelope) = self.transaction.take() else {
-            return (end + 1, self.complain("503 5.5.1 say MAIL first"));
+            return self.complain("503 5.5.1 say MAIL first");
         };
         if envelope.to.is_empty() {
             self.transaction = Some(envelope);
-            return (end + 1, self.complain("554 5.5.1 no valid recipients"));
+            return self.complain("554 5.5.1 no valid recipients");
         }
         let (yes, event) = self.reply(&envelope, Stage::Data, "354 end with CRLF . CRLF");
         if yes {
             self.state = State::Data(envelope, Body::new(self.keep, MAX_MESSAGE));
-            return (end - 1, event);
+        } else {
+            self.transaction = Some(envelope);
         }
-        self.transaction = Some(envelope);
-        (end + 1, event)
+        event
     }
 
     fn received(&mut self) -> Event {

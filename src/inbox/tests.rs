@@ -73,6 +73,17 @@ async fn a_second_inbox_on_the_same_maildir_overwrites_nothing() {
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_written_is_put_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = Inbox::start(loopback(), Keep::Maildir(folder.path().to_owned())).await.unwrap();
+    fs::remove_dir(folder.path().join("new")).unwrap();
+    let said = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\nDATA\r\n.\r\nQUIT\r\n";
+    let heard = dialogue(&inbox, said).await;
+    assert_eq!(codes(&heard), ["220", "250", "250", "250", "354", "451", "221"]);
+    assert_eq!(inbox.stop().await.messages, 0);
+}
+
+#[tokio::test]
 async fn smuggled_message_ends_make_no_second_message() {
     let inbox = Inbox::start(loopback(), Keep::Discard).await.unwrap();
     for smuggled in ["\n.\n", "\r.\r", "\n.\r\n", "\r\n.\n"] {
