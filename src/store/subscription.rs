@@ -79,7 +79,8 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Takes a reader off a list, for good. Answers whether they were on it.
+    /// Takes a reader off a list, for good; one whom the list does not know is kept as one who left, under this reference where they are
+    /// new. Answers whether anything changed.
     ///
     /// # Errors
     /// A database's error.
@@ -87,12 +88,19 @@ impl Store {
         &self,
         list: &ListName,
         address: &EmailAddress,
+        reference: Reference,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = "update subscription set status = 'left', left_at = $1 \
-            where list = $2 and subscriber = (select id from subscriber where key = $3) and status <> 'left'";
-        let query = sqlx::query(update).bind(now.as_millisecond()).bind(list.as_str()).bind(address.key());
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected() > 0)
+        let upsert = "insert into subscription (list, subscriber, status, since, left_at, origin, attributes) \
+            values ($1, $2, 'left', $3, $3, 'command', '{}') on conflict (list, subscriber) \
+            do update set status = 'left', left_at = excluded.left_at where subscription.status <> 'left'";
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let id = find_or_insert(&mut transaction, address, reference).await?;
+        let query = sqlx::query(upsert).bind(list.as_str()).bind(id.0).bind(now.as_millisecond());
+        let done = query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Keeps what a person chose, in place of what they chose before.

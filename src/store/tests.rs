@@ -12,6 +12,7 @@ use crate::newsletter::Tracking;
 use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
 
 mod importing;
+mod rules;
 mod sending;
 
 const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
@@ -70,6 +71,10 @@ impl TestStore {
             Imported::Applied(counts) => counts,
             Imported::Shrunk { .. } => panic!("shrinking was allowed"),
         }
+    }
+
+    async fn leave(&self, list: &ListName, address: &EmailAddress) -> bool {
+        self.unsubscribe(list, address, self.reference(), NOW).await.unwrap()
     }
 
     /// The addresses that an issue would go to, in order.

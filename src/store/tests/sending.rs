@@ -61,7 +61,7 @@ impl TestStore {
 async fn an_issue_is_queued_once_with_everyone_and_the_reasons_of_the_skipped() {
     let store = TestStore::new().await;
     store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
-    store.unsubscribe(&list(), &address("bo@example.com"), NOW).await.unwrap();
+    store.leave(&list(), &address("bo@example.com")).await;
     assert_eq!(store.queue(&issue()).await.unwrap(), Queued::Now);
     store.import(&["ada@example.com", "bo@example.com", "cy@example.com", "di@example.com"]).await;
     let again = StoredIssue { frozen: "other".to_owned(), ..issue() };
@@ -113,7 +113,7 @@ async fn nobody_is_sent_to_without_the_lease() {
 async fn who_leaves_during_the_run_gets_no_message() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;
-    store.unsubscribe(&list(), &address("r1@example.com"), NOW).await.unwrap();
+    store.leave(&list(), &address("r1@example.com")).await;
     store.suppress(&address("r2@example.com"), SuppressionReason::Bounced, NOW).await.unwrap();
     assert_eq!(store.write(&intents(&leased), &[]).await, [leased[0].recipient.id]);
     assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::LeftDuringRun, 2)]));
@@ -242,7 +242,7 @@ async fn a_dry_run_works_on_a_copy() {
     let path = store.folder.path().join("copy.db");
     store.copy_to(&path).await.unwrap();
     let copy = Store::open(&path).await.unwrap();
-    copy.unsubscribe(&list(), &address("r0@example.com"), NOW).await.unwrap();
+    copy.unsubscribe(&list(), &address("r0@example.com"), store.reference(), NOW).await.unwrap();
     assert_eq!(copy.audience(&list(), NOW).await.unwrap().active, 1);
     assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 2);
 }

@@ -1,0 +1,68 @@
+//! One reader off a list, for good.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::new_reference;
+use crate::id::ListName;
+use crate::mailbox::EmailAddress;
+use crate::store::{Store, StoreError};
+use crate::subscriber::SubscriptionStatus;
+
+/// What came of taking a reader off a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnsubscribeOutcome {
+    /// The address, whole: the operator named it.
+    pub address: String,
+    /// Which list.
+    pub list: ListName,
+    /// What they were on it before; `None` where the list did not know them.
+    pub before: Option<SubscriptionStatus>,
+    /// Lists that still go to them.
+    pub still_on: Vec<ListName>,
+}
+
+/// Takes a reader off a list, for good. One whom the list does not know is kept as one who left, so that no import adds them.
+///
+/// # Errors
+/// The store's.
+pub async fn unsubscribe(
+    store: &Store,
+    list: &ListName,
+    address: &EmailAddress,
+    now: Timestamp,
+    mut fill_random: impl FnMut(&mut [u8]),
+) -> Result<UnsubscribeOutcome, StoreError> {
+    let known = store.reader(address).await?;
+    store.unsubscribe(list, address, new_reference(&mut fill_random), now).await?;
+    let (here, elsewhere): (Vec<_>, Vec<_>) = known
+        .into_iter()
+        .flat_map(|reader| reader.subscriptions)
+        .partition(|subscription| subscription.list == *list);
+    let on = |status| status == SubscriptionStatus::Subscribed;
+    Ok(UnsubscribeOutcome {
+        address: address.to_string(),
+        list: list.clone(),
+        before: here.first().map(|subscription| subscription.status),
+        still_on: elsewhere.into_iter().filter(|other| on(other.status)).map(|other| other.list).collect(),
+    })
+}
+
+impl fmt::Display for UnsubscribeOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, list, before, still_on } = self;
+        match before {
+            Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone) => {
+                write!(f, "{address} left the list {list}")
+            }
+            Some(SubscriptionStatus::Left) => write!(f, "{address} had left the list {list} already"),
+            None => write!(f, "{address} was not on the list {list}; no import will add them"),
+        }?;
+        for other in still_on {
+            write!(f, "\nstill on the list {other}")?;
+        }
+        Ok(())
+    }
+}
