@@ -25,7 +25,7 @@ use crate::id::{IssueNumber, Place};
 use crate::issue::Issue;
 use crate::newsletter::Newsletter;
 use fields::Fields;
-use files::Files;
+use files::{Files, Filled};
 
 /// The editor's templates, or the built-in ones.
 #[derive(Debug, Clone)]
@@ -138,11 +138,7 @@ pub fn render(
     newsletter: &Newsletter,
     templates: &Templates,
 ) -> Result<Rendering, Diagnostics> {
-    let mut fields = Fields::default();
-    let files = Files::read(issue, templates, &mut fields)?;
-    let values = context::context(issue, newsletter);
-    fields.choose(&files.texts(&values));
-    let filled = files.fill(values, &fields)?;
+    let (filled, fields) = fill(issue, newsletter, templates)?;
     let html = html::cut(&filled.html, &fields)?;
     let (text, findings) = text::cut(&filled.text, &fields, &html.links)?;
     let issue = RenderedIssue {
@@ -155,4 +151,24 @@ pub fn render(
         sizes: html.sizes,
     };
     Ok(Rendering { issue, findings })
+}
+
+/// The MJML that an issue's HTML is made of, for those who measure another renderer by it.
+///
+/// # Errors
+/// As [`render`].
+pub fn mjml(issue: &Issue, newsletter: &Newsletter, templates: &Templates) -> Result<String, Diagnostics> {
+    Ok(fill(issue, newsletter, templates)?.0.mjml)
+}
+
+fn fill(
+    issue: &Issue,
+    newsletter: &Newsletter,
+    templates: &Templates,
+) -> Result<(Filled, Fields), Diagnostics> {
+    let mut fields = Fields::default();
+    let files = Files::read(issue, templates, &mut fields)?;
+    let values = context::context(issue, newsletter);
+    fields.choose(&files.texts(&values));
+    Ok((files.fill(values, &fields)?, fields))
 }

@@ -23,6 +23,7 @@ pub(super) struct Files<'a> {
 /// What Tera and MJML made of it, with sentinels where fields stood.
 pub(super) struct Filled {
     pub(super) subject: Vec<Piece>,
+    pub(super) mjml: String,
     pub(super) html: String,
     pub(super) text: String,
 }
@@ -78,9 +79,12 @@ impl<'a> Files<'a> {
         let line = subject?.fill(&context)?;
         let subject = self.subject_line(&line, fields)?;
         add_subject(&mut context, line.trim());
-        let html = mjml.fill(&context).and_then(|filled| to_html(&filled, &mjml, fields, &context));
-        let (html, text) = both(html, text.fill(&context))?;
-        Ok(Filled { subject, html, text })
+        let html = mjml.fill(&context).and_then(|filled| {
+            let html = to_html(&filled, &mjml, fields, &context)?;
+            Ok((filled, html))
+        });
+        let ((mjml, html), text) = both(html, text.fill(&context))?;
+        Ok(Filled { subject, mjml, html, text })
     }
 
     fn template<'b>(
