@@ -192,7 +192,7 @@ impl<'a> Drawn<'a> {
         Self {
             diagnostic,
             source: first.map(named),
-            labels: here.into_iter().map(labelled).collect(),
+            labels: here.into_iter().enumerate().map(|(index, spot)| labelled(spot, index == 0)).collect(),
             elsewhere: elsewhere
                 .into_iter()
                 .map(|spot| Elsewhere { spot: spot.clone(), source: named(&spot.source) })
@@ -205,9 +205,15 @@ fn named(source: &Source) -> miette::NamedSource<String> {
     miette::NamedSource::new(source.name(), source.text().to_owned())
 }
 
-fn labelled(spot: &Spot) -> miette::LabeledSpan {
+/// The culprit is the primary one: its line and column head the drawing.
+fn labelled(spot: &Spot, culprit: bool) -> miette::LabeledSpan {
     let label = (!spot.label.is_empty()).then(|| spot.label.clone());
-    miette::LabeledSpan::new(label, spot.span.start, spot.span.len())
+    let span = (spot.span.start, spot.span.len());
+    if culprit {
+        miette::LabeledSpan::new_primary_with_span(label, span)
+    } else {
+        miette::LabeledSpan::new_with_span(label, span)
+    }
 }
 
 impl fmt::Display for Drawn<'_> {
@@ -272,6 +278,6 @@ impl miette::Diagnostic for Elsewhere {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
-        Some(Box::new(std::iter::once(labelled(&self.spot))))
+        Some(Box::new(std::iter::once(labelled(&self.spot, true))))
     }
 }
