@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use textwrap::core::Word;
-use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+use textwrap::WordSeparator;
+use textwrap::core::display_width;
 
 /// `text` in lines of at most `width` columns, indent included: the first line starts with `first_indent`, the others
 /// with `indent`. A `\n` in the text stays a line end, other white space becomes one space.
@@ -15,26 +15,65 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 /// broken; CJK and emoji count the columns they fill. No line starts with `-- ` (a signature) or `From ` (an mbox's
 /// next message): there the space becomes a no-break space, which looks the same.
 pub fn wrap(text: &str, width: usize, first_indent: &str, indent: &str) -> String {
-    let options = Options::new(width)
-        .initial_indent(first_indent)
-        .subsequent_indent(indent)
-        .break_words(false)
-        .wrap_algorithm(WrapAlgorithm::FirstFit)
-        .word_splitter(WordSplitter::NoHyphenation)
-        .word_separator(WordSeparator::Custom(words));
-    let clean = text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
-    if clean.is_empty() {
-        return first_indent.trim_end().to_owned();
+    let mut page = Page { lines: String::with_capacity(text.len() * 5 / 4), indent: first_indent };
+    for line in text.split('\n') {
+        let line = one_line(line);
+        let (mut start, mut at, mut column) = (0, 0, columns(page.indent));
+        for word in words(&line) {
+            let spaceless = word.trim_end_matches(' ');
+            let end = column + columns(spaceless);
+            if end > width && at > start {
+                page.push(&line[start..at], indent);
+                start = at;
+                column = columns(indent);
+            }
+            column += columns(word);
+            at += word.len();
+        }
+        page.push(&line[start..], indent);
     }
-    let lines = textwrap::wrap(&clean, options);
-    lines.iter().map(|line| harmless(line)).collect::<Vec<_>>().join("\n")
+    page.lines.truncate(page.lines.len() - 1);
+    page.lines
+}
+
+struct Page<'a> {
+    lines: String,
+    /// What the next line starts with.
+    indent: &'a str,
+}
+
+impl<'a> Page<'a> {
+    /// One more line; those after it start with `indent`.
+    fn push(&mut self, words: &str, indent: &'a str) {
+        let start = self.lines.len();
+        self.lines.extend([self.indent, words]);
+        self.lines.truncate(self.lines.trim_end_matches(' ').len().max(start));
+        for taken in ["-- ", "From "] {
+            if self.lines[start..].starts_with(taken) {
+                let space = start + taken.len() - 1;
+                self.lines.replace_range(space..=space, "\u{a0}");
+            }
+        }
+        self.lines.push('\n');
+        self.indent = indent;
+    }
+}
+
+fn columns(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { display_width(text) }
 }
 
 /// A line as plain text shows it: white space collapsed to single spaces, invisible characters dropped.
 pub fn one_line(text: &str) -> String {
     let visible = visible(text);
-    let words = visible.split(breaks).map(str::trim).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(visible.len());
+    for word in visible.split(breaks).map(str::trim).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// Whether it is white space at which a line may end.
@@ -46,6 +85,9 @@ fn breaks(c: char) -> bool {
 ///
 /// Joiners stay where they join: without them Persian is misspelt and a family of emoji falls apart.
 pub fn visible(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut seen = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -69,18 +111,12 @@ fn joins(c: char) -> bool {
     !c.is_ascii() && !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-fn harmless(line: &str) -> String {
-    let line = line.trim_end();
-    for start in ["-- ", "From "] {
-        if let Some(rest) = line.strip_prefix(start) {
-            return format!("{}\u{a0}{rest}", start.trim_end());
-        }
+/// The words between which a line may break (UAX #14), with the space behind them. URLs, paths, options and the like stay
+/// whole.
+fn words(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
+    if breaks_at_spaces_alone(line) {
+        return Box::new(line.split_inclusive(' '));
     }
-    line.to_owned()
-}
-
-/// The words between which a line may break (UAX #14): URLs, paths, options and the like whole.
-fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut urls = urls(line).into_iter().peekable();
     let (mut start, mut end) = (0, 0);
     let mut breaks = WordSeparator::UnicodeBreakProperties.find_words(line);
@@ -91,11 +127,17 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
             if urls.peek().is_none_or(|url| end <= url.start) && !within_ascii(line, end) {
                 let whole = &line[start..end];
                 start = end;
-                return Some(Word::from(whole));
+                return Some(whole);
             }
         }
         None
     }))
+}
+
+/// Whether the rules come down to this: ASCII in which no mark stands behind a space, as French has it.
+fn breaks_at_spaces_alone(line: &str) -> bool {
+    let spaced_mark = |pair: &[u8]| pair[0] == b' ' && b"!?:;.,)]}/".contains(&pair[1]);
+    line.is_ascii() && !line.as_bytes().windows(2).any(spaced_mark)
 }
 
 /// Whether ASCII stands on both sides, and no space.
@@ -121,7 +163,6 @@ fn urls(line: &str) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use textwrap::core::display_width;
 
     use super::*;
 
@@ -132,6 +173,12 @@ mod tests {
     #[test]
     fn lines_count_their_indent() {
         assert_eq!(wrap("one two three four", 11, "* ", "  "), "* one two\n  three\n  four");
+    }
+
+    #[test]
+    fn a_mark_is_not_parted_from_its_word_as_french_writes_it() {
+        assert_eq!(plainly("Quoi ? Rien !", 6), "Quoi ?\nRien !");
+        assert_eq!(plainly("Quoi ? Rien !", 5), "Quoi ?\nRien !");
     }
 
     #[test]
@@ -165,10 +212,12 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_fits_or_is_a_single_word(text in "(?s)[ a-z/:.\\-\u{200b}語😀\n]{0,80}|.{0,80}", width in 1_usize..30) {
+            let lines: Vec<String> = text.split('\n').map(one_line).collect();
+            let singles: Vec<&str> = lines.iter().flat_map(|line| words(line)).map(str::trim_end).collect();
             for line in plainly(&text, width).lines() {
                 prop_assert!(!line.ends_with(' ') && !line.starts_with(' '), "{line:?}");
                 prop_assert!(!line.starts_with("From ") && !line.starts_with("-- "), "{line:?}");
-                prop_assert!(display_width(line) <= width || words(line).count() == 1, "{line:?}");
+                prop_assert!(columns(line) <= width || singles.contains(&line.replace('\u{a0}', " ").as_str()) || singles.contains(&line), "{line:?}");
             }
         }
 

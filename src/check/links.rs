@@ -39,6 +39,8 @@ struct Written<'a> {
     url: &'a str,
     /// Its words, where it stands in prose.
     words: Option<Link<'a>>,
+    /// Whether it stands in the intro or the outro, which talk about the articles.
+    around: bool,
     span: Option<Range<usize>>,
 }
 
@@ -67,11 +69,11 @@ fn is_vague(words: &str) -> bool {
     VAGUE.contains(&words.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
-/// The same page linked twice, campaign parameters aside.
+/// The same page linked twice between intro and outro, campaign parameters aside.
 pub(super) fn twice(issue: &Issue) -> Vec<Diagnostic> {
     let mut first: HashMap<String, Written<'_>> = HashMap::new();
     let mut found = Vec::new();
-    for link in written(issue) {
+    for link in written(issue).into_iter().filter(|link| !link.around) {
         let Some(page) = page(link.url) else { continue };
         let Some(before) = first.get(&page) else {
             first.insert(page, link);
@@ -106,30 +108,32 @@ fn page(url: &str) -> Option<String> {
 /// The editor's links in the order of the issue: those of articles and of prose, not those of `via`.
 fn written(issue: &Issue) -> Vec<Written<'_>> {
     let mut links = Vec::new();
-    prose(&issue.intro, &mut links);
+    prose(&issue.intro, true, &mut links);
     articles(&issue.articles, &mut links);
     for section in &issue.sections {
-        prose(&section.body, &mut links);
+        prose(&section.body, false, &mut links);
         articles(&section.articles, &mut links);
     }
-    prose(&issue.outro, &mut links);
+    prose(&issue.outro, true, &mut links);
     place(issue, &mut links);
     links
 }
 
 fn articles<'a>(articles: &'a [Article], links: &mut Vec<Written<'a>>) {
     for article in articles {
-        links.push(Written { url: &article.url.value, words: None, span: Some(article.url.span.clone()) });
-        prose(&article.blurb, links);
+        links.push(Written {
+            url: &article.url.value,
+            words: None,
+            around: false,
+            span: Some(article.url.span.clone()),
+        });
+        prose(&article.blurb, false, links);
     }
 }
 
-fn prose<'a>(prose: &'a Prose, links: &mut Vec<Written<'a>>) {
-    links.extend(prose.links().into_iter().map(|link| Written {
-        url: link.url,
-        words: Some(link),
-        span: None,
-    }));
+fn prose<'a>(prose: &'a Prose, around: bool, links: &mut Vec<Written<'a>>) {
+    let written = |link: Link<'a>| Written { url: link.url, words: Some(link), around, span: None };
+    links.extend(prose.links().into_iter().map(written));
 }
 
 /// Gives links in prose the places where their URLs stand in the file and no article's does, one after the other.

@@ -90,6 +90,12 @@ fn a_page_linked_twice_is_told_with_both_places() {
 }
 
 #[test]
+fn an_intro_may_lead_to_an_article() {
+    let draft = format!("{PREHEADER}intro = \"First [the long one](https://example.com/a).\"\n{ARTICLE}");
+    assert_eq!(kinds(BOOKED, &draft), [""; 0]);
+}
+
+#[test]
 fn a_title_that_shouts_and_a_section_without_anything_are_named() {
     let draft = format!(
         "{ARTICLE}[[article]]\ntitle = \"TEN THINGS ABOUT PAGERS\"\nurl = \"https://example.com/b\"\n\
