@@ -90,7 +90,9 @@ impl Connection {
         self.wire.close(patience).await;
     }
 
+    /// What was offered before is forgotten: under TLS it counts for nothing.
     async fn hello(&mut self, relay: &Relay) -> Result<(), SmtpError> {
+        self.capabilities = Capabilities::default();
         let reply = self.command(Step::Hello, &format!("EHLO {}\r\n", relay.client_name)).await?;
         if reply.code == 250 {
             self.capabilities = Capabilities::from_ehlo(&reply);
@@ -118,7 +120,7 @@ impl Connection {
             SmtpError::permanent(Step::Tls, 550, "5.7.5", text)
         })?;
         let wire = Wire::new(handshake(relay, trust, stream).await?);
-        Ok(Self { wire, capabilities: Capabilities::default(), ..self })
+        Ok(Self { wire, ..self })
     }
 
     /// PLAIN where it is offered, else LOGIN (RFC 4954).

@@ -119,10 +119,13 @@ async fn what_was_offered_in_clear_is_forgotten_under_tls() {
         Hear("STARTTLS"),
         Say("220 go\r\n"),
     ];
-    let tail = [Secure, Hear("EHLO"), Say("250-localhost\r\n250 8BITMIME\r\n"), Hear("")];
-    let (relay, _) = serve(script(&[&clear, &tail]), Some(&certificate)).await;
-    let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
-    assert!(error.to_string().contains("offers neither AUTH PLAIN nor AUTH LOGIN"), "{error}");
+    let modern = [Secure, Hear("EHLO"), Say("250-localhost\r\n250 8BITMIME\r\n"), Hear("")];
+    let old = [Secure, Hear("EHLO"), Say("502 what?\r\n"), Hear("HELO"), Say("250 localhost\r\n"), Hear("")];
+    for tail in [&modern[..], &old] {
+        let (relay, _) = serve(script(&[&clear, tail]), Some(&certificate)).await;
+        let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
+        assert!(error.to_string().contains("offers neither AUTH PLAIN nor AUTH LOGIN"), "{error}");
+    }
 }
 
 #[tokio::test]
