@@ -20,7 +20,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Diagnostics, Source, Spot};
 use crate::id::{IssueNumber, Place};
 use crate::issue::Issue;
 use crate::newsletter::Newsletter;
@@ -139,8 +139,10 @@ pub fn render(
     templates: &Templates,
 ) -> Result<Rendering, Diagnostics> {
     let (filled, fields) = fill(issue, newsletter, templates)?;
-    let html = html::cut(&filled.html, &fields)?;
-    let (text, findings) = text::cut(&filled.text, &fields, &html.links)?;
+    let sources: Vec<&Source> =
+        [&issue.source, &templates.mjml].into_iter().chain(&templates.parts).collect();
+    let html = html::cut(&filled.html, &fields, &sources)?;
+    let (text, findings) = text::cut(&filled.text, &fields, &html.links, &sources)?;
     let issue = RenderedIssue {
         number: issue.number,
         subject: filled.subject,
@@ -171,4 +173,14 @@ fn fill(
     let values = context::context(issue, newsletter);
     fields.choose(&files.texts(&values));
     Ok((files.fill(values, &fields)?, fields))
+}
+
+/// Where the editor wrote a URL, as far as it stands somewhere to the letter.
+fn written(url: &str, sources: &[&Source]) -> Option<Spot> {
+    let ends = |rest: &str| !rest.starts_with(|c: char| !c.is_whitespace() && !"\"'<>()[]".contains(c));
+    let mut places = sources.iter().filter_map(|source| {
+        let mut starts = source.text().match_indices(url).map(|(start, _)| start);
+        Some((source, starts.find(|start| ends(&source.text()[start + url.len()..]))?))
+    });
+    places.next().map(|(source, start)| source.spot(start..start + url.len(), ""))
 }

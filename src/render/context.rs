@@ -7,7 +7,8 @@
 //!               .articles .groups .sections
 //!   prose?      .html (finished) .text (finished, wrapped at 72 columns): intro, outro, blurb, body, message
 //!   article     .title .url .byline? .via? (.name .url?) .disclosures .tags .blurb?
-//!   group       .articles: at most eight, since Word breaks taller tables; .sponsor?: who stands after them
+//!   group       .articles: at most eight, since Word breaks taller tables; .sponsor?: who stands after them;
+//!               .after_sponsor: whether one stands right above
 //!   section     .title .body? .articles .groups
 //! sponsors      .top? .middle?
 //!   sponsor     .name .url .message? .call_to_action? .logo? (.url .alt .width)
@@ -75,6 +76,7 @@ fn of_newsletter(newsletter: &Newsletter) -> Value {
 }
 
 fn of_issue(issue: &Issue) -> Value {
+    let below = issue.sponsors.contains_key(&Placement::Top) && issue.intro.is_empty();
     object([
         ("number", Value::from(issue.number.get())),
         ("date", Value::from(issue.date.to_string())),
@@ -85,7 +87,7 @@ fn of_issue(issue: &Issue) -> Value {
         ("intro", of_prose(&issue.intro)),
         ("outro", of_prose(&issue.outro)),
         ("articles", of_articles(&issue.articles)),
-        ("groups", groups(&issue.articles, issue.sponsors.get(&Placement::Middle))),
+        ("groups", groups(&issue.articles, issue.sponsors.get(&Placement::Middle), below)),
         ("sections", Value::from(issue.sections.iter().map(of_section).collect::<Vec<_>>())),
     ])
 }
@@ -113,24 +115,30 @@ fn of_section(section: &Section) -> Value {
         ("title", text(&section.title)),
         ("body", of_prose(&section.body)),
         ("articles", of_articles(&section.articles)),
-        ("groups", groups(&section.articles, None)),
+        ("groups", groups(&section.articles, None, false)),
     ])
 }
 
-/// Articles by at most eight, with a sponsor after half of them.
-fn groups(articles: &[Article], sponsor: Option<&Sponsor>) -> Value {
-    let (first, second) = articles.split_at(sponsor.map_or(articles.len(), |_| articles.len().div_ceil(2)));
-    let group = |articles: &[Article], sponsor| {
-        object([("articles", of_articles(articles)), ("sponsor", Value::from(sponsor))])
-    };
-    let mut groups: Vec<Value> = first.chunks(GROUP).map(|articles| group(articles, None)).collect();
-    if let Some(sponsor) = sponsor {
-        let before = first.chunks(GROUP).last().unwrap_or_default();
-        groups.pop();
-        groups.push(group(before, Some(of_sponsor(sponsor))));
+/// Articles by at most eight, with the middle sponsor after half of them. `below`: whether another stands right above.
+fn groups(articles: &[Article], middle: Option<&Sponsor>, below: bool) -> Value {
+    let half = middle.map_or(articles.len(), |_| articles.len().div_ceil(2));
+    let (first, second) = articles.split_at(half);
+    let mut chunks: Vec<&[Article]> = first.chunks(GROUP).collect();
+    if middle.is_some() && chunks.is_empty() {
+        chunks.push(&[]);
     }
-    groups.extend(second.chunks(GROUP).map(|articles| group(articles, None)));
-    Value::from(groups)
+    let last = chunks.len();
+    chunks.extend(second.chunks(GROUP));
+    let group = |(index, articles): (usize, &[Article])| {
+        let sponsor = middle.filter(|_| index + 1 == last);
+        let after_sponsor = if index == 0 { below } else { middle.is_some() && index == last };
+        object([
+            ("articles", of_articles(articles)),
+            ("sponsor", Value::from(sponsor.map(of_sponsor))),
+            ("after_sponsor", Value::from(after_sponsor)),
+        ])
+    };
+    Value::from(chunks.into_iter().enumerate().map(group).collect::<Vec<_>>())
 }
 
 fn of_articles(articles: &[Article]) -> Value {

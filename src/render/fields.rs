@@ -11,9 +11,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spot};
 use crate::render::Field;
 use crate::render::segments::{Kind, Segment, is_word, segments};
 
-const ALONE: &str = "a template is filled once for all readers; write `{{ reader.name }}` or \
-                     `{{ reader.name | default(value=\"friend\") }}` by itself, in text or in a quoted attribute";
-
 /// All fields found in the templates.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -26,6 +23,23 @@ pub(super) struct Fields {
 pub(super) struct Found {
     pub(super) field: Field,
     pub(super) spot: Spot,
+}
+
+impl Found {
+    /// Whether it is a whole URL.
+    pub(super) fn is_url(&self) -> bool {
+        matches!(self.field, Field::Unsubscribe | Field::Preferences)
+    }
+
+    /// Its name in templates.
+    pub(super) fn name(&self) -> String {
+        match &self.field {
+            Field::Reader { name, .. } => format!("reader.{name}"),
+            Field::Unsubscribe => "unsubscribe_url".to_owned(),
+            Field::Preferences => "preferences_url".to_owned(),
+            Field::Link(_) | Field::Pixel => String::new(),
+        }
+    }
 }
 
 /// A sentinel in something rendered.
@@ -76,10 +90,11 @@ impl Fields {
                         format!("`{name}` stands inside `{{% {block} %}}`, which would change it"),
                     )
                     .at(spot("differs from reader to reader"))
-                    .help(ALONE),
+                    .help(alone(name)),
                 ),
-                _ => faults
-                    .push(misplaced(&segment, name).at(spot("differs from reader to reader")).help(ALONE)),
+                _ => faults.push(
+                    misplaced(&segment, name).at(spot("differs from reader to reader")).help(alone(name)),
+                ),
             }
         }
         text
@@ -177,7 +192,8 @@ fn varying<'a>(segment: &Segment<'a>) -> Option<(usize, &'a str)> {
         };
         let word = &inner[at..at + length];
         if matches!(word, "reader" | "unsubscribe_url" | "preferences_url") && before != '.' {
-            return Some((start + at, word));
+            let path = inner[at..].find(|c| !is_word(c) && c != '.').unwrap_or(inner.len() - at);
+            return Some((start + at, inner[at..at + path].trim_end_matches('.')));
         }
         if !c.is_whitespace() {
             before = c;
@@ -241,6 +257,17 @@ fn unescape(text: &str) -> String {
         }
     }
     unescaped
+}
+
+/// What may be written instead.
+fn alone(name: &str) -> String {
+    let name = if name == "reader" { "reader.name" } else { name };
+    let default = if name.starts_with("reader") {
+        format!(" or `{{{{ {name} | default(value=\"…\") }}}}`")
+    } else {
+        String::new()
+    };
+    format!("a template is filled once for all readers; write `{{{{ {name} }}}}`{default} by itself")
 }
 
 fn misplaced(segment: &Segment<'_>, name: &str) -> Diagnostic {

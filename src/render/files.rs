@@ -38,12 +38,16 @@ impl<'a> Files<'a> {
         let mut faults = Diagnostics::none();
         let subject = subject(issue, fields, &mut faults);
         let mut read = |name, source: &'a Source| {
-            let text = fields.take(source, &mut faults);
+            let mut found = Diagnostics::none();
+            let text = fields.take(source, &mut found);
             if !name_ends(name, "txt") {
-                for fault in mjml::names(&mjml::blanked(source.text())) {
-                    faults.push(diagnostic(fault, |range, label| Some(source.spot(range, label))));
-                }
+                let names = mjml::names(&mjml::blanked(source.text())).into_iter();
+                found.0.extend(
+                    names.map(|fault| diagnostic(fault, |range, label| Some(source.spot(range, label)))),
+                );
             }
+            found.0.sort_by_key(|diagnostic| diagnostic.spots.first().map(|spot| spot.span.start));
+            faults.0.extend(found.0);
             File { name, source, text, offset: 0 }
         };
         let mjml = read("issue.mjml", &templates.mjml);
@@ -155,13 +159,20 @@ fn to_html(
     }
     let traced = template.trace(fields, context)?;
     let faults = checked(&traced.text).err().unwrap_or_default();
-    let said = faults.into_iter().map(|fault| diagnostic(fault, |range, label| traced.spot(range, label)));
-    Err(Diagnostics(said.collect()))
+    let mut said = Diagnostics::none();
+    for fault in faults {
+        let fault = diagnostic(fault, |range, label| traced.spot(range, label));
+        if !said.0.contains(&fault) {
+            said.push(fault);
+        }
+    }
+    Err(said)
 }
 
 fn checked(mjml: &str) -> Result<String, Vec<Fault>> {
-    let faults = mjml::structure(mjml);
-    if faults.is_empty() { mjml::to_html(mjml).map_err(|fault| vec![fault]) } else { Err(faults) }
+    let mjml = mjml::readable(mjml);
+    let faults = mjml::structure(&mjml);
+    if faults.is_empty() { mjml::to_html(&mjml).map_err(|fault| vec![fault]) } else { Err(faults) }
 }
 
 fn diagnostic(

@@ -7,12 +7,12 @@ use lol_html::html_content::{Attribute, Comment, Element, TextChunk};
 use lol_html::{RewriteStrSettings, doc_comments, doc_text, element, rewrite_str, text};
 use url::Url;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::id::Place;
 use crate::render::entities::decode;
 use crate::render::fields::{Fields, Occurrence};
 use crate::render::text::changed;
-use crate::render::{Field, Link, Piece};
+use crate::render::{Field, Link, Piece, written};
 use crate::wrap::one_line;
 
 /// HTML in its final form.
@@ -53,17 +53,25 @@ struct Found {
     links: Vec<Link>,
     /// Whether words belong to the last link.
     in_link: bool,
+    /// URLs that lead nowhere.
+    lost: Vec<String>,
     /// Where fields may stand, and which.
     holds: Vec<(Range<usize>, Holds)>,
     faults: Diagnostics,
 }
 
-/// Cuts `html`.
+/// Cuts `html`. What is wrong with a link is said where `sources` write its URL.
 ///
 /// # Errors
 /// Each field that stands where it may not, at its place in the template; a link that leads nowhere.
-pub(super) fn cut(html: &str, fields: &Fields) -> Result<Cut, Diagnostics> {
+pub(super) fn cut(html: &str, fields: &Fields, sources: &[&Source]) -> Result<Cut, Diagnostics> {
     let mut found = scan(html, fields);
+    for url in std::mem::take(&mut found.lost) {
+        let mut fault = Diagnostic::error("link-url", format!("the link to `{url}` leads nowhere"))
+            .help("a URL is `https://host/path`, without a user's name or control characters");
+        fault.spots.extend(written(&url, sources));
+        found.faults.push(fault);
+    }
     for occurrence in fields.find(html) {
         match placed(&occurrence, fields, &found.holds) {
             Ok(field) => found.edits.push((occurrence.range, Edit::Field(field))),
@@ -144,10 +152,7 @@ impl Found {
                 self.edits.push((range, Edit::Field(Field::Link(place))));
                 self.in_link = true;
             }
-            (_, false) => self.faults.push(
-                Diagnostic::error("link-url", format!("the link to `{url}` leads nowhere"))
-                    .help("a URL is `https://host/path`, without a user's name or control characters"),
-            ),
+            (_, false) => self.lost.push(url.to_owned()),
             (None, true) => {
                 self.faults.push(Diagnostic::error("link-count", "an issue has at most 65,535 links"));
             }
@@ -204,26 +209,27 @@ fn placed(
 ) -> Result<Field, Diagnostic> {
     let field = occurrence.index.map(|index| fields.get(index));
     let Some(found) = field.filter(|_| occurrence.whole) else { return Err(changed(field)) };
-    let refused = |message: &str, help: &str| {
+    let name = found.name();
+    let refused = |place: &str, help: &str| {
+        let message = format!("`{name}` may not stand {place}");
         Err(Diagnostic::error("field-place", message).at(found.spot.clone()).help(help))
     };
     let range = &occurrence.range;
     let around = holds.iter().find(|(around, _)| around.start <= range.start && range.end <= around.end);
     let fills = around.is_some_and(|(around, _)| around == range);
-    let is_url = matches!(found.field, Field::Unsubscribe | Field::Preferences);
     match around.map(|(_, holds)| holds) {
         Some(Holds::Words) => Ok(found.field.clone()),
-        Some(Holds::Link) if is_url && fills => Ok(found.field.clone()),
-        Some(Holds::Link) if is_url => {
-            refused("this URL is a whole one", "write `href=\"{{ unsubscribe_url }}\"` and nothing beside it")
+        Some(Holds::Link) if found.is_url() && fills => Ok(found.field.clone()),
+        Some(Holds::Link) if found.is_url() => {
+            refused("in a longer URL", &format!("write `href=\"{{{{ {name} }}}}\"` and nothing beside it"))
         }
         Some(Holds::Link) => refused(
-            "a reader's field may not stand in a link's URL",
-            "it would tell the link's owner who reads; clicks are counted by `[tracking]` of newsletter.toml",
+            "in a link's URL",
+            "it would tell the link's owner who reads; clicks are counted as `[tracking]` of newsletter.toml says",
         ),
         Some(Holds::Constant) | None => refused(
-            "a reader's field may not stand here",
-            "it may stand in text, and in attributes that hold words, as `alt` and `title`; not in styles, comments, sizes or sources",
+            "here",
+            "fields stand in text, and in attributes that hold words, as `alt` and `title`; not in styles and comments",
         ),
     }
 }

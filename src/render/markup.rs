@@ -103,8 +103,19 @@ impl<'a> Scanner<'a> {
     fn comment(&mut self) -> Token<'a> {
         match self.rest().find("-->") {
             Some(end) => {
-                self.advance(end + 3);
-                Token::Comment
+                let range = self.advance(end + 3);
+                let words = &self.text[range.start..range.end - 3];
+                match words
+                    .get(4..)
+                    .and_then(|words| words.find("--"))
+                    .filter(|_| !words.starts_with("<!--[if"))
+                {
+                    Some(at) => {
+                        let range = range.start + 4 + at..range.start + 6 + at;
+                        Token::Broken(range, "a comment may not hold `--`", "write `–` instead")
+                    }
+                    None => Token::Comment,
+                }
             }
             None => Token::Broken(self.whole_rest(4), "this comment is never closed", "close it with `-->`"),
         }

@@ -1,5 +1,6 @@
 //! MJML to HTML, with what mrml passes over found before: names it does not know, elements where they may not stand.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -117,7 +118,8 @@ pub(super) fn structure(mjml: &str) -> Vec<Fault> {
         match token {
             Token::Comment => {}
             Token::Text(range) => structure.text(range),
-            Token::Broken(range, message, help) => structure.faults.push(Fault::new(range, message, help)),
+            // What follows cannot be told apart for sure.
+            Token::Broken(range, message, help) => return vec![Fault::new(range, message, help)],
             Token::Tag(tag) if tag.shape == Shape::Closes => structure.close(&tag),
             Token::Tag(tag) => structure.open(tag),
         }
@@ -216,6 +218,18 @@ fn may_hold(parent: &Component, child: &str) -> bool {
 fn list(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
+}
+
+/// `mjml` with a space for every character that XML does not have, and so mrml neither; every other in its place.
+pub(super) fn readable(mjml: &str) -> Cow<'_, str> {
+    let foreign = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if !mjml.contains(foreign) {
+        return Cow::Borrowed(mjml);
+    }
+    let blank = |c: char| {
+        if foreign(c) { [" ", "\u{2002}"][usize::from(c.len_utf8() > 1)].to_owned() } else { c.to_string() }
+    };
+    Cow::Owned(mjml.chars().map(blank).collect())
 }
 
 /// The HTML of MJML that [`structure`] has passed.

@@ -103,6 +103,22 @@ fn closing(text: &str, end: [u8; 2]) -> Option<usize> {
     None
 }
 
+/// The innermost block that is never ended: its tag.
+pub(super) fn unended(source: &str) -> Option<Segment<'_>> {
+    let mut open: Vec<Segment<'_>> = Vec::new();
+    for segment in segments(source).into_iter().filter(|segment| segment.kind == Kind::Tag) {
+        match segment.keyword() {
+            "set" | "set_global" if segment.inner().1.contains('=') => {}
+            "if" | "for" | "block" | "filter" | "component" | "set" | "set_global" | "raw" => {
+                open.push(segment);
+            }
+            keyword if keyword.starts_with("end") => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
+}
+
 /// Where the `{% endraw %}` stands that ends a raw block.
 fn end_of_raw(text: &str) -> usize {
     let is_end = |at: &usize| {
@@ -153,6 +169,13 @@ mod tests {
                 (Kind::Text, "b"),
             ]
         );
+    }
+
+    #[test]
+    fn the_block_that_is_never_ended_is_found() {
+        let unended = |source| unended(source).map(|segment| segment.keyword().to_owned());
+        assert_eq!(unended("{% if a %}{% set x = 1 %}{% for b in c %}{% endfor %}").as_deref(), Some("if"));
+        assert_eq!(unended("{% if a %}{% elif b %}{% else %}{% endif %}{% raw %}{% if %}{% endraw %}"), None);
     }
 
     proptest::proptest! {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spot};
 use crate::document::nearest;
 use crate::render::context::WIDTH;
 use crate::render::fields::Fields;
-use crate::render::segments::{Kind, segments};
+use crate::render::segments::{Kind, segments, unended};
 use crate::wrap::wrap;
 
 /// A template's file, its fields taken out.
@@ -176,17 +176,27 @@ pub(super) fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
 }
 
 fn reported(message: &str, name: &str, range: Range<usize>, files: &[&File<'_>]) -> Diagnostic {
-    let (message, help) = reworded(message);
+    let (message, help) = reworded(message, files);
     let diagnostic = Diagnostic::error("template", message).help(help);
     let Some(file) = files.iter().find(|file| file.name == name) else { return diagnostic };
+    if let Some(block) = unended(&file.text).filter(|_| range.end >= file.text.len()) {
+        let start = file.offset + block.start;
+        return Diagnostic::error("template", format!("`{{% {} %}}` is never ended", block.keyword()))
+            .at(file.source.spot(start..start + block.text.len(), ""))
+            .help(format!("write `{{% end{} %}}` where it ends", block.keyword()));
+    }
     let end = file.source.text().len();
     let clamp = |at: usize| (at + file.offset).min(end);
     diagnostic.at(file.source.spot(clamp(range.start)..clamp(range.end), ""))
 }
 
 /// Tera's message in the words of the house, and the remedy.
-fn reworded(message: &str) -> (String, String) {
+fn reworded(message: &str, files: &[&File<'_>]) -> (String, String) {
     let name = message.split('`').nth(1).unwrap_or_default();
+    if let Some((found, expected)) = message.split_once(" but expected ") {
+        let found = found.trim_start_matches("Found ");
+        return (format!("{found} does not belong here"), format!("Tera expects {expected}"));
+    }
     if let Some((_, names)) = message.split_once(" Available ") {
         let names: Vec<&str> =
             names.split_once(": ").map_or(vec![], |(_, names)| names.split(", ").collect());
@@ -197,12 +207,16 @@ fn reworded(message: &str) -> (String, String) {
         };
         return (format!("there is no `{name}` here"), help);
     }
-    let known = match message.split_once(" `").map(|(kind, _)| kind) {
-        Some("Unknown filter") => FILTERS,
-        _ => &[],
+    let near = |known: &mut dyn Iterator<Item = &str>| {
+        nearest(name, known).map(|near| format!("did you mean `{near}`?"))
     };
-    let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-    (sentence(message), near.unwrap_or_default())
+    let help = match message.split_once(" `").map(|(kind, _)| kind) {
+        Some("Unknown filter") => near(&mut FILTERS.iter().copied()),
+        Some("Unknown template") => near(&mut files.iter().map(|file| file.name))
+            .or_else(|| Some("put the file into templates/".to_owned())),
+        _ => None,
+    };
+    (sentence(message), help.unwrap_or_default())
 }
 
 /// Tera's filters and ours, to name the nearest.

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::id::Place;
-use crate::render::fields::{Fields, Found};
-use crate::render::{Field, Link, Piece, TextBlock};
+use crate::render::fields::{Fields, Found, Occurrence};
+use crate::render::{Field, Link, Piece, TextBlock, written};
+use crate::wrap::visible;
 
 /// Cuts what issue.txt gave, and says which places of the HTML it lacks or has out of order (R74).
 ///
@@ -15,11 +16,13 @@ pub(super) fn cut(
     text: &str,
     fields: &Fields,
     links: &[Link],
+    sources: &[&Source],
 ) -> Result<(Vec<TextBlock>, Diagnostics), Diagnostics> {
     let text = tidy(text);
     let mut cutter = Cutter {
         fields,
         links,
+        sources,
         used: vec![false; links.len()],
         next: 0,
         blocks: Vec::new(),
@@ -42,11 +45,12 @@ pub(super) fn cut(
     faults.or((cutter.blocks, cutter.findings))
 }
 
-/// No space at a line's end, no more than two blank lines together, none at either end of the text.
+/// Nothing unseen, no space at a line's end, no more than two blank lines together, none at either end of the text.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut blank = 0;
-    for line in text.lines().map(str::trim_end) {
+    for line in text.lines().map(visible) {
+        let line = line.trim_end_matches(|c: char| c.is_whitespace() || c == '\r');
         if line.is_empty() {
             blank += 1;
             continue;
@@ -64,6 +68,7 @@ fn tidy(text: &str) -> String {
 struct Cutter<'a> {
     fields: &'a Fields,
     links: &'a [Link],
+    sources: &'a [&'a Source],
     used: Vec<bool>,
     /// Behind the last place that was taken in order.
     next: usize,
@@ -75,8 +80,11 @@ impl Cutter<'_> {
     /// Whether a line is neither blank nor a URL.
     fn is_words(&self, line: &str) -> bool {
         let bare = bare(line).1;
+        let whole = |found: &Occurrence| {
+            found.range == (0..bare.len()) && found.index.is_some_and(|index| self.fields.get(index).is_url())
+        };
         let url = self.links.iter().any(|link| link.url == bare)
-            || self.fields.find(bare).first().is_some_and(|found| found.range == (0..bare.len()));
+            || self.fields.find(bare).first().is_some_and(whole);
         !bare.is_empty() && !url
     }
 
@@ -113,13 +121,8 @@ impl Cutter<'_> {
         let free = |index: &usize| !self.used[*index] && self.links[*index].url == url;
         let index = (self.next..self.links.len()).find(free).or_else(|| (0..self.next).find(free))?;
         if index < self.next {
-            self.findings.push(
-                Diagnostic::warning(
-                    "text-order",
-                    format!("the text alternative has the link to {url} out of order"),
-                )
-                .help("let issue.txt name the links in the order of issue.mjml"),
-            );
+            let message = "the text alternative has this link out of order";
+            self.find("text-order", message, url, "let issue.txt name the links in the order of issue.mjml");
         }
         self.used[index] = true;
         self.next = self.next.max(index + 1);
@@ -127,15 +130,22 @@ impl Cutter<'_> {
     }
 
     fn missing(&mut self) {
-        for (link, _) in self.links.iter().zip(&self.used).filter(|(_, used)| !**used) {
-            self.findings.push(
-                Diagnostic::warning(
-                    "text-link",
-                    format!("the text alternative lacks the link to {}", link.url),
-                )
-                .help("let issue.txt write its URL on a line of its own"),
+        let links = self.links;
+        for index in (0..links.len()).filter(|index| !self.used[*index]).collect::<Vec<_>>() {
+            let message = format!("the text alternative lacks the link to {}", links[index].url);
+            self.find(
+                "text-link",
+                message,
+                &links[index].url,
+                "let issue.txt write its URL on a line of its own",
             );
         }
+    }
+
+    fn find(&mut self, kind: &'static str, message: impl Into<String>, url: &str, help: &str) {
+        let mut finding = Diagnostic::warning(kind, message).help(help);
+        finding.spots.extend(written(url, self.sources));
+        self.findings.push(finding);
     }
 
     fn append(&mut self, mut pieces: Vec<Piece>) {
