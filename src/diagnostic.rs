@@ -179,7 +179,7 @@ pub fn render(diagnostics: &Diagnostics, handler: &miette::GraphicalReportHandle
 #[derive(Debug)]
 struct Drawn<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<miette::NamedSource<String>>,
+    source: Option<&'a Source>,
     labels: Vec<miette::LabeledSpan>,
     elsewhere: Vec<Elsewhere>,
 }
@@ -191,18 +191,36 @@ impl<'a> Drawn<'a> {
             diagnostic.spots.iter().partition(|spot| Some(&spot.source) == first);
         Self {
             diagnostic,
-            source: first.map(named),
+            source: first,
             labels: here.into_iter().enumerate().map(|(index, spot)| labelled(spot, index == 0)).collect(),
-            elsewhere: elsewhere
-                .into_iter()
-                .map(|spot| Elsewhere { spot: spot.clone(), source: named(&spot.source) })
-                .collect(),
+            elsewhere: elsewhere.into_iter().map(|spot| Elsewhere { spot: spot.clone() }).collect(),
         }
     }
 }
 
-fn named(source: &Source) -> miette::NamedSource<String> {
-    miette::NamedSource::new(source.name(), source.text().to_owned())
+impl miette::SourceCode for Source {
+    /// Columns are characters, as editors count them; miette's own are octets.
+    fn read_span<'a>(
+        &'a self,
+        span: &miette::SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn miette::SpanContents<'a> + 'a>, miette::MietteError> {
+        let contents = self.text().read_span(span, lines_before, lines_after)?;
+        let before = self.text().get(..span.offset()).unwrap_or_default();
+        let column = match lines_before {
+            0 => before.chars().rev().take_while(|c| *c != '\n').count(),
+            _ => contents.column(),
+        };
+        Ok(Box::new(miette::MietteSpanContents::new_named(
+            self.name().to_owned(),
+            contents.data(),
+            *contents.span(),
+            contents.line(),
+            column,
+            contents.line_count(),
+        )))
+    }
 }
 
 /// The culprit is the primary one: its line and column head the drawing.
@@ -237,7 +255,7 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.source.map(|source| source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
@@ -257,7 +275,6 @@ impl miette::Diagnostic for Drawn<'_> {
 #[derive(Debug)]
 struct Elsewhere {
     spot: Spot,
-    source: miette::NamedSource<String>,
 }
 
 impl fmt::Display for Elsewhere {
@@ -274,7 +291,7 @@ impl miette::Diagnostic for Elsewhere {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
+        Some(&self.spot.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {

@@ -2,6 +2,7 @@
 
 mod drafts;
 mod files;
+mod templates;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use super::{Config, DkimKey, Smtp, WeeklyTime, smtp, store};
 use crate::delivery::InDoubt;
 use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
 use crate::document::{self, Table, Value, nearest};
+use crate::mailbox::encode_domain;
 use crate::newsletter::{Affiliation, Newsletter, Silence, Tracking, TrackingPolicy};
 
 const SUBJECT: &str = "{{ newsletter.name }} Issue #{{ issue.number }}";
@@ -57,7 +58,7 @@ fn newsletter(file: &Table<'_>) -> Option<Newsletter> {
     let from = file.required("from", "\"Name <editor@mail.example.com>\"", Value::sender);
     let list_id = file.required("list_id", "\"weekly.example.com\"", list_id);
     let base_url = file.required("base_url", "\"https://mail.example.com\"", Value::base_url);
-    let postal_address = file.required("postal_address", "\"…\", which the law wants", Value::line);
+    let postal_address = file.required("postal_address", "\"street, city, country\"", Value::line);
     let time_zone = time_zone(file);
     let list = file.optional("list", Value::list_name).or_else(|| "readers".parse().ok());
     let subject = file.optional("subject", |value| value.located(Value::line));
@@ -89,7 +90,7 @@ fn time_zone(file: &Table<'_>) -> Option<TimeZone> {
         value.parsed("bad-time-zone", "write it as IANA does, as in `Europe/Vienna`", named_zone)
     };
     if file.get("schedule").is_some() || file.get("time_zone").is_some() {
-        file.required("time_zone", "\"America/New_York\", in which `schedule` is meant", zone)
+        file.required("time_zone", "\"America/New_York\"", zone)
     } else {
         Some(TimeZone::UTC)
     }
@@ -145,7 +146,7 @@ fn affiliation(table: &Table<'_>) -> Option<Affiliation> {
 
 fn silence(table: &Table<'_>) -> Option<Silence> {
     let finding = table.required("finding", "\"…\"", Value::line);
-    let reason = table.required("reason", "\"…\", for those who come later", Value::line);
+    let reason = table.required("reason", "\"why it is accepted\"", Value::line);
     Some(Silence { finding: finding?, reason: reason? })
 }
 
@@ -153,8 +154,8 @@ fn dkim(file: &Table<'_>) -> Vec<DkimKey> {
     let mut seen = Vec::new();
     file.each("dkim", |table| {
         let domain = table.required("domain", "\"mail.example.com\"", Value::domain);
-        let selector = table.required("selector", "\"…\"", Value::domain);
-        let key_file = table.required("key_file", "\"…\"", Value::file);
+        let selector = table.required("selector", "\"pager2023\"", selector);
+        let key_file = table.required("key_file", "\"/etc/pressroom/dkim.pem\"", Value::file);
         let key = DkimKey { domain: domain?, selector: selector?, key_file: key_file? };
         let name = (key.domain.clone(), key.selector.clone());
         if seen.contains(&name) {
@@ -164,6 +165,13 @@ fn dkim(file: &Table<'_>) -> Vec<DkimKey> {
         }
         seen.push(name);
         Some(key)
+    })
+}
+
+/// RFC 6376, 3.1: labels like those of a domain.
+fn selector(value: &Value<'_>) -> Option<String> {
+    value.parsed("bad-selector", "use letters, digits and `-`, as in `pager2023`", |text| {
+        encode_domain(text).ok_or_else(|| format!("`{text}` is no selector"))
     })
 }
 

@@ -1,6 +1,7 @@
 //! What to do about a value of the wrong type.
 
 use toml::de::DeValue;
+use toml::value::Datetime;
 
 /// What a value is, in the words of those who write it.
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
@@ -22,18 +23,33 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 /// How to write what is `wanted` instead.
 pub(super) fn for_type(wanted: &str, value: &DeValue<'_>, name: &str, written: &str) -> String {
     let short = written.len() <= 60 && !written.contains('\n');
+    if let Some(bare) = value.as_str().filter(|text| is_written(wanted, text)) {
+        return format!("take the quotes away: `{name} = {bare}`");
+    }
     match (wanted, value) {
         ("a string", DeValue::Array(_) | DeValue::Table(_)) => format!("write `{name} = \"…\"`"),
         ("a string", _) if short => format!("put it in quotes: `{name} = \"{written}\"`"),
         ("an array", DeValue::Table(_)) if written.starts_with('[') => {
             format!("write `[{written}]`, in two pairs of brackets: there can be several")
         }
+        ("an array", DeValue::Table(_)) => format!("write `{name} = [ … ]`"),
         ("an array", _) if short => format!("put it in brackets: `{name} = [{written}]`"),
         ("a table", _) => format!("write `{name} = {{ … }}`, or its keys under a header of its own"),
-        ("a date", _) => format!("write it without quotes or time: `{name} = 2023-07-02`"),
-        ("a date and time", _) => format!("write it without quotes: `{name} = 2023-07-02T20:00:00`"),
-        ("true or false", _) => format!("write `{name} = true` or `{name} = false`, without quotes"),
-        ("a whole number", _) => format!("write it without quotes or point: `{name} = 379`"),
+        ("a date", _) => format!("write `{name} = 2023-07-02`"),
+        ("a date and time", _) => format!("write both, without quotes: `{name} = 2023-07-02T20:00:00`"),
+        ("true or false", _) => format!("write `{name} = true` or `{name} = false`"),
+        ("a whole number", _) => format!("write `{name} = 379`"),
         _ => String::new(),
+    }
+}
+
+/// Whether a string would be what is wanted, were it not for its quotes.
+fn is_written(wanted: &str, text: &str) -> bool {
+    match wanted {
+        "a whole number" => !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
+        "true or false" => matches!(text, "true" | "false"),
+        "a date" => text.parse::<Datetime>().is_ok_and(|moment| moment.time.is_none()),
+        "a date and time" => text.parse::<Datetime>().is_ok_and(|moment| moment.time.is_some()),
+        _ => false,
     }
 }

@@ -7,118 +7,175 @@ use toml::de::{DeTable, DeValue, Error};
 
 use crate::diagnostic::{Diagnostic, Source};
 
-/// The mistakes with their places. One bracket left open makes many: of those within one value the first is kept.
+/// Whoever makes more mistakes than these was not writing TOML.
+const MOST: usize = 200;
+
+/// The mistakes, each with the bytes that may not be what was meant.
+///
+/// One bracket left open makes many: of those within one value the first is kept.
 pub(super) fn mistakes(
     source: &Source,
     root: &DeTable<'_>,
     errors: &[Error],
 ) -> Vec<(Range<usize>, Diagnostic)> {
-    let values = bracketed(root);
-    let mut seen: Vec<&Range<usize>> = Vec::new();
-    let mut kept = Vec::new();
-    let mut errors: Vec<_> = errors.iter().collect();
-    errors.sort_by_key(|error| error.span().map(|span| span.start));
-    for error in errors {
-        let span = error.span().unwrap_or_default();
+    let mut errors: Vec<_> =
+        errors.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
+    errors.sort_by_key(|(span, _)| span.start);
+    errors.truncate(MOST);
+    let mut values = Vec::new();
+    root.values().for_each(|value| brackets(value, &mut values));
+    let mut kept: Vec<(Range<usize>, Diagnostic)> = Vec::new();
+    for (span, message) in errors {
         let around = values.iter().find(|value| value.start <= span.start && span.end <= value.end);
-        if let Some(around) = around {
-            if seen.contains(&around) {
-                continue;
-            }
-            seen.push(around);
+        if around.is_some_and(|around| kept.iter().any(|(damage, _)| damage == around)) {
+            continue;
         }
-        let damage = around.map_or_else(|| span.clone(), Clone::clone);
-        kept.push((damage, diagnostic(source, root, error.message(), span)));
+        let mistake = Mistake { source, root, thing: message, span: span.clone() };
+        let damage = around.cloned().unwrap_or_else(|| mistake.damage());
+        kept.push((damage, mistake.diagnostic()));
     }
     kept
 }
 
-/// The outermost arrays and inline tables.
-fn bracketed(table: &DeTable<'_>) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for value in table.values() {
-        collect(value, &mut found);
-    }
-    found
-}
-
-fn collect(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
+/// The outermost `[…]` of values that are no tables.
+fn brackets(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
-        DeValue::Table(table) => table.values().for_each(|value| collect(value, found)),
-        DeValue::Array(array) => {
-            let tables = array.iter().any(|value| value.get_ref().is_table());
-            if tables {
-                array.iter().for_each(|value| collect(value, found));
-            } else {
-                found.push(value.span());
-            }
+        DeValue::Table(table) => table.values().for_each(|value| brackets(value, found)),
+        DeValue::Array(array) if array.iter().any(|value| value.get_ref().is_table()) => {
+            array.iter().for_each(|value| brackets(value, found));
         }
+        DeValue::Array(_) => found.push(value.span()),
         _ => {}
     }
 }
 
-fn diagnostic(source: &Source, root: &DeTable<'_>, message: &str, span: Range<usize>) -> Diagnostic {
-    let text = source.text();
-    let written = text.get(span.clone()).unwrap_or_default();
-    let line = line_around(text, span.start).trim();
-    let (message, help) = words(message, written, line);
-    let span = match opening(root, &span) {
-        Some(opening) if message.contains("never closed") => opening,
-        _ => widened(text, span),
-    };
-    let kind = if message.contains("date") || message.contains("time") { "bad-date" } else { "syntax" };
-    Diagnostic::error(kind, message).at(source.spot(span, "here")).help(help)
+/// What the parser says.
+struct Mistake<'a> {
+    source: &'a Source,
+    root: &'a DeTable<'a>,
+    thing: &'a str,
+    span: Range<usize>,
 }
 
-/// The parser's message as what is wrong and what to do.
-fn words(message: &str, written: &str, line: &str) -> (String, String) {
-    let (thing, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-    let said = |message: &str, help: &str| (message.to_owned(), help.to_owned());
-    match thing {
-        "string values must be quoted" => {
-            let bare = written.trim_matches(|c| "“”„‟«»‘’\"'".contains(c));
-            (format!("`{written}` is no value"), format!("text stands in straight quotes: `\"{bare}\"`"))
+impl Mistake<'_> {
+    fn diagnostic(&self) -> Diagnostic {
+        let (thing, expected) = self.thing.split_once(", expected ").unwrap_or((self.thing, ""));
+        let written = self.text().get(self.span.clone()).unwrap_or_default();
+        let error = |message: String, help: &str| {
+            Diagnostic::error("syntax", message).at(self.source.spot(self.mark(thing), "")).help(help)
+        };
+        if thing == "duplicate key" {
+            return self.repeated(written);
         }
-        "duplicate key" => (format!("`{written}` stands here twice"), "keep one of the two".to_owned()),
-        "key with no value" => {
-            let key = line.split([' ', ':', '=']).next().unwrap_or_default();
-            (format!("`{key}` has no value"), format!("write `{key} = …`"))
+        if let Some((message, help)) = words(thing) {
+            return error(message.to_owned(), help);
         }
-        "invalid basic string" | "invalid literal string" => said(
+        match thing {
+            "string values must be quoted" => {
+                let bare = written.trim_matches(|c| "“”„‟«»‘’\"'".contains(c));
+                let help = format!("text stands in straight quotes: `\"{bare}\"`");
+                error(format!("`{written}` is no value"), &help)
+            }
+            "key with no value" => {
+                let key = self.text()[self.mark(thing)].trim_end_matches(':');
+                error(format!("`{key}` has no value"), &format!("write `{key} = …`"))
+            }
+            "invalid date" | "invalid time" | "invalid datetime" | "invalid date-time" => {
+                let help = "write a date as 2023-07-02, a date and time as 2023-07-02T20:00:00";
+                let message = format!("`{written}` is no date: {expected} was expected");
+                Diagnostic { kind: "bad-date", ..error(message, help) }
+            }
+            _ if expected.is_empty() => error(format!("this is no TOML: {thing}"), ""),
+            _ => error(format!("this is no TOML: {thing}"), &format!("expected: {expected}")),
+        }
+    }
+
+    fn repeated(&self, key: &str) -> Diagnostic {
+        let second = self.source.spot(self.span.clone(), "the second");
+        let diagnostic = Diagnostic::error("syntax", format!("`{key}` stands here twice"))
+            .at(second)
+            .help("keep one of the two");
+        match earlier(self.root, key, self.span.start) {
+            Some(span) => diagnostic.at(self.source.spot(span, "the first")),
+            None => diagnostic,
+        }
+    }
+
+    /// Where to look: a place between two characters says little.
+    fn mark(&self, thing: &str) -> Range<usize> {
+        let (text, at) = (self.text(), self.span.start);
+        let before = &text[..at];
+        let last = before.trim_end().char_indices().next_back();
+        let last = last.map_or(at..at, |(start, c)| start..start + c.len_utf8());
+        match thing {
+            "missing escaped value" => last.start..text.ceil_char_boundary(at + 1),
+            "key with no value" => key_before(before),
+            "unclosed array" | "missing comma between array elements" => last,
+            "invalid multi-line basic string" | "invalid multi-line literal string" => {
+                opening(self.root, at).unwrap_or(last)
+            }
+            _ if !self.span.is_empty() => self.span.clone(),
+            _ => match text[at..].chars().next() {
+                Some(c) if !matches!(c, '\n' | '\r') => at..at + c.len_utf8(),
+                _ => last,
+            },
+        }
+    }
+
+    /// A header that went wrong takes with it what stands under it.
+    fn damage(&self) -> Range<usize> {
+        if !self.thing.starts_with("unclosed") {
+            return self.span.clone();
+        }
+        let rest = &self.text()[self.span.start..];
+        self.span.start..self.span.start + rest.find("\n[").unwrap_or(rest.len())
+    }
+
+    fn text(&self) -> &str {
+        self.source.text()
+    }
+}
+
+/// What went wrong and what to do, where one sentence fits all.
+fn words(thing: &str) -> Option<(&'static str, &'static str)> {
+    Some(match thing {
+        "invalid basic string" | "invalid literal string" => (
             "the string is not closed on its line",
             "end it with the quote it begins with; text of several lines stands between `\"\"\"` and `\"\"\"`",
         ),
         "invalid multi-line basic string" | "invalid multi-line literal string" => {
-            said("the text that begins here is never closed", "end it with the three quotes it begins with")
+            ("the text that begins here is never closed", "end it with the three quotes it begins with")
         }
-        "missing escaped value" => said(
+        "missing escaped value" => (
             "a backslash stands before something that it cannot escape",
             "write `\\\\` for a backslash, or use single quotes, in which it is a plain character",
         ),
         "unclosed table" | "unclosed array table" => {
-            said("the header is not closed", "a header ends as it begins: `[section]`, `[[article]]`")
+            ("the header is not closed", "a header ends as it begins: `[section]`, `[[article]]`")
         }
-        "unexpected key or value" => said(
+        "unexpected key or value" => (
             "more stands on the line than one value",
             "a `\"` within a string is written `\\\"`; another key starts a line of its own",
         ),
         "unclosed array" | "missing comma between array elements" => {
-            said("the array is not closed, or lacks a comma", "separate what stands in `[…]` by commas")
+            ("the array is not closed here, or lacks a comma", "separate what stands in `[…]` by commas")
         }
-        "invalid date" | "invalid time" | "invalid datetime" | "invalid date-time" => (
-            format!("`{written}` is no date: {expected} was expected"),
-            "write a date as 2023-07-02, a date and time as 2023-07-02T20:00:00".to_owned(),
-        ),
-        _ if expected.is_empty() => (format!("this is no TOML: {thing}"), String::new()),
-        _ => (format!("this is no TOML: {thing}"), format!("expected: {expected}")),
-    }
+        _ => return None,
+    })
 }
 
-/// The three quotes of the text that runs into this place, the end of the file.
-fn opening(table: &DeTable<'_>, end: &Range<usize>) -> Option<Range<usize>> {
+/// The key that ends here.
+fn key_before(text: &str) -> Range<usize> {
+    let text = text.trim_end();
+    let key = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    text.len() - key.len()..text.len()
+}
+
+/// The three quotes of the text that runs on to this place.
+fn opening(table: &DeTable<'_>, end: usize) -> Option<Range<usize>> {
     table.values().find_map(|value| match value.get_ref() {
-        DeValue::String(_) if value.span().end == end.end => {
-            Some(value.span().start..(value.span().start + 3).min(end.end))
+        DeValue::String(_) if value.span().end == end => {
+            Some(value.span().start..(value.span().start + 3).min(end))
         }
         DeValue::Table(table) => opening(table, end),
         DeValue::Array(array) => array.iter().find_map(|value| opening(value.get_ref().as_table()?, end)),
@@ -126,23 +183,21 @@ fn opening(table: &DeTable<'_>, end: &Range<usize>) -> Option<Range<usize>> {
     })
 }
 
-fn line_around(text: &str, at: usize) -> &str {
-    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    &text[start..end]
-}
-
-/// A place between two characters is marked on the one after it, or on the last of the line.
-fn widened(text: &str, span: Range<usize>) -> Range<usize> {
-    if !span.is_empty() {
-        return span;
-    }
-    let at = span.start;
-    match text[at..].chars().next() {
-        Some(c) if !matches!(c, '\n' | '\r') => at..at + c.len_utf8(),
-        _ => {
-            let before = text[..at].chars().next_back().filter(|c| *c != '\n').map_or(0, char::len_utf8);
-            at - before..at
+/// The last place before this one where the key stands.
+fn earlier(table: &DeTable<'_>, key: &str, before: usize) -> Option<Range<usize>> {
+    let below = |value: &DeValue<'_>| match value {
+        DeValue::Table(table) => earlier(table, key, before),
+        DeValue::Array(array) => {
+            array.iter().filter_map(|value| earlier(value.get_ref().as_table()?, key, before)).next_back()
         }
-    }
+        _ => None,
+    };
+    let here = |name: &Spanned<std::borrow::Cow<'_, str>>| {
+        (name.get_ref() == key && name.span().start < before).then(|| name.span())
+    };
+    table
+        .iter()
+        .flat_map(|(name, value)| [here(name), below(value.get_ref())])
+        .flatten()
+        .max_by_key(|span| span.start)
 }

@@ -21,6 +21,7 @@ pub struct Value<'a> {
     key: Range<usize>,
     span: Range<usize>,
     inner: &'a DeValue<'a>,
+    in_array: bool,
 }
 
 impl<'a> Value<'a> {
@@ -30,7 +31,7 @@ impl<'a> Value<'a> {
         key: Range<usize>,
         value: &'a Spanned<DeValue<'a>>,
     ) -> Self {
-        Self { file, name, key, span: value.span(), inner: value.get_ref() }
+        Self { file, name, key, span: value.span(), inner: value.get_ref(), in_array: false }
     }
 
     /// Its key; an array's name for what stands in it.
@@ -120,7 +121,7 @@ impl<'a> Value<'a> {
                 "control-character",
                 format!("`{}` must be one plain line: {reason}", self.name),
             )
-            .at(self.source().spot(span, "here"))
+            .at(self.source().spot(span, ""))
             .help("take it out"),
         );
         None
@@ -132,7 +133,7 @@ impl<'a> Value<'a> {
         let control = |(_, c): &(usize, char)| c.is_control() && !matches!(c, '\n' | '\t');
         let Some((at, c)) = text.char_indices().find(control) else { return Some(text) };
         let message = format!("`{}` holds a control character, U+{:04X}", self.name, u32::from(c));
-        let spot = self.source().spot(self.within(&(at..at + c.len_utf8())), "here");
+        let spot = self.source().spot(self.within(&(at..at + c.len_utf8())), "");
         self.note(Diagnostic::error("control-character", message).at(spot).help("take it out"));
         None
     }
@@ -215,7 +216,9 @@ impl<'a> Value<'a> {
     /// What `read` makes of each of several; those with mistakes are left out.
     pub fn array<T>(&self, mut read: impl FnMut(&Self) -> Option<T>) -> Option<Vec<T>> {
         let Some(array) = self.inner.as_array() else { return self.mistyped("an array") };
-        let each = |value| read(&Value::new(self.file, self.name, self.key.clone(), value));
+        let each = |value| {
+            read(&Self { in_array: true, ..Self::new(self.file, self.name, self.key.clone(), value) })
+        };
         Some(array.iter().filter_map(each).collect())
     }
 
@@ -242,10 +245,15 @@ impl<'a> Value<'a> {
         }
         let is = remedy::kind(self.inner);
         let written = self.source().text().get(self.span()).unwrap_or_default();
+        let (what, help) = if self.in_array {
+            (format!("each of `{}`", self.name), String::new())
+        } else {
+            (format!("`{}`", self.name), remedy::for_type(wanted, self.inner, self.name, written))
+        };
         self.note(
-            Diagnostic::error("wrong-type", format!("`{}` must be {wanted}, not {is}", self.name))
+            Diagnostic::error("wrong-type", format!("{what} must be {wanted}, not {is}"))
                 .at(self.spot(format!("this is {is}")))
-                .help(remedy::for_type(wanted, self.inner, self.name, written)),
+                .help(help),
         );
         None
     }

@@ -44,8 +44,8 @@ fn id(value: &Value<'_>) -> Option<String> {
 
 fn logo(table: &Table<'_>) -> Option<Logo> {
     let url = table.required("url", "\"https://…\"", Value::https_address);
-    let alt = table.required("alt", "\"…\", what the picture shows", Value::line);
-    let width = table.required("width", "120, in pixels", |value| value.integer(1..=560));
+    let alt = table.required("alt", "\"what the picture shows\"", Value::line);
+    let width = table.required("width", "120", |value| value.integer(1..=560));
     Some(Logo { url: url?, alt: alt?, width: width? })
 }
 

@@ -49,7 +49,7 @@ impl Workspace {
         let paths: Vec<_> = self.draft_names().iter().map(|name| format!("drafts/{name}")).collect();
         match (nearest(wanted, paths.iter().map(String::as_str)), paths.last()) {
             (Some(near), _) => format!("did you mean {near}?"),
-            (None, Some(last)) => format!("drafts/ holds {} drafts, the last of them {last}", paths.len()),
+            (None, Some(last)) => format!("the last one there is {last}"),
             (None, None) => "drafts/ holds none yet".to_owned(),
         }
     }
