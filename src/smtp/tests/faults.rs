@@ -5,12 +5,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use Act::{Dribble, Hear, HearAlone, HearMessage, Say, Stall};
 
-use super::relay::{Act, serve};
+use super::relay::{self, Act};
 use super::{MESSAGE, relay_at, to};
 use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts, Turn};
 
@@ -20,17 +20,20 @@ const ENVELOPE: [Act; 3] = [Hear("MAIL"), Hear("RCPT"), Hear("DATA")];
 const YES: [Act; 1] = [Say("250 ok\r\n250 ok\r\n354 go\r\n")];
 const BODY: [Act; 1] = [HearMessage];
 
-/// Short, since these relays use them up.
-fn impatient(relay: Relay) -> Relay {
-    let short = Duration::from_secs(1);
-    let timeouts = Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short };
-    Relay { timeouts, ..relay }
+/// Plays the script, for a client that has little time where it will have to wait in vain.
+async fn serve(script: Vec<Act>) -> (Relay, JoinHandle<String>) {
+    let stalls = script.iter().any(|act| matches!(act, Stall));
+    let (relay, serving) = relay::serve(script, None).await;
+    let short = Duration::from_secs(2);
+    let impatient =
+        Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short / 4 };
+    (if stalls { Relay { timeouts: impatient, ..relay } } else { relay }, serving)
 }
 
 /// Sends one message by a relay of that script.
 async fn send(script: &[&[Act]], message: &[u8]) -> Result<(), SmtpError> {
-    let (relay, _) = serve(script.concat(), None).await;
-    let mut connection = Connection::open(&impatient(relay)).await?;
+    let (relay, _) = serve(script.concat()).await;
+    let mut connection = Connection::open(&relay).await?;
     let ready = connection.envelope(&to("ada@example.com")).await?;
     let turn = connection.body(ready, message, None).await;
     assert!(turn.message.is_ok() || !connection.is_usable());
@@ -90,9 +93,8 @@ async fn what_the_relay_says_of_a_message_is_a_decision() {
         ("HTTP/1.1 200 OK\r\n", "in doubt"),
         ("250-kept\r\n550 or not\r\n", "in doubt"),
     ] {
-        let (relay, _) =
-            serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say(reply)]].concat(), None).await;
-        let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+        let (relay, _) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say(reply)]].concat()).await;
+        let mut connection = Connection::open(&relay).await.unwrap();
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
         let verdict = match connection.body(ready, MESSAGE, None).await.message {
             Ok(_) => "accepted",
@@ -110,8 +112,8 @@ async fn a_yes_that_was_heard_stays_a_yes_whatever_follows() {
         let script =
             [&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say("250 kept\r\n")], &ENVELOPE, &tail]
                 .concat();
-        let (relay, _) = serve(script, None).await;
-        let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+        let (relay, _) = serve(script).await;
+        let mut connection = Connection::open(&relay).await.unwrap();
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
         let Turn { message, next } = connection.body(ready, MESSAGE, Some(&to("bo@example.com"))).await;
         assert_eq!(message.unwrap().text, "kept");
@@ -164,8 +166,8 @@ async fn where_data_is_accepted_though_the_recipient_was_not_a_lone_dot_ends_a_m
             Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
         ],
     ];
-    let (relay, _) = serve(script.concat(), None).await;
-    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let (relay, _) = serve(script.concat()).await;
+    let mut connection = Connection::open(&relay).await.unwrap();
     let error = connection.envelope(&to("unknown@example.com")).await.unwrap_err();
     assert_eq!(error.failure().reply.enhanced.as_deref(), Some("5.1.1"));
     let _ready = connection.envelope(&to("ada@example.com")).await.unwrap();
@@ -174,8 +176,8 @@ async fn where_data_is_accepted_though_the_recipient_was_not_a_lone_dot_ends_a_m
 #[tokio::test]
 async fn where_the_sender_was_refused_but_somebody_would_get_the_message_no_dot_is_sent() {
     let replies = [Say("451 4.1.8 later\r\n250 ok\r\n354 go\r\n"), Hear("")];
-    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &replies].concat(), None).await;
-    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &replies].concat()).await;
+    let mut connection = Connection::open(&relay).await.unwrap();
     let error = connection.envelope(&to("ada@example.com")).await.unwrap_err();
     assert!(matches!(error, SmtpError::Transient(failure) if failure.step == Step::Mail));
     connection.quit().await;
@@ -197,8 +199,8 @@ async fn nothing_is_pipelined_where_it_was_not_offered() {
     let kept = [HearMessage, Say("250 kept\r\n")];
     let bare = [Say("250 localhost\r\n")];
     let script = [&GREETING[..], &bare, &turns(false), &kept, &turns(true), &turns(false), &kept].concat();
-    let (relay, serving) = serve(script, None).await;
-    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let (relay, serving) = serve(script).await;
+    let mut connection = Connection::open(&relay).await.unwrap();
     let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
     let turn = connection.body(ready, MESSAGE, Some(&to("unknown@example.com"))).await;
     turn.message.unwrap();
@@ -222,8 +224,8 @@ async fn a_relay_that_knows_no_ehlo_is_greeted_in_the_old_way() {
 
 #[tokio::test]
 async fn nothing_is_said_on_a_connection_whose_data_was_abandoned() {
-    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &[Hear("")]].concat(), None).await;
-    let mut connection = Connection::open(&impatient(relay)).await.unwrap();
+    let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &[Hear("")]].concat()).await;
+    let mut connection = Connection::open(&relay).await.unwrap();
     let _abandoned = connection.envelope(&to("ada@example.com")).await.unwrap();
     let error = connection.envelope(&to("bo@example.com")).await.unwrap_err();
     assert!(matches!(error, SmtpError::Transient(_)));
@@ -272,7 +274,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let relay = impatient(relay_at(listener.local_addr().unwrap()));
+            let relay = relay_at(listener.local_addr().unwrap());
             let chatter = tokio::spawn(chatter(words, listener));
             let Ok(mut connection) = Connection::open(&relay).await else { return Ok(()) };
             let Ok(ready) = connection.envelope(&to("ada@example.com")).await else { return Ok(()) };
