@@ -1,1 +1,123 @@
-//! What every journey needs, built once: the folder, its configuration, the store, the keys.
+//! What every journey needs, built once: the folder, its configuration, the clock, the keys, the store.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::{Config, Smtp, StoreUrl};
+use crate::store::Store;
+use crate::token::Keys;
+use crate::workspace::Workspace;
+
+pub mod keys;
+pub mod relay;
+
+/// Tells the time. Journeys get it handed in, so that tests can hold it still.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The folder and what it says.
+#[derive(Clone)]
+pub struct App {
+    /// The newsletter's folder.
+    pub workspace: Workspace,
+    /// newsletter.toml.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl App {
+    /// Finds the folder from `directory` upwards and reads newsletter.toml.
+    ///
+    /// # Errors
+    /// No folder, or mistakes in the file.
+    pub fn open(directory: &Path, clock: Clock) -> anyhow::Result<Self> {
+        let workspace = Workspace::find(directory)?;
+        let config = workspace.config()?;
+        Ok(Self { workspace, config, clock })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Whether nothing leaves this machine: `[smtp] url = "inbox"`.
+    pub fn is_trial(&self) -> bool {
+        matches!(self.config.smtp, Some(Smtp::Inbox))
+    }
+
+    /// How to send, or what to write so that it can be said.
+    ///
+    /// # Errors
+    /// [`Wrong`] without an `[smtp]` table.
+    pub fn smtp(&self) -> anyhow::Result<&Smtp> {
+        let missing = || {
+            Wrong("newsletter.toml does not say how to send; write `[smtp]` with `url = \"inbox\"` for a trial \
+                   that stays on this machine, or `url = \"smtps://user@relay.example.com:465\"`".into())
+        };
+        Ok(self.config.smtp.as_ref().ok_or_else(missing)?)
+    }
+
+    /// The store; a trial has its own. Made where it is absent.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being opened.
+    pub async fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.store_path()?).await?)
+    }
+
+    /// A copy of the store at `path`, for a journey that must change nothing; an empty one where there is no store yet.
+    ///
+    /// # Errors
+    /// Whatever keeps either from being opened.
+    pub async fn scratch_store(&self, path: &Path) -> anyhow::Result<Store> {
+        let own = self.store_path()?;
+        if own.try_exists()? {
+            Store::open(&own).await?.copy_to(path).await?;
+        }
+        Ok(Store::open(path).await?)
+    }
+
+    /// The keys beside the store, made where they are absent; those in the environment come first.
+    ///
+    /// # Errors
+    /// Keys that cannot be read or written.
+    pub fn keys(&self) -> anyhow::Result<Keys> {
+        keys::load_or_make(&self.workspace.keys_path(&self.workspace.store(&self.config)))
+    }
+
+    fn store_path(&self) -> anyhow::Result<PathBuf> {
+        match self.workspace.store(&self.config) {
+            StoreUrl::Sqlite(path) => Ok(path),
+            StoreUrl::Postgres(_) => Err(Wrong("a PostgreSQL store is not there yet; write `url = \"sqlite://pressroom.db\"` under `[store]`".into()).into()),
+        }
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+/// The command line or the configuration asks for something that cannot be: exit code 2, nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Wrong(pub String);
+
+/// The relay or the store is away, or recipients were deferred: exit code 75, the same command later goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Later(pub String);
+
+/// Fills `bytes` with randomness fit for keys.
+pub fn random(bytes: &mut [u8]) {
+    use aws_lc_rs::rand::SecureRandom;
+    if aws_lc_rs::rand::SystemRandom::new().fill(bytes).is_err() {
+        // A system without entropy can neither make keys nor names for readers: there is nothing to go on with.
+        std::process::abort();
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! A stage: the replies of relays become [`Outcome`]s here; `send` acts on them and `store` keeps them.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +105,18 @@ pub enum SkipReason {
     LeftDuringRun,
     /// The issue was cancelled.
     Cancelled,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsubscribed => "they left",
+            Self::Paused => "they are away",
+            Self::Suppressed => "mail to them bounces, or they complained",
+            Self::LeftDuringRun => "they left while the issue was going out",
+            Self::Cancelled => "the issue was cancelled",
+        })
+    }
 }
 
 /// What to do about a reader whose message may have arrived: nothing, or risk a second one.

@@ -13,12 +13,14 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -100,7 +102,7 @@ impl Drop for Inbox {
 }
 
 /// What an inbox has seen since it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// Connections accepted.
     pub connections: u64,
@@ -110,6 +112,12 @@ pub struct Counts {
     pub recipients: u64,
     /// Octets of messages taken, as they were on the wire.
     pub octets: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages, {} octets, over {} connections", self.messages, self.octets, self.connections)
+    }
 }
 
 /// [`Counts`] in the making.

@@ -9,8 +9,10 @@ mod edition;
 mod fill;
 mod frozen;
 mod header;
+mod preview;
 mod quoted_printable;
 
 pub use edition::{Edition, Written};
 pub use fill::MissingField;
 pub use frozen::FrozenIssue;
+pub use preview::{Preview, preview};

@@ -1,0 +1,136 @@
+//! The relay that newsletter.toml names, ready to be spoken to: its password fetched, its TLS set up.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+
+use super::{App, Wrong};
+use crate::config::{self, PasswordSource, Rate, Security, Smtp};
+use crate::inbox::{Inbox, Keep};
+use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
+
+impl App {
+    /// How people call what messages are handed to.
+    pub fn relay_name(&self) -> String {
+        match &self.config.smtp {
+            None => "nothing".to_owned(),
+            Some(Smtp::Inbox) => "the built-in inbox (a trial)".to_owned(),
+            Some(Smtp::Relays(relays)) => {
+                let names: Vec<String> =
+                    relays.iter().map(|relay| format!("{}:{}", relay.host, relay.port)).collect();
+                names.join(", ")
+            }
+        }
+    }
+
+    /// The relay to send through; for a trial an inbox, started for the purpose, which ends when it is dropped.
+    ///
+    /// # Errors
+    /// A password that cannot be had, a machine without certificate authorities, a port that cannot be opened.
+    pub async fn open_relay(&self) -> anyhow::Result<(Option<Inbox>, Relay)> {
+        let relay = match self.smtp()? {
+            Smtp::Relays(relays) => relays.first().context("newsletter.toml names no relay")?,
+            Smtp::Inbox => {
+                let inbox =
+                    Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), Keep::Maildir(self.workspace.inbox_dir()))
+                        .await?;
+                let relay = speak_to(inbox.addr().ip().to_string(), inbox.addr().port(), Tls::None, None);
+                return Ok((Some(inbox), relay));
+            }
+        };
+        let tls = match relay.security {
+            Security::Clear => Tls::None,
+            Security::StartTls => Tls::StartTls(Trust::of_this_machine(Vec::new())?),
+            Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
+        };
+        let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
+        Ok((None, speak_to(relay.host.clone(), relay.port, tls, credentials)))
+    }
+
+    /// Refuses what newsletter.toml may say but this version does not do: silence would be a broken promise.
+    ///
+    /// # Errors
+    /// [`Wrong`], naming the keys.
+    pub fn refuse_unkept_promises(&self) -> anyhow::Result<()> {
+        let config = &self.config;
+        let relays = match &config.smtp {
+            Some(Smtp::Relays(relays)) => relays.as_slice(),
+            Some(Smtp::Inbox) | None => &[],
+        };
+        let asked = [
+            (relays.len() > 1, "more than one `[[smtp.relay]]`"),
+            (relays.iter().any(|relay| relay.window.is_some()) || config.pace.window.is_some(), "`window`"),
+            (
+                config.pace.domains.values().any(|pace| pace.rate.is_some() || pace.connections.is_some()),
+                "`[smtp.domain]`",
+            ),
+            (config.pace.chunking, "`chunking`"),
+            (!config.dkim.is_empty(), "`[[dkim]]`"),
+            (matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store"),
+        ];
+        let asked: Vec<&str> =
+            asked.into_iter().filter_map(|(is_asked, name)| is_asked.then_some(name)).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        Err(Wrong(format!(
+            "newsletter.toml asks for {}, which this version cannot do yet; nothing was sent",
+            asked.join(", ")
+        ))
+        .into())
+    }
+
+    /// Messages a second, over all connections.
+    pub fn rate(&self) -> Option<f64> {
+        let own = match &self.config.smtp {
+            Some(Smtp::Relays(relays)) => relays.iter().find_map(|relay| relay.rate),
+            Some(Smtp::Inbox) | None => None,
+        };
+        let per_second = |rate: Rate| f64::from(rate.messages.get()) / rate.per.as_secs_f64();
+        [self.config.pace.rate, own].into_iter().flatten().map(per_second).reduce(f64::min)
+    }
+
+    fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
+        let password =
+            password(&login.password, self.workspace.root()).context("the relay's password cannot be had")?;
+        Ok(Credentials { user: login.user.clone(), password })
+    }
+}
+
+fn speak_to(host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
+    Relay { host, port, tls, credentials, client_name: client_name(), timeouts: Timeouts::default() }
+}
+
+/// What EHLO says: this host's full name, or an address literal where it has none.
+fn client_name() -> ClientId {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match crate::mailbox::encode_domain(name.trim()) {
+        Some(name) if name.contains('.') => ClientId::Domain(name),
+        Some(_) | None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+fn password(source: &PasswordSource, root: &Path) -> anyhow::Result<SecretString> {
+    let text = match source {
+        PasswordSource::File(file) => {
+            let path = root.join(file);
+            fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?
+        }
+        PasswordSource::Env(name) => std::env::var(name).with_context(|| format!("the variable {name}"))?,
+        PasswordSource::Command(command) => {
+            let output = Command::new("sh").arg("-c").arg(command).current_dir(root).output()?;
+            if !output.status.success() {
+                bail!("password_command ended with {}", output.status);
+            }
+            String::from_utf8(output.stdout).context("password_command printed what is not UTF-8")?
+        }
+    };
+    match text.lines().next() {
+        Some(password) if !password.is_empty() => Ok(password.to_owned().into()),
+        Some(_) | None => bail!("it is empty"),
+    }
+}
