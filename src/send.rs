@@ -1,1 +1,293 @@
 //! Sending an issue: to everyone on the list, once.
+//!
+//! `prepare` reads, freezes nothing and asks nobody; `Run::go` freezes, queues the audience in one step and delivers.
+//! What an interrupted run left is taken up by the next.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::sync::{Mutex, watch};
+
+use crate::app::{App, Later, random};
+use crate::delivery::{Counts, RetryPolicy, SenderId};
+use crate::diagnostic::Diagnostics;
+use crate::id::{IssueNumber, ListName};
+use crate::message::{Edition, FrozenIssue};
+use crate::smtp::Relay;
+use crate::store::{IssueState, SenderLock, Store, StoredIssue};
+use crate::token::Keys;
+
+mod audience;
+mod deliver;
+mod journal;
+mod line;
+mod pace;
+pub mod review;
+mod start;
+pub mod test_copy;
+
+use deliver::{Ended, Shared};
+use journal::Journal;
+use pace::Pace;
+pub use start::prepare;
+
+/// How a run is to go.
+#[derive(Clone)]
+pub struct Options {
+    /// The run ends when nothing can be tried for longer than this.
+    pub patience: SignedDuration,
+    /// Turns true when no new message is to be begun.
+    pub stop: watch::Receiver<bool>,
+    /// Told now and then how far it is.
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Readers with an outcome of this run.
+    pub settled: u64,
+    /// Readers this run set out to write to.
+    pub total: u64,
+}
+
+/// A run, ready to go: everything was read and built once, nothing has been changed but the list.
+pub struct Run {
+    app: App,
+    store: Arc<Store>,
+    /// Held until the run ends: one sender at a time.
+    _lock: SenderLock,
+    keys: Arc<Keys>,
+    frozen: FrozenIssue,
+    /// For an issue that is not frozen yet.
+    digest: Option<String>,
+    findings: Diagnostics,
+    notes: Vec<String>,
+    counts: Counts,
+    readers: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sent {
+    /// Which issue.
+    pub issue: IssueNumber,
+    /// Its list.
+    pub list: ListName,
+    /// Whether it went to the built-in inbox.
+    pub trial: bool,
+    /// How the run ended.
+    pub ending: Ending,
+    /// The store's counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Messages that were accepted in this run.
+    pub accepted_now: u64,
+    /// When something can be tried again.
+    pub next_attempt: Option<Timestamp>,
+    /// Why the relay took nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay_said: Option<String>,
+    /// Where a trial's messages are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox: Option<PathBuf>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Everyone has it.
+    Done,
+    /// Everyone had it already.
+    NothingToDo,
+    /// Finished, with some refused or in doubt.
+    Incomplete,
+    /// Some are to be tried again later.
+    Deferred,
+    /// It was asked to stop.
+    Stopped,
+    /// The relay could not be reached.
+    RelayAway,
+}
+
+impl Run {
+    /// What the editor should look at.
+    pub fn findings(&self) -> &Diagnostics {
+        &self.findings
+    }
+
+    /// What the editor should know before it starts.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether anybody is left to write to.
+    pub fn is_left_to_do(&self) -> bool {
+        self.digest.is_some() || self.counts.waiting + self.counts.deferred > 0
+    }
+
+    /// What a person is asked before it starts.
+    pub fn question(&self) -> String {
+        format!(
+            "send issue {} to {} through {}?",
+            self.frozen.number(),
+            readers(self.readers),
+            self.app.relay_name()
+        )
+    }
+
+    /// Freezes and queues what is not yet, and delivers until nothing can be tried.
+    ///
+    /// # Errors
+    /// [`Later`] where the store is away; others where it failed for good.
+    pub async fn go(self, options: Options) -> anyhow::Result<Sent> {
+        if let Some(digest) = &self.digest {
+            self.queue(digest).await?;
+        } else if !self.is_left_to_do() {
+            return self.sent(Ending::NothingToDo, 0, None).await;
+        }
+        let before = self.store.counts(self.frozen.number()).await?.accepted;
+        let (inbox, relay) = self.app.open_relay().await?;
+        let ended = self.deliver(relay, options).await;
+        if let Some(inbox) = inbox {
+            inbox.stop().await;
+        }
+        let ended = ended?;
+        let counts = self.store.counts(self.frozen.number()).await?;
+        let relay_said = match &ended {
+            Ended::RelayAway(error) => Some(error.to_string()),
+            Ended::Finished | Ended::Stopped => None,
+        };
+        self.sent(ending(&ended, &counts), counts.accepted - before, relay_said).await
+    }
+
+    async fn queue(&self, digest: &str) -> anyhow::Result<()> {
+        let issue = StoredIssue {
+            number: self.frozen.number(),
+            list: self.frozen.list.clone(),
+            frozen: serde_json::to_string(&self.frozen)?,
+            digest: digest.to_owned(),
+            queued_at: self.app.now(),
+            state: IssueState::Running,
+        };
+        self.store.queue(&issue).await?;
+        Ok(())
+    }
+
+    async fn deliver(&self, relay: Relay, options: Options) -> anyhow::Result<Ended> {
+        let (journal, writer) =
+            Journal::start(Arc::clone(&self.store), self.frozen.number(), Arc::clone(&self.app.clock));
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&self.store),
+            issue: self.frozen.number(),
+            edition: Edition::new(&self.frozen),
+            keys: Arc::clone(&self.keys),
+            relay,
+            journal,
+            pace: Pace::new(self.app.rate()),
+            policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
+            clock: Arc::clone(&self.app.clock),
+            connections: self.app.config.pace.connections.get(),
+            sender: sender_id(),
+            leases: Mutex::default(),
+            settled: 0.into(),
+            total: self.readers,
+            away: OnceLock::new(),
+            options,
+        });
+        let ended = shared.run().await;
+        drop(shared);
+        // The writer's own error is the cause; a sender only noticed.
+        writer.await?.map_err(|error| {
+            Later(format!("the store takes no more: {error:#}; nothing that it does not know of has left"))
+        })?;
+        self.store.recover(self.frozen.number(), self.app.now()).await?;
+        self.store.finish(self.frozen.number()).await?;
+        ended
+    }
+
+    async fn sent(
+        &self,
+        ending: Ending,
+        accepted_now: u64,
+        relay_said: Option<String>,
+    ) -> anyhow::Result<Sent> {
+        Ok(Sent {
+            relay_said,
+            issue: self.frozen.number(),
+            list: self.frozen.list.clone(),
+            trial: self.app.is_trial(),
+            ending,
+            counts: self.store.counts(self.frozen.number()).await?,
+            accepted_now,
+            next_attempt: self.store.next_attempt(self.frozen.number()).await?,
+            inbox: self.app.is_trial().then(|| self.app.workspace.inbox_dir()),
+        })
+    }
+}
+
+fn ending(ended: &Ended, counts: &Counts) -> Ending {
+    match ended {
+        Ended::Stopped => Ending::Stopped,
+        Ended::RelayAway(_) => Ending::RelayAway,
+        Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
+        Ended::Finished if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
+        Ended::Finished => Ending::Done,
+    }
+}
+
+/// "1 reader", "12 readers".
+fn readers(count: u64) -> String {
+    format!("{count} reader{}", if count == 1 { "" } else { "s" })
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trial = if self.trial { "trial: " } else { "" };
+        let Counts { queued, waiting, accepted, deferred, refused, in_doubt, skipped } = self.counts;
+        writeln!(f, "{trial}issue {}: {} accepted in this run", self.issue, self.accepted_now)?;
+        writeln!(
+            f,
+            "{trial}of {}: {accepted} accepted, {deferred} deferred, {refused} refused, {in_doubt} in doubt, {waiting} not tried; \
+             {skipped} skipped",
+            readers(queued)
+        )?;
+        let next = self.next_attempt.map_or_else(|| "later".to_owned(), |at| format!("from {at:.0} on"));
+        let relay_said = self.relay_said.as_deref().unwrap_or_default();
+        match self.ending {
+            Ending::Done | Ending::Incomplete => {}
+            Ending::NothingToDo => writeln!(f, "{trial}nothing was left to do")?,
+            Ending::Stopped => writeln!(f, "{trial}stopped; run the same command to go on")?,
+            Ending::RelayAway => writeln!(
+                f,
+                "{trial}the relay takes nothing: {relay_said}; run the same command later to go on"
+            )?,
+            Ending::Deferred => writeln!(f, "{trial}run the same command {next}, or with --wait, to go on")?,
+        }
+        match &self.inbox {
+            Some(inbox) => writeln!(
+                f,
+                "{trial}nothing left this machine; the messages are in {}",
+                inbox.join("new").display()
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("issue", &self.frozen.number()).finish_non_exhaustive()
+    }
+}
+
+/// A name for this run's leases that no other run has.
+fn sender_id() -> SenderId {
+    let mut bytes = [0; 8];
+    random(&mut bytes);
+    SenderId(i64::from_ne_bytes(bytes))
+}

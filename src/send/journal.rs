@@ -1,0 +1,96 @@
+//! The journal's one writer: it commits what waits as soon as the last commit has returned.
+//!
+//! No byte of a body goes out before [`Journal::sending`] has answered yes: by then the store holds, synced, that this
+//! reader may get a message. What the relay said follows in the same order, so that a connection has at most two readers open.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::app::Clock;
+use crate::delivery::{Intent, Settlement};
+use crate::id::IssueNumber;
+use crate::store::Store;
+
+/// How much one transaction takes.
+const BATCH: usize = 256;
+
+/// A way to the writer; clones lead to the same one.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    entries: mpsc::Sender<Entry>,
+}
+
+enum Entry {
+    Sending(Intent, oneshot::Sender<bool>),
+    Settled(Settlement),
+}
+
+/// The store took no more: nothing that it does not know of has left.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal cannot be written; nothing that it does not know of has left")]
+pub(super) struct JournalGone;
+
+impl Journal {
+    /// Starts the writer. It ends when the last clone is dropped, or with the first error of the store.
+    pub(super) fn start(
+        store: Arc<Store>,
+        issue: IssueNumber,
+        clock: Clock,
+    ) -> (Self, JoinHandle<anyhow::Result<()>>) {
+        let (entries, waiting) = mpsc::channel(4 * BATCH);
+        (Self { entries }, tokio::spawn(write(store, issue, clock, waiting)))
+    }
+
+    /// Records that a message to this reader is about to go; `false`: it must not, since they have left meanwhile.
+    pub(super) async fn sending(&self, intent: Intent) -> Result<bool, JournalGone> {
+        let (answer, answered) = oneshot::channel();
+        self.entries.send(Entry::Sending(intent, answer)).await.map_err(|_| JournalGone)?;
+        answered.await.map_err(|_| JournalGone)
+    }
+
+    /// Records what became of it; written before anything that is told to the journal later.
+    pub(super) async fn settled(&self, settlement: Settlement) -> Result<(), JournalGone> {
+        self.entries.send(Entry::Settled(settlement)).await.map_err(|_| JournalGone)
+    }
+}
+
+async fn write(
+    store: Arc<Store>,
+    issue: IssueNumber,
+    clock: Clock,
+    mut waiting: mpsc::Receiver<Entry>,
+) -> anyhow::Result<()> {
+    let mut entries = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut entries, BATCH).await > 0 {
+        commit(&store, issue, clock(), &mut entries).await?;
+    }
+    Ok(())
+}
+
+async fn commit(
+    store: &Store,
+    issue: IssueNumber,
+    now: Timestamp,
+    entries: &mut Vec<Entry>,
+) -> anyhow::Result<()> {
+    let (mut intents, mut answers, mut settlements) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in entries.drain(..) {
+        match entry {
+            Entry::Sending(intent, answer) => {
+                intents.push(intent);
+                answers.push(answer);
+            }
+            Entry::Settled(settlement) => settlements.push(settlement),
+        }
+    }
+    let granted: HashSet<_> = store.journal(issue, &intents, &settlements, now).await?.into_iter().collect();
+    for (intent, answer) in intents.iter().zip(answers) {
+        // A sender that is gone needs no answer.
+        let _ = answer.send(granted.contains(&intent.subscriber));
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! The dry run: the run with the last step left out. It changes nothing in the store and makes no keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::audience::{self, Built};
+use super::{readers, start};
+use crate::app::App;
+use crate::approval::{Approval, Digest};
+use crate::compose::{self, Prepared, kilobytes};
+use crate::config::Config;
+use crate::delivery::SkipReason;
+use crate::diagnostic::Diagnostics;
+use crate::id::{IssueNumber, ListName};
+use crate::message::{FrozenIssue, preview};
+use crate::newsletter::Tracking;
+use crate::sponsor::Placement;
+use crate::subscriber::Format;
+use crate::token::Keys;
+
+/// What a person looks at before an issue goes out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Review {
+    /// Which issue.
+    pub issue: IssueNumber,
+    /// To whom.
+    pub list: ListName,
+    /// Whether it would go to the built-in inbox.
+    pub trial: bool,
+    /// Through what.
+    pub relay: String,
+    /// As the reader of the first sample would see it.
+    pub subject: String,
+    /// Who stands where.
+    pub sponsors: Vec<(Placement, String)>,
+    /// How many would get it.
+    pub readers: u64,
+    /// How many of the list would not, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// How many links have a place.
+    pub links: usize,
+    /// Bytes of HTML of the largest message.
+    pub html_bytes: usize,
+    /// What an approval holds on to.
+    pub digest: String,
+    /// Where the review is: the text, the readers, a message of each kind.
+    pub files: Vec<PathBuf>,
+    /// How many warnings there are.
+    pub warnings: usize,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+    /// The warnings, with their places.
+    #[serde(skip)]
+    pub findings: Diagnostics,
+}
+
+/// Builds every message for every reader and writes the review to `build/N`.
+///
+/// # Errors
+/// Whatever would keep the issue from being sent.
+pub async fn review(app: &App, draft: &str) -> anyhow::Result<Review> {
+    let (review, _) = reviewed(app, draft).await?;
+    Ok(review)
+}
+
+async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
+    app.smtp()?;
+    let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
+    let frozen = prepared.freeze(&app.config);
+    let folder = app.workspace.build_dir(frozen.number());
+    let scratch = Scratch::make(&folder)?;
+    let store = app.scratch_store(&scratch.0.join("review.db")).await?;
+    let mut notes = start::import(app, &store, &frozen.list).await?;
+    let mut samples = Samples::new(&folder)?;
+    let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {
+        samples.look(&frozen, &built)
+    })
+    .await?;
+    notes.extend(samples.subject.is_none().then(|| "nobody is on the list".to_owned()));
+    let digest = prepared.digest(&frozen, &app.config);
+    let mut review = Review {
+        issue: frozen.number(),
+        list: frozen.list.clone(),
+        trial: app.is_trial(),
+        relay: app.relay_name(),
+        subject: samples.subject.take().unwrap_or_default(),
+        sponsors: prepared.sponsors(),
+        readers: verified.readers,
+        skipped: verified.skipped,
+        links: frozen.rendered.links.len(),
+        html_bytes: verified.largest,
+        digest: digest.to_string(),
+        files: samples.finish()?,
+        warnings: prepared.findings.0.len(),
+        notes,
+        findings: prepared.findings,
+    };
+    let text = folder.join("review.txt");
+    fs::write(&text, format!("{review}{}", links(&frozen)))
+        .with_context(|| format!("{} cannot be written", text.display()))?;
+    review.files.insert(0, text);
+    Ok((review, digest))
+}
+
+/// A review whose digest was written down.
+#[derive(Debug, Serialize)]
+pub struct Approved {
+    /// The review.
+    pub review: Review,
+    /// Where the approval is.
+    pub file: PathBuf,
+}
+
+/// Reviews a draft and writes `drafts/N.approved`.
+///
+/// # Errors
+/// As [`review`]; a file that cannot be written.
+pub async fn approve(app: &App, draft: &str, by: &str) -> anyhow::Result<Approved> {
+    let (review, digest) = reviewed(app, draft).await?;
+    let file = app.workspace.approval_path(review.issue);
+    let approval = Approval { digest, by: by.to_owned(), at: app.now() };
+    fs::write(&file, approval.to_file()).with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(Approved { review, file })
+}
+
+/// A folder for a store that is thrown away, whatever happens.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(format!(".review-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind is ignored by git, and harmless.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A message of each kind, and the list of all readers.
+struct Samples {
+    folder: PathBuf,
+    readers: PathBuf,
+    audience: csv::Writer<BufWriter<File>>,
+    kinds: BTreeSet<String>,
+    files: Vec<PathBuf>,
+    subject: Option<String>,
+}
+
+impl Samples {
+    fn new(folder: &Path) -> anyhow::Result<Self> {
+        let samples = folder.join("samples");
+        // Samples of an earlier review would be taken for this one's.
+        let _ = fs::remove_dir_all(&samples);
+        fs::create_dir_all(&samples).with_context(|| format!("{} cannot be made", samples.display()))?;
+        let readers = folder.join("audience.csv");
+        let file = private(&readers)?;
+        let mut audience = csv::Writer::from_writer(BufWriter::new(file));
+        audience.write_record(["email", "format", "clicks", "opens", "html_bytes"])?;
+        Ok(Self {
+            folder: samples,
+            readers,
+            audience,
+            kinds: BTreeSet::new(),
+            files: Vec::new(),
+            subject: None,
+        })
+    }
+
+    fn look(&mut self, frozen: &FrozenIssue, built: &Built<'_>) -> anyhow::Result<()> {
+        let recipient = built.recipient;
+        let tracking = frozen.tracking.for_reader(recipient.tracking);
+        let [format, clicks, opens] =
+            [format_name(recipient.format), tracking_name(tracking.clicks), tracking_name(tracking.opens)];
+        self.audience.write_record([
+            &spreadsheet_safe(recipient.address.as_str()),
+            format,
+            clicks,
+            opens,
+            &built.html_bytes.to_string(),
+        ])?;
+        if self.subject.is_none() {
+            self.subject = Some(preview(frozen, recipient)?.subject);
+        }
+        let kind = format!("{format}-clicks-{clicks}-opens-{opens}");
+        if self.kinds.insert(kind.clone()) {
+            let path = self.folder.join(kind + ".eml");
+            private(&path)?.write_all(built.message)?;
+            self.files.push(path);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<Vec<PathBuf>> {
+        self.audience.flush()?;
+        let mut files = vec![self.readers];
+        files.append(&mut self.files);
+        Ok(files)
+    }
+}
+
+/// A file of people's addresses: for its owner alone.
+fn private(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// A value that no spreadsheet takes for a formula (requirement 66).
+fn spreadsheet_safe(value: &str) -> String {
+    if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Html => "html",
+        Format::Text => "text",
+    }
+}
+
+fn tracking_name(tracking: Tracking) -> &'static str {
+    match tracking {
+        Tracking::None => "none",
+        Tracking::Aggregate => "aggregate",
+        Tracking::Individual => "individual",
+    }
+}
+
+fn links(frozen: &FrozenIssue) -> String {
+    let mut text = String::from("\nlinks\n");
+    for (at, link) in frozen.rendered.links.iter().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:>4}  {}\n      {}", at + 1, link.words, link.url);
+    }
+    text
+}
+
+impl fmt::Display for Review {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trial = if self.trial { "trial: " } else { "" };
+        writeln!(f, "{trial}issue {}: {}", self.issue, self.subject)?;
+        for (placement, sponsor) in &self.sponsors {
+            writeln!(f, "{trial}sponsor ({placement}): {sponsor}")?;
+        }
+        if self.sponsors.is_empty() {
+            writeln!(f, "{trial}no sponsor")?;
+        }
+        writeln!(
+            f,
+            "{trial}{} of list `{}` would get it, through {}",
+            readers(self.readers),
+            self.list,
+            self.relay
+        )?;
+        for (reason, count) in &self.skipped {
+            writeln!(f, "{trial}{} skipped: {}", readers(*count), reason)?;
+        }
+        writeln!(
+            f,
+            "{trial}{} links; {} of HTML in the largest message, of 102.0 kB that Gmail shows",
+            self.links,
+            kilobytes(self.html_bytes)
+        )?;
+        writeln!(f, "{trial}digest {}", self.digest)?;
+        for note in &self.notes {
+            writeln!(f, "{trial}{note}")?;
+        }
+        if let Some(folder) = self.files.first().and_then(|file| file.parent()) {
+            writeln!(
+                f,
+                "{trial}nothing was sent; look at {} (review.txt, audience.csv, samples/)",
+                folder.display()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Approved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.review)?;
+        writeln!(f, "approved: {}; commit it with the draft", self.file.display())
+    }
+}
+
+impl Prepared {
+    /// What an approval holds on to.
+    pub(super) fn digest(&self, frozen: &FrozenIssue, config: &Config) -> Digest {
+        Digest::of(frozen, self.due(config))
+    }
+
+    fn sponsors(&self) -> Vec<(Placement, String)> {
+        self.issue.sponsors.iter().map(|(at, sponsor)| (*at, sponsor.name.clone())).collect()
+    }
+}

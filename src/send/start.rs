@@ -1,0 +1,104 @@
+//! Getting ready: the draft read, the list read, every message built once, before anything is frozen.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::{Run, audience};
+use crate::app::{App, random};
+use crate::compose;
+use crate::delivery::{Counts, InDoubt};
+use crate::diagnostic::Diagnostics;
+use crate::id::ListName;
+use crate::lists::{self, Import};
+use crate::message::FrozenIssue;
+use crate::store::{SenderLock, Store, StoredIssue};
+
+/// Reads the draft, the list and, where the issue was queued before, what was frozen then.
+///
+/// # Errors
+/// Diagnostics on the editor's files; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
+pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
+    app.smtp()?;
+    app.refuse_unkept_promises()?;
+    let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
+    let store = Arc::new(app.store().await?);
+    let lock = store.sender_lock()?;
+    let frozen = prepared.freeze(&app.config);
+    let digest = prepared.digest(&frozen, &app.config).to_string();
+    let keys = Arc::new(app.keys()?);
+    if let Some(queued) = store.issue(frozen.number()).await? {
+        return resume(app, store, lock, queued, &digest).await;
+    }
+    let mut notes = import(app, &store, &frozen.list).await?;
+    let verified = audience::verify(&store, &frozen, &keys, app.now(), |_| Ok(())).await?;
+    notes.extend((verified.readers == 0).then(|| format!("nobody is on the list `{}`", frozen.list)));
+    Ok(Run {
+        app: app.clone(),
+        _lock: lock,
+        keys,
+        digest: Some(digest),
+        findings: prepared.findings,
+        notes,
+        counts: Counts::default(),
+        readers: verified.readers,
+        frozen,
+        store,
+    })
+}
+
+/// Takes up an issue that was queued before: what was frozen then is what is sent.
+async fn resume(
+    app: &App,
+    store: Arc<Store>,
+    lock: SenderLock,
+    queued: StoredIssue,
+    digest: &str,
+) -> anyhow::Result<Run> {
+    let frozen: FrozenIssue = serde_json::from_str(&queued.frozen)
+        .context("the frozen issue cannot be read; was it written by a newer pressroom?")?;
+    let mut notes = Vec::new();
+    if queued.digest != digest {
+        notes.push(format!(
+            "issue {} was frozen on {:.0}, and the draft has changed since; what is sent is what was frozen",
+            queued.number, queued.queued_at
+        ));
+    }
+    store.recover(queued.number, app.now()).await?;
+    match app.config.in_doubt {
+        InDoubt::Skip => {}
+        InDoubt::Resend => {
+            store.requeue_in_doubt(queued.number, app.now()).await?;
+        }
+    }
+    let counts = store.counts(queued.number).await?;
+    Ok(Run {
+        app: app.clone(),
+        keys: Arc::new(app.keys()?),
+        _lock: lock,
+        digest: None,
+        findings: Diagnostics::none(),
+        notes,
+        readers: counts.waiting + counts.deferred,
+        counts,
+        frozen,
+        store,
+    })
+}
+
+/// Reads the list file into the store, as before every send; says what the editor should know of it.
+pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow::Result<Vec<String>> {
+    let path = app.workspace.list_path(list);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(vec![format!("{} is not there; the readers in the store stand", path.display())]);
+        }
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    };
+    let how = Import { allow_shrink: false, at: app.now() };
+    let imported = lists::import(store, list, file, how, random).await?;
+    Ok((imported.bad.count > 0).then(|| format!("list `{list}`{}", imported.bad)).into_iter().collect())
+}
