@@ -1,1 +1,86 @@
-//! The command line: one command a file; prints what journeys return, and decides nothing.
+//! The command line: one command a file. It prints what the journeys return, and decides nothing.
+//!
+//! Data goes to stdout, all else to stderr. Exit codes: 0 done, 1 failed, 2 something written is wrong and nothing was
+//! sent, 3 finished with some refused or in doubt, 75 try again later.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::app::Clock;
+
+mod approve;
+mod completions;
+mod compose;
+mod face;
+mod inbox;
+mod send;
+mod subscribers;
+
+use face::Face;
+
+/// Composes an email newsletter from a TOML draft and sends it to a list, each reader once.
+#[derive(Debug, Parser)]
+#[command(name = "pressroom", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// The newsletter's folder, or one inside it
+    #[arg(
+        short = 'C',
+        long = "directory",
+        value_name = "DIR",
+        default_value = ".",
+        global = true,
+        hide_default_value = true
+    )]
+    directory: PathBuf,
+    /// Print one JSON object on stdout instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Compose(compose::Compose),
+    Send(send::Send),
+    Approve(approve::Approve),
+    Inbox(inbox::InboxCommand),
+    Subscribers(subscribers::Subscribers),
+    Completions(completions::Completions),
+}
+
+/// Reads the command line, does what it says, and answers with the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let face = Face::new(cli.json);
+    match cli.run(&face) {
+        Ok(code) => code,
+        Err(error) => face.fail(&error),
+    }
+}
+
+/// The one place where the clock is read.
+fn clock() -> Clock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the outermost layer, from where time is handed inwards"
+    )]
+    Arc::new(Timestamp::now)
+}
+
+impl Cli {
+    fn run(self, face: &Face) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Compose(command) => command.run(&self.directory, face),
+            Command::Send(command) => command.run(&self.directory, face),
+            Command::Approve(command) => command.run(&self.directory, face),
+            Command::Inbox(command) => command.run(&self.directory, face),
+            Command::Subscribers(command) => command.run(&self.directory, face),
+            Command::Completions(command) => Ok(command.run()),
+        }
+    }
+}

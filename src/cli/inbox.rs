@@ -1,0 +1,47 @@
+//! `pressroom inbox`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::face::{self, Face};
+use crate::inbox::{Inbox, Keep};
+
+/// Runs the built-in SMTP server on loopback, which keeps what it gets in a Maildir and passes nothing on.
+#[derive(Debug, Args)]
+#[command(
+    name = "inbox",
+    after_help = "Examples:\n  pressroom inbox --maildir build/inbox\n  pressroom inbox --listen 127.0.0.1:2525 --discard"
+)]
+pub(super) struct InboxCommand {
+    /// The address to listen on; loopback only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:2525")]
+    listen: SocketAddr,
+    /// The Maildir; else build/inbox in the newsletter's folder
+    #[arg(long, value_name = "DIR", conflicts_with = "discard")]
+    maildir: Option<PathBuf>,
+    /// Count messages and throw them away, for benchmarks
+    #[arg(long)]
+    discard: bool,
+}
+
+impl InboxCommand {
+    pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
+        let keep = match (self.discard, self.maildir) {
+            (true, _) => Keep::Discard,
+            (false, Some(maildir)) => Keep::Maildir(maildir),
+            (false, None) => Keep::Maildir(crate::workspace::Workspace::find(directory)?.inbox_dir()),
+        };
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(async {
+            let inbox = Inbox::start(self.listen, keep).await?;
+            face::note(&format!("listening on {}; Ctrl-C ends it", inbox.addr()));
+            tokio::signal::ctrl_c().await?;
+            let counts = inbox.stop().await;
+            face.say(&counts)?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

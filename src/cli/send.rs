@@ -1,0 +1,125 @@
+//! `pressroom send`: the review, the test copy and the true run.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
+
+use super::face::{self, Face, INCOMPLETE, LATER};
+use crate::app::App;
+use crate::mailbox::EmailAddress;
+use crate::send::{self, Ending, Progress, review, test_copy};
+
+/// A run ends when nothing can be tried for so long.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Sends an issue to everyone on its list, once; run again, it goes on where it stopped.
+///
+/// On a terminal it asks first, naming number, readers and relay. Freezing the issue and queueing the readers are one step:
+/// editing the draft afterwards changes nothing.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pressroom send 214 --dry-run\n  pressroom send 214 --to editor@example.com\n  pressroom send 214 --yes"
+)]
+pub(super) struct Send {
+    /// The draft: its number or its file
+    draft: String,
+    /// Build every message for every reader, write the review, send none
+    #[arg(long, conflicts_with = "to")]
+    dry_run: bool,
+    /// Send a copy marked [TEST] to these addresses, in no count
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    to: Vec<EmailAddress>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Stay until nothing is deferred any more
+    #[arg(long, conflicts_with_all = ["dry_run", "to"])]
+    wait: bool,
+}
+
+impl Send {
+    pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
+        let app = App::open(directory, super::clock())?;
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(async {
+            if self.dry_run {
+                let review = review::review(&app, &self.draft).await?;
+                face.draw(&review.findings);
+                face.say(&review)?;
+                Ok(ExitCode::SUCCESS)
+            } else if self.to.is_empty() {
+                self.send(&app, face).await
+            } else {
+                let copies = test_copy::send(&app, &self.draft, &self.to).await?;
+                face.say(&copies)?;
+                Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
+            }
+        })
+    }
+
+    async fn send(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
+        let run = send::prepare(app, &self.draft).await?;
+        face.draw(run.findings());
+        for note in run.notes() {
+            face::note(note);
+        }
+        if run.is_left_to_do() && !self.yes && face.can_ask() && !face::ask(&run.question())? {
+            face::note("nothing was sent");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let options = send::Options {
+            patience: if self.wait { SignedDuration::MAX } else { PATIENCE },
+            stop: stop_signals()?,
+            progress: progress(face),
+        };
+        let sent = run.go(options).await?;
+        face.say(&sent)?;
+        Ok(ExitCode::from(match sent.ending {
+            Ending::Done | Ending::NothingToDo => 0,
+            Ending::Incomplete => INCOMPLETE,
+            Ending::Deferred | Ending::Stopped | Ending::RelayAway => LATER,
+        }))
+    }
+}
+
+/// Ctrl-C or SIGTERM: no new message; a second one quits at once, which the journal survives.
+fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        let _ = stop.send(true);
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        // What was on the wire is in doubt now, and the journal says so.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "asked twice, it has to end without waiting for anything"
+        )]
+        std::process::exit(i32::from(LATER));
+    });
+    Ok(stopped)
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(face: &Face) -> Arc<dyn Fn(Progress) + std::marker::Send + Sync> {
+    if !face.is_watched() {
+        return Arc::new(|_| {});
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos} of {len}, {per_sec}, {eta} left {msg}") {
+        bar.set_style(style);
+    }
+    Arc::new(move |progress: Progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.settled);
+        if progress.settled >= progress.total {
+            bar.finish_and_clear();
+        }
+    })
+}
