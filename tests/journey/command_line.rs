@@ -1,0 +1,63 @@
+//! The command line: exit codes, what goes to stdout, what a newcomer reads.
+
+use crate::folder::Folder;
+
+#[test]
+fn help_names_every_command_and_gives_examples() {
+    let folder = Folder::with_readers(&[]);
+    for command in ["compose", "send", "approve", "inbox", "subscribers", "completions"] {
+        assert!(stdout(&folder, &["--help"]).contains(command), "{command}");
+        assert!(stdout(&folder, &[command, "--help"]).contains("Example"), "{command} --help has no example");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_draft_ends_with_2_and_sends_nothing() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("drafts/1.toml", "title =", "titel =");
+    for arguments in
+        [&["compose", "1"][..], &["send", "1", "--yes"], &["send", "1", "--dry-run"], &["approve", "1"]]
+    {
+        let ended = folder.run(arguments);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("titel") && said.contains("drafts/1.toml:7"), "{said}");
+    }
+    assert!(folder.received().is_empty());
+}
+
+#[test]
+fn without_an_smtp_table_send_says_what_to_write() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("newsletter.toml", "[smtp]\nurl = \"inbox\"\n", "");
+    let ended = folder.run(&["send", "1", "--yes"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("url = \"inbox\""));
+}
+
+#[test]
+fn outside_a_newsletters_folder_the_remedy_is_named() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_pressroom"))
+        .current_dir(folder.path())
+        .args(["compose", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("-C"));
+}
+
+#[test]
+fn escape_sequences_of_a_reader_never_reach_the_terminal() {
+    let folder = Folder::with_readers(&[]);
+    folder.write(
+        "subscribers/readers.csv",
+        "email,name\nada@example.com,\"\u{1b}[31mred\"\nbo@example.org,Bo\n",
+    );
+    let said = folder.run(&["subscribers", "import"]);
+    assert!(!said.stdout.contains(&0x1b) && !said.stderr.contains(&0x1b));
+}
+
+fn stdout(folder: &Folder, arguments: &[&str]) -> String {
+    String::from_utf8(folder.run(arguments).stdout).unwrap()
+}

@@ -1,0 +1,53 @@
+//! A run that is killed: the next one serves everyone left, and nobody twice.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::folder::{Folder, copies};
+
+/// The built-in newsletter's connections; each may leave two readers in doubt.
+const CONNECTIONS: u64 = 8;
+
+#[test]
+fn killed_in_the_middle_everyone_else_gets_it_and_nobody_twice() {
+    let folder = Folder::with_many_readers(1500);
+    for kill_at in [1, 300, 700] {
+        kill_after(&folder, kill_at);
+    }
+    let last = folder.run(&["--json", "send", "1", "--yes"]);
+    let counts: Value = serde_json::from_slice(&last.stdout).expect("one object");
+    let in_doubt = counts["in_doubt"].as_u64().expect("a count");
+    let accepted = counts["accepted"].as_u64().expect("a count");
+    assert_eq!(
+        (counts["queued"].as_u64(), counts["deferred"].as_u64(), counts["waiting"].as_u64()),
+        (Some(1500), Some(0), Some(0))
+    );
+    assert_eq!(accepted + in_doubt, 1500, "{counts}");
+    assert!(in_doubt <= 3 * 2 * CONNECTIONS, "{in_doubt} in doubt after three kills");
+
+    let copies = copies(&folder.received());
+    assert!(copies.values().all(|count| *count == 1), "somebody got it twice");
+    let arrived = copies.len() as u64;
+    assert!((accepted..=1500).contains(&arrived), "{accepted} accepted, {arrived} arrived");
+}
+
+/// Starts a run and kills it once so many more messages are in the inbox.
+fn kill_after(folder: &Folder, messages: usize) {
+    let inbox = folder.path().join("build/inbox/new");
+    let arrived = || fs::read_dir(&inbox).map_or(0, Iterator::count);
+    let goal = arrived() + messages;
+    let mut run = folder
+        .command(&["send", "1", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a run");
+    while arrived() < goal {
+        assert!(run.try_wait().expect("a process").is_none(), "the run ended before it could be killed");
+        std::thread::yield_now();
+    }
+    run.kill().expect("kill -9");
+    run.wait().expect("its end");
+}

@@ -1,0 +1,15 @@
+//! Whole journeys, through a real store and the real inbox: from an editor's files to what readers get.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it missed by panicking"
+)]
+
+mod command_line;
+mod composing;
+mod folder;
+mod killing;
+mod reviewing;
+mod sending;

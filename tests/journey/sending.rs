@@ -1,0 +1,134 @@
+//! An issue is sent: nobody twice, nobody forgotten.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::send::Ending;
+use tempfile::TempDir;
+
+use crate::folder::{Folder, copies, header, received};
+
+#[tokio::test]
+async fn everyone_on_the_list_gets_the_issue_once() {
+    let folder =
+        Folder::with_readers(&["ada@example.com", "bo@example.org", "ADA@example.com", "cy@example.net"]);
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.queued, sent.counts.accepted), (Ending::Done, 3, 3));
+    let copies = copies(&folder.received());
+    assert_eq!(copies.len(), 3);
+    assert!(copies.values().all(|count| *count == 1), "{copies:?}");
+}
+
+#[tokio::test]
+async fn sending_an_issue_twice_writes_to_each_reader_once() {
+    let folder = Folder::with_many_readers(50);
+    folder.send().await.unwrap();
+    let again = folder.send().await.unwrap();
+    assert_eq!((again.ending, again.accepted_now, again.counts.accepted), (Ending::NothingToDo, 0, 50));
+    assert_eq!(folder.received().len(), 50);
+}
+
+#[tokio::test]
+async fn editing_the_draft_afterwards_changes_nothing_and_says_so() {
+    let folder = Folder::with_many_readers(2);
+    folder.send().await.unwrap();
+    folder.edit("drafts/1.toml", "never the bottleneck", "always the bottleneck");
+    let run = folder.prepare().await.unwrap();
+    assert!(run.notes().iter().any(|note| note.contains("frozen")), "{:?}", run.notes());
+    assert!(!run.is_left_to_do());
+}
+
+#[tokio::test]
+async fn a_refused_recipient_harms_no_other() {
+    let folder = Folder::with_many_readers(20);
+    let (inbox, maildir) = scripted(&folder, "reader7@example.com", "550 5.1.1 no such mailbox").await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.refused), (Ending::Incomplete, 19, 1));
+    assert_eq!(received(maildir.path()).len(), 19);
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_greylisted_recipient_is_deferred_and_keeps_their_message_id() {
+    let folder = Folder::with_many_readers(3);
+    let (inbox, _maildir) = scripted(&folder, "reader1@example.com", "451 4.7.1 greylisted, try later").await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.deferred), (Ending::Deferred, 2, 1));
+    assert!(sent.next_attempt.is_some());
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_cut_after_the_final_dot_leaves_its_reader_in_doubt_and_nobody_twice() {
+    let folder = Folder::with_many_readers(40);
+    let kept = AtomicU64::new(0);
+    let script = Script::new(move |_, stage| {
+        let is_tenth = stage == Stage::Kept && kept.fetch_add(1, Ordering::Relaxed) == 9;
+        is_tenth.then_some(Action::Cut)
+    });
+    let (inbox, maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.in_doubt), (Ending::Incomplete, 39, 1));
+    folder.send().await.unwrap();
+    let copies = copies(&received(maildir.path()));
+    assert_eq!((copies.len(), copies.values().max()), (40, Some(&1)));
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_while_it_goes_out_gets_nothing_more() {
+    let folder = Folder::with_many_readers(3);
+    let run = folder.prepare().await.unwrap();
+    let store = folder.app().store().await.unwrap();
+    let leaver = "reader1@example.com".parse().unwrap();
+    pressroom::lists::unsubscribe(
+        &store,
+        &"readers".parse().unwrap(),
+        &leaver,
+        folder.app().now(),
+        pressroom::app::random,
+    )
+    .await
+    .unwrap();
+    let sent = run.go(crate::folder::options()).await.unwrap();
+    assert_eq!((sent.counts.accepted, sent.counts.skipped), (2, 1));
+    assert!(!copies(&folder.received()).contains_key("reader1@example.com"));
+}
+
+#[tokio::test]
+async fn a_relay_that_is_away_loses_nobody() {
+    let folder = Folder::with_many_readers(3);
+    folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"smtp://127.0.0.1:1\"\nconnections = 2");
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting, sent.counts.accepted), (Ending::RelayAway, 3, 0));
+}
+
+#[tokio::test]
+async fn messages_are_tracked_as_each_reader_chose() {
+    let folder = Folder::with_readers(&[]);
+    folder.write("subscribers/readers.csv", "email,tracking,format\na@example.com,individual,\nb@example.com,aggregate,\nc@example.com,none,\nd@example.com,,text\n");
+    folder.send().await.unwrap();
+    let messages = folder.received();
+    let plain = |message: &String| message.contains("https://halyard.example/path");
+    assert_eq!(messages.iter().map(plain).collect::<Vec<_>>(), [false, false, true, false]);
+    assert!(messages[3].contains("Content-Type: text/plain"));
+    assert!(header(&messages[0], "List-Unsubscribe").starts_with("<https://mail.example.com/1/unsubscribe/"));
+}
+
+/// A relay that answers one recipient in its own way.
+async fn scripted(folder: &Folder, address: &'static str, reply: &'static str) -> (Inbox, TempDir) {
+    let script = Script::new(move |envelope, stage| {
+        let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == address);
+        (stage == Stage::Recipient && is_theirs).then(|| Action::Reply(reply.to_owned()))
+    });
+    relay(folder, script).await
+}
+
+/// A relay that replies by a script, with its Maildir.
+async fn relay(folder: &Folder, script: Script) -> (Inbox, TempDir) {
+    let maildir = TempDir::new().unwrap();
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
+    folder.relay_through(&inbox);
+    (inbox, maildir)
+}
