@@ -30,8 +30,8 @@ pub mod smtp;
 pub mod inbox;
 // journeys: one verb each; they return outcomes and print nothing
 pub mod app;
+pub mod lists;
 pub mod compose;
 pub mod send;
-pub mod lists;
 // faces
 pub mod cli;
