@@ -62,11 +62,6 @@ impl<'a> Table<'a> {
         &self.file.source
     }
 
-    /// Its header, or the whole of `{ … }`.
-    pub fn span(&self) -> Range<usize> {
-        self.span.clone()
-    }
-
     /// What `read` makes of a key that must be there; `example` is how it could be written.
     pub fn required<T>(
         &self,
@@ -77,7 +72,7 @@ impl<'a> Table<'a> {
         let value = self.value(key);
         if value.is_none() && !self.file.has_damage() {
             let message = format!("`{key}` is missing in {}", self.title);
-            let spot = self.source().spot(self.span(), format!("lacks `{key}`"));
+            let spot = self.source().spot(self.span.clone(), format!("lacks `{key}`"));
             self.note(
                 Diagnostic::error("missing-key", message).at(spot).help(format!("add `{key} = {example}`")),
             );
@@ -128,7 +123,7 @@ impl<'a> Table<'a> {
 
     fn entry(&self, key: &str) -> Option<Value<'a>> {
         let (key, value) = self.entries.get_key_value(key)?;
-        Some(Value::new(self.file, key.get_ref(), key.span(), value))
+        Some(Value::new(self.file, key.get_ref(), value))
     }
 
     /// One more mistake.

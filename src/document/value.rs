@@ -18,20 +18,14 @@ use crate::mailbox::unfit_for_header;
 pub struct Value<'a> {
     file: &'a File,
     name: &'a str,
-    key: Range<usize>,
     span: Range<usize>,
     inner: &'a DeValue<'a>,
     in_array: bool,
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(
-        file: &'a File,
-        name: &'a str,
-        key: Range<usize>,
-        value: &'a Spanned<DeValue<'a>>,
-    ) -> Self {
-        Self { file, name, key, span: value.span(), inner: value.get_ref(), in_array: false }
+    pub(super) fn new(file: &'a File, name: &'a str, value: &'a Spanned<DeValue<'a>>) -> Self {
+        Self { file, name, span: value.span(), inner: value.get_ref(), in_array: false }
     }
 
     /// Its key; an array's name for what stands in it.
@@ -42,11 +36,6 @@ impl<'a> Value<'a> {
     /// Where it stands.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
-    }
-
-    /// Where its key stands.
-    pub fn key_span(&self) -> Range<usize> {
-        self.key.clone()
     }
 
     /// The file.
@@ -216,9 +205,7 @@ impl<'a> Value<'a> {
     /// What `read` makes of each of several; those with mistakes are left out.
     pub fn array<T>(&self, mut read: impl FnMut(&Self) -> Option<T>) -> Option<Vec<T>> {
         let Some(array) = self.inner.as_array() else { return self.mistyped("an array") };
-        let each = |value| {
-            read(&Self { in_array: true, ..Self::new(self.file, self.name, self.key.clone(), value) })
-        };
+        let each = |value| read(&Self { in_array: true, ..Self::new(self.file, self.name, value) });
         Some(array.iter().filter_map(each).collect())
     }
 

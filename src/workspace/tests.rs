@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::render::Templates;
 
 const DRAFT: &str = "number = 379\ndate = 2023-07-02\n";
 
@@ -101,4 +102,40 @@ fn without_sponsors_there_are_none() {
 fn a_file_too_large_is_not_read() {
     let (_folder, workspace) = folder(&[("sponsors.toml", &"#\n".repeat(600_000))]);
     assert_eq!(kinds(workspace.sponsors()), ["too-large"]);
+}
+
+#[test]
+fn the_editors_templates_come_before_the_built_in_ones_and_bring_their_parts() {
+    let (folder, workspace) = folder(&[
+        ("templates/issue.txt", "mine"),
+        ("templates/parts/footer.mjml", "<mj-text>mine</mj-text>"),
+        ("templates/notes.md", "not a template"),
+    ]);
+    let templates = workspace.templates().unwrap();
+    assert_eq!(templates.text.text(), "mine");
+    assert_eq!(templates.mjml, Templates::built_in().mjml);
+    let parts: Vec<_> = templates.parts.iter().map(Source::name).collect();
+    assert_eq!(parts, ["templates/parts/footer.mjml"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("templates/parts/host.txt")).unwrap();
+        assert_eq!(kinds(workspace.templates()), ["outside"]);
+    }
+}
+
+#[test]
+fn a_trial_has_a_store_of_its_own() {
+    let (_folder, workspace) = folder(&[]);
+    let config = |smtp: &str| {
+        let least = "name = 'Q'\nfrom = 'q@mail.example.com'\nlist_id = 'q.example.com'\n\
+                     base_url = 'https://mail.example.com'\npostal_address = 'Exampleland'\n";
+        Config::parse(Source::new("newsletter.toml", format!("{least}[smtp]\nurl = '{smtp}'\n"))).unwrap()
+    };
+    let file = |smtp: &str| match workspace.store(&config(smtp)) {
+        StoreUrl::Sqlite(path) => path,
+        StoreUrl::Postgres(_) => panic!("a server"),
+    };
+    assert_eq!(file("inbox"), workspace.root().join("trial.db"));
+    assert_eq!(file("smtps://relay.example.com"), workspace.root().join("pressroom.db"));
+    assert_eq!(workspace.keys_path(&StoreUrl::default()), workspace.root().join("pressroom.keys"));
 }
