@@ -57,7 +57,9 @@ impl Store {
     /// A database's error.
     pub async fn stage(&self) -> Result<Staging<'_>, StoreError> {
         let mut writer = self.writer().await;
-        sqlx::query("drop table if exists staged").execute(&mut *writer).await?;
+        for table in ["drop table if exists staged", "drop table if exists sorted"] {
+            sqlx::query(table).execute(&mut *writer).await?;
+        }
         let create = "create temporary table staged (line bigint not null, key text not null, address text not null, \
             reference bigint not null, name text, tracking text, format text, attributes text not null)";
         sqlx::query(create).execute(&mut *writer).await?;
@@ -106,8 +108,7 @@ impl Staging<'_> {
         now: Timestamp,
         allow_shrink: bool,
     ) -> Result<Imported, StoreError> {
-        sqlx::query("create index staged_key on staged (key, line)").execute(&mut *self.writer).await?;
-        let repeated = drop_repeated(&mut self.writer).await?;
+        let repeated = self.lines - sort(&mut self.writer).await?;
         let mut transaction = begin(&mut self.writer).await?;
         let before = Tally::of(&mut transaction, list).await?;
         let returned = count_staged(&mut transaction, list, SubscriptionStatus::Gone).await?;
@@ -121,7 +122,7 @@ impl Staging<'_> {
         }
         let left = count_staged(&mut transaction, list, SubscriptionStatus::Left).await?;
         transaction.commit().await?;
-        sqlx::query("drop table staged").execute(&mut *self.writer).await?;
+        sqlx::query("drop table sorted").execute(&mut *self.writer).await?;
         let added = after.rows - before.rows;
         Ok(Imported::Applied(ImportCounts {
             added,
@@ -151,11 +152,17 @@ impl Tally {
     }
 }
 
-/// Of lines with one address the first stays.
-async fn drop_repeated(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
-    let delete = "delete from staged where key in (select key from staged group by key having count(*) > 1) \
-        and line > (select min(line) from staged first where first.key = staged.key)";
-    Ok(sqlx::query(delete).execute(connection).await?.rows_affected())
+/// Puts the lines in the order of their keys, so that all that follows walks through its tables from end to end and needs little memory.
+/// Of lines with one address the first stays. Answers how many stay.
+async fn sort(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+    let create = "create temporary table sorted (key text not null primary key, address text not null, \
+        reference bigint not null, name text, tracking text, format text, attributes text not null)";
+    sqlx::query(create).execute(&mut *connection).await?;
+    let insert = "insert into sorted select key, address, reference, name, tracking, format, attributes \
+        from staged where true order by key, line on conflict (key) do nothing";
+    let done = sqlx::query(insert).execute(&mut *connection).await?;
+    sqlx::query("drop table staged").execute(connection).await?;
+    Ok(done.rows_affected())
 }
 
 /// How many of the list's readers with this status stand in the file.
@@ -165,7 +172,7 @@ async fn count_staged(
     status: SubscriptionStatus,
 ) -> Result<u64, StoreError> {
     let select = "select count(*) as readers from subscription s join subscriber b on b.id = s.subscriber \
-        join staged t on t.key = b.key where s.list = $1 and s.status = $2";
+        join sorted t on t.key = b.key where s.list = $1 and s.status = $2";
     let row = sqlx::query(select).bind(list.as_str()).bind(word(status)).fetch_one(connection).await?;
     Cells(&row).number("readers")
 }
@@ -173,7 +180,7 @@ async fn count_staged(
 /// New people, in the order of their keys, so that the rows that are read together lie together. An address is kept as it was last written.
 async fn insert_subscribers(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let upsert = "insert into subscriber (address, key, reference) \
-        select address, key, reference from staged where true order by key \
+        select address, key, reference from sorted where true order by key \
         on conflict (key) do update set address = excluded.address where subscriber.address <> excluded.address";
     sqlx::query(upsert).execute(connection).await?;
     Ok(())
@@ -188,7 +195,7 @@ async fn upsert_subscriptions(
     let upsert = "insert into subscription \
         (list, subscriber, status, since, origin, name, tracking, format, attributes) \
         select $1, b.id, 'subscribed', $2, 'file', t.name, t.tracking, t.format, t.attributes \
-        from staged t join subscriber b on b.key = t.key where true order by t.key \
+        from sorted t join subscriber b on b.key = t.key where true order by t.key \
         on conflict (list, subscriber) do update set name = excluded.name, tracking = excluded.tracking, \
         format = excluded.format, attributes = excluded.attributes, \
         status = case when subscription.status = 'gone' then 'subscribed' else subscription.status end \
@@ -202,6 +209,6 @@ async fn upsert_subscriptions(
 async fn mark_gone(connection: &mut SqliteConnection, list: &ListName) -> Result<u64, StoreError> {
     let update = "update subscription set status = 'gone' \
         where list = $1 and origin = 'file' and status = 'subscribed' and not exists \
-        (select 1 from subscriber b join staged t on t.key = b.key where b.id = subscription.subscriber)";
+        (select 1 from subscriber b join sorted t on t.key = b.key where b.id = subscription.subscriber)";
     Ok(sqlx::query(update).bind(list.as_str()).execute(connection).await?.rows_affected())
 }

@@ -111,6 +111,23 @@ impl Store {
 /// Rows a statement.
 const CHUNK: usize = 250;
 
+/// These records of an issue and no others: said this way, no planner walks through the whole issue to find them.
+fn among(
+    statement: &mut QueryBuilder<Sqlite>,
+    issue: IssueNumber,
+    subscribers: impl Iterator<Item = SubscriberId>,
+) {
+    statement
+        .push("delivery.issue = ")
+        .push_bind(i64::from(issue.get()))
+        .push(" and delivery.subscriber in (");
+    let mut ids = statement.separated(", ");
+    for subscriber in subscribers {
+        ids.push_bind(subscriber.0);
+    }
+    ids.push_unseparated(")");
+}
+
 async fn take(
     connection: &mut SqliteConnection,
     issue: IssueNumber,
@@ -121,15 +138,8 @@ async fn take(
     let mut update = QueryBuilder::<Sqlite>::new("update delivery set status = 'leased', owner = ");
     update.push_bind(lease.by.0).push(", lease_until = ").push_bind(lease.until.as_millisecond());
     update.push(", since = ").push_bind(now.as_millisecond());
-    update
-        .push(" where issue = ")
-        .push_bind(i64::from(issue.get()))
-        .push(" and status = 'queued' and subscriber in (");
-    let mut ids = update.separated(", ");
-    for one in leased {
-        ids.push_bind(one.recipient.id.0);
-    }
-    ids.push_unseparated(")");
+    update.push(" where status = 'queued' and ");
+    among(&mut update, issue, leased.iter().map(|one| one.recipient.id));
     update.build().execute(connection).await?;
     Ok(())
 }
@@ -146,8 +156,8 @@ async fn start(
         row.push_bind(intent.subscriber.0).push_bind(intent.by.0).push_bind(intent.date.as_millisecond());
     });
     update.push(") update delivery set status = 'sending', since = ").push_bind(now.as_millisecond());
-    update.push(", first_attempt_at = coalesce(delivery.first_attempt_at, intent.date) from intent where delivery.issue = ");
-    update.push_bind(i64::from(issue.get()));
+    update.push(", first_attempt_at = coalesce(delivery.first_attempt_at, intent.date) from intent where ");
+    among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(
         " and delivery.subscriber = intent.subscriber and delivery.status = 'leased' and delivery.owner = intent.owner \
          and exists (select 1 from issue i join subscription s on s.list = i.list \
@@ -168,7 +178,8 @@ async fn skip_left(
     let mut update = QueryBuilder::<Sqlite>::new(
         "update delivery set status = 'skipped', reason = 'left-during-run', since = ",
     );
-    update.push_bind(now.as_millisecond()).push(" where issue = ").push_bind(i64::from(issue.get()));
+    update.push_bind(now.as_millisecond()).push(" where ");
+    among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(" and status = 'leased' and (subscriber, owner) in (");
     update.push_values(intents, |mut row, intent| {
         row.push_bind(intent.subscriber.0).push_bind(intent.by.0);
@@ -210,9 +221,9 @@ async fn settle(
         .push_bind(now)
         .push(
             ") end, retry_at = said.retry_at, code = said.code, enhanced = said.enhanced, reply = said.reply \
-         from said where delivery.issue = ",
+         from said where ",
         );
-    update.push_bind(i64::from(issue.get()));
+    among(&mut update, issue, settlements.iter().map(|settlement| settlement.subscriber));
     update.push(
         " and delivery.subscriber = said.subscriber and delivery.owner = said.owner \
          and delivery.status in ('leased', 'sending', 'in-doubt')",
