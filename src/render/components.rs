@@ -157,20 +157,36 @@ impl Component {
         COMPONENTS.iter().map(|component| component.name)
     }
 
+    /// Whether it may be given this attribute.
+    pub(super) fn takes(&self, attribute: &str) -> bool {
+        let is_it = |known: &'static str| {
+            let (stem, mut ends) = spelled(known);
+            attribute.strip_prefix(stem).is_some_and(|end| ends.any(|known| known == end))
+        };
+        self.known().any(is_it)
+    }
+
     /// All attributes it may be given.
     pub(super) fn attributes(&self) -> impl Iterator<Item = String> {
-        let own = self.attributes.split_whitespace().flat_map(expanded);
-        let common = ["css-class", "mj-class"].map(str::to_owned);
-        own.chain(common)
+        self.known().flat_map(|known| {
+            let (stem, ends) = spelled(known);
+            ends.map(move |end| format!("{stem}{end}"))
+        })
+    }
+
+    fn known(&self) -> impl Iterator<Item = &'static str> {
+        self.attributes.split_whitespace().chain(["css-class", "mj-class"])
     }
 }
 
-fn expanded(attribute: &str) -> Vec<String> {
-    let Some(stem) = attribute.strip_suffix('*') else { return vec![attribute.to_owned()] };
+/// What the attributes begin with that a word of the table stands for, and how they end.
+fn spelled(known: &'static str) -> (&'static str, impl Iterator<Item = &'static str>) {
+    let (stem, short) = known.strip_suffix('*').map_or((known, false), |stem| (stem, true));
     let ends: &[&str] = match stem {
+        _ if !short => &[""],
         "font" => &["-family", "-size", "-style", "-weight"],
         stem if stem.ends_with("border") => &["", "-top", "-right", "-bottom", "-left", "-radius"],
         _ => &["", "-top", "-right", "-bottom", "-left"],
     };
-    ends.iter().map(|end| format!("{stem}{end}")).collect()
+    (stem, ends.iter().copied())
 }

@@ -76,6 +76,7 @@ fn of_newsletter(newsletter: &Newsletter) -> Value {
 }
 
 fn of_issue(issue: &Issue) -> Value {
+    let articles: Vec<Value> = issue.articles.iter().map(of_article).collect();
     let below = issue.sponsors.contains_key(&Placement::Top) && issue.intro.is_empty();
     object([
         ("number", Value::from(issue.number.get())),
@@ -86,8 +87,8 @@ fn of_issue(issue: &Issue) -> Value {
         ("preheader", Value::from(issue.preheader.as_ref().map(|preheader| text(&preheader.value)))),
         ("intro", of_prose(&issue.intro)),
         ("outro", of_prose(&issue.outro)),
-        ("articles", of_articles(&issue.articles)),
-        ("groups", groups(&issue.articles, issue.sponsors.get(&Placement::Middle), below)),
+        ("groups", groups(&articles, issue.sponsors.get(&Placement::Middle), below)),
+        ("articles", Value::from(articles)),
         ("sections", Value::from(issue.sections.iter().map(of_section).collect::<Vec<_>>())),
     ])
 }
@@ -111,38 +112,35 @@ fn of_logo(logo: &Logo) -> Value {
 }
 
 fn of_section(section: &Section) -> Value {
+    let articles: Vec<Value> = section.articles.iter().map(of_article).collect();
     object([
         ("title", text(&section.title)),
         ("body", of_prose(&section.body)),
-        ("articles", of_articles(&section.articles)),
-        ("groups", groups(&section.articles, None, false)),
+        ("groups", groups(&articles, None, false)),
+        ("articles", Value::from(articles)),
     ])
 }
 
 /// Articles by at most eight, with the middle sponsor after half of them. `below`: whether another stands right above.
-fn groups(articles: &[Article], middle: Option<&Sponsor>, below: bool) -> Value {
+fn groups(articles: &[Value], middle: Option<&Sponsor>, below: bool) -> Value {
     let half = middle.map_or(articles.len(), |_| articles.len().div_ceil(2));
     let (first, second) = articles.split_at(half);
-    let mut chunks: Vec<&[Article]> = first.chunks(GROUP).collect();
+    let mut chunks: Vec<&[Value]> = first.chunks(GROUP).collect();
     if middle.is_some() && chunks.is_empty() {
         chunks.push(&[]);
     }
     let last = chunks.len();
     chunks.extend(second.chunks(GROUP));
-    let group = |(index, articles): (usize, &[Article])| {
+    let group = |(index, articles): (usize, &[Value])| {
         let sponsor = middle.filter(|_| index + 1 == last);
         let after_sponsor = if index == 0 { below } else { middle.is_some() && index == last };
         object([
-            ("articles", of_articles(articles)),
+            ("articles", Value::from(articles)),
             ("sponsor", Value::from(sponsor.map(of_sponsor))),
             ("after_sponsor", Value::from(after_sponsor)),
         ])
     };
     Value::from(chunks.into_iter().enumerate().map(group).collect::<Vec<_>>())
-}
-
-fn of_articles(articles: &[Article]) -> Value {
-    Value::from(articles.iter().map(of_article).collect::<Vec<_>>())
 }
 
 fn of_article(article: &Article) -> Value {

@@ -1,16 +1,14 @@
 //! The finished HTML cut at its fields: links get their places, comments of the template go, sizes are measured.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
-use lol_html::html_content::{Attribute, Comment, Element, TextChunk};
-use lol_html::{RewriteStrSettings, doc_comments, doc_text, element, rewrite_str, text};
 use url::Url;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::id::Place;
 use crate::render::entities::decode;
 use crate::render::fields::{Fields, Occurrence};
+use crate::render::markup::{Scanner, Tag, Token};
 use crate::render::text::changed;
 use crate::render::{Field, Link, Piece, written};
 use crate::wrap::one_line;
@@ -65,14 +63,15 @@ struct Found {
 /// # Errors
 /// Each field that stands where it may not, at its place in the template; a link that leads nowhere.
 pub(super) fn cut(html: &str, fields: &Fields, sources: &[&Source]) -> Result<Cut, Diagnostics> {
-    let mut found = scan(html, fields);
+    let occurrences = fields.find(html);
+    let mut found = scan(html, &occurrences);
     for url in std::mem::take(&mut found.lost) {
         let mut fault = Diagnostic::error("link-url", format!("the link to `{url}` leads nowhere"))
             .help("a URL is `https://host/path`, without a user's name or control characters");
         fault.spots.extend(written(&url, sources));
         found.faults.push(fault);
     }
-    for occurrence in fields.find(html) {
+    for occurrence in occurrences {
         match placed(&occurrence, fields, &found.holds) {
             Ok(field) => found.edits.push((occurrence.range, Edit::Field(field))),
             Err(fault) if !found.faults.0.contains(&fault) => found.faults.push(fault),
@@ -87,29 +86,23 @@ pub(super) fn cut(html: &str, fields: &Fields, sources: &[&Source]) -> Result<Cu
     Ok(Cut { pieces, links: found.links, sizes })
 }
 
-fn scan(html: &str, fields: &Fields) -> Found {
-    let found = RefCell::new(Found::default());
-    let settings = RewriteStrSettings::new()
-        .append_element_content_handler(element!("*", |element| {
-            found.borrow_mut().element(html, element, fields);
-            Ok(())
-        }))
-        .append_element_content_handler(text!("a", |chunk| {
-            found.borrow_mut().words(chunk.as_str());
-            Ok(())
-        }))
-        .append_document_content_handler(doc_text!(|chunk| {
-            found.borrow_mut().text(chunk);
-            Ok(())
-        }))
-        .append_document_content_handler(doc_comments!(|comment| {
-            found.borrow_mut().comment(comment);
-            Ok(())
-        }));
-    let result = rewrite_str(html, settings);
-    let mut found = found.into_inner();
-    if let Err(error) = result {
-        found.faults.push(Diagnostic::error("html", format!("the HTML cannot be read: {error}")));
+fn scan(html: &str, occurrences: &[Occurrence]) -> Found {
+    let mut found = Found::default();
+    for token in Scanner::new(html) {
+        match token {
+            Token::Text(range) => {
+                found.words(&html[range.clone()]);
+                if stands_within(occurrences, &range) {
+                    found.holds.push((range, Holds::Words));
+                }
+            }
+            Token::Tag(tag) => found.tag(&tag, occurrences),
+            Token::Comment(range) => found.comment(range, html),
+            Token::Opaque(_) | Token::Doctype(_) => {}
+            Token::Broken(_, message, _) => {
+                found.faults.push(Diagnostic::error("html", format!("the HTML cannot be read: {message}")));
+            }
+        }
     }
     for link in &mut found.links {
         link.words = one_line(&decode(&link.words));
@@ -117,23 +110,26 @@ fn scan(html: &str, fields: &Fields) -> Found {
     found
 }
 
+/// Whether a field stands in `range`.
+fn stands_within(occurrences: &[Occurrence], range: &Range<usize>) -> bool {
+    let first = occurrences.partition_point(|occurrence| occurrence.range.start < range.start);
+    occurrences.get(first).is_some_and(|occurrence| occurrence.range.end <= range.end)
+}
+
 impl Found {
-    fn element(&mut self, html: &str, element: &Element<'_, '_>, fields: &Fields) {
-        let name = element.tag_name();
-        if name == "a" {
+    fn tag(&mut self, tag: &Tag<'_>, occurrences: &[Occurrence]) {
+        let link = tag.name.eq_ignore_ascii_case("a");
+        if link {
             self.in_link = false;
         }
-        for attribute in element.attributes() {
-            let Some(range) = attribute.value_source_location().map(|location| location.bytes()) else {
-                continue;
-            };
-            let raw = &html[range.clone()];
-            if fields.stands_in(&raw.to_ascii_lowercase()) {
-                self.holds.push((range, holds(&name, attribute)));
-            } else if matches!(name.as_str(), "a" | "area") && attribute.name() == "href" {
-                self.link(range, raw);
-            } else if name == "img" && self.in_link && attribute.name() == "alt" {
-                self.words(raw);
+        for attribute in &tag.attributes {
+            let range = attribute.value_range();
+            if stands_within(occurrences, &range) {
+                self.holds.push((range, holds(link, attribute.name)));
+            } else if attribute.name.eq_ignore_ascii_case("href") && matches!(tag.name, "a" | "A" | "area") {
+                self.link(range, attribute.value);
+            } else if attribute.name == "alt" {
+                self.words(attribute.value);
             }
         }
     }
@@ -165,16 +161,9 @@ impl Found {
         }
     }
 
-    fn text(&mut self, chunk: &TextChunk<'_>) {
-        if chunk.text_type().allows_html_entities() {
-            self.holds.push((chunk.source_location().bytes(), Holds::Words));
-        }
-    }
-
     /// Comments of the template stay behind; Outlook's (`[if …]`) are for it to read.
-    fn comment(&mut self, comment: &Comment<'_>) {
-        let text = comment.text();
-        let range = comment.source_location().bytes();
+    fn comment(&mut self, range: Range<usize>, html: &str) {
+        let text = html[range.clone()].trim_start_matches("<!--").trim_end_matches("-->");
         if let Some(name) = text.trim().strip_prefix("part:") {
             self.edits.push((range, Edit::Part(decode(name).trim().to_owned())));
         } else if !text.starts_with("[if") && !text.starts_with("<![endif]") {
@@ -190,9 +179,9 @@ fn leads_somewhere(url: &str) -> bool {
     parsed.is_some() && !url.chars().any(char::is_control)
 }
 
-fn holds(element: &str, attribute: &Attribute<'_>) -> Holds {
-    match attribute.name().as_str() {
-        "href" if element == "a" => Holds::Link,
+fn holds(link: bool, attribute: &str) -> Holds {
+    match attribute.to_ascii_lowercase().as_str() {
+        "href" if link => Holds::Link,
         "alt" | "title" | "aria-label" | "summary" | "content" | "label" | "placeholder" | "value" => {
             Holds::Words
         }

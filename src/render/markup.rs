@@ -1,4 +1,4 @@
-//! MJML's tags and text with their places, also where they are broken.
+//! The tags and text of MJML and HTML with their places, also where they are broken.
 //!
 //! mrml's own reader stops at the first fault, and often cannot say where it was.
 
@@ -9,12 +9,16 @@ const QUOTED: &str = "attributes are written as `name=\"value\"`";
 /// A piece of MJML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// Words between tags, and CSS.
+    /// Words between tags.
     Text(Range<usize>),
+    /// CSS and scripts.
+    Opaque(Range<usize>),
     /// A tag.
     Tag(Tag<'a>),
     /// A comment, also a conditional one with all that it holds.
-    Comment,
+    Comment(Range<usize>),
+    /// `<!doctype …>`
+    Doctype(Range<usize>),
     /// What is no markup, and what to do about it.
     Broken(Range<usize>, &'static str, &'static str),
 }
@@ -97,7 +101,7 @@ impl<'a> Scanner<'a> {
             .map(|(at, _)| at)
             .find(|at| self.rest()[at + 2..].starts_with(name));
         let length = end.unwrap_or(self.rest().len());
-        Token::Text(self.advance(length))
+        Token::Opaque(self.advance(length))
     }
 
     fn comment(&mut self) -> Token<'a> {
@@ -114,7 +118,7 @@ impl<'a> Scanner<'a> {
                         let range = range.start + 4 + at..range.start + 6 + at;
                         Token::Broken(range, "a comment may not hold `--`", "write `–` instead")
                     }
-                    None => Token::Comment,
+                    None => Token::Comment(range),
                 }
             }
             None => Token::Broken(self.whole_rest(4), "this comment is never closed", "close it with `-->`"),
@@ -147,7 +151,8 @@ impl<'a> Scanner<'a> {
             };
             if let Some((length, shape)) = shape {
                 self.advance(length);
-                self.opaque = (shape == Shape::Opens && matches!(name, "mj-style" | "style")).then_some(name);
+                self.opaque = (shape == Shape::Opens && matches!(name, "mj-style" | "style" | "script"))
+                    .then_some(name);
                 return Token::Tag(Tag { name, range: start..self.at, shape, attributes });
             }
             match self.attribute() {
@@ -214,11 +219,10 @@ impl<'a> Iterator for Scanner<'a> {
             [b'<', b'!', b'-', b'-', ..] => self.comment(),
             [b'<', b'/', ..] => self.tag(),
             [b'<', byte, ..] if byte.is_ascii_alphabetic() => self.tag(),
-            [b'<', b'!', ..] => Token::Broken(
-                self.whole_rest(2),
-                "`<!` begins nothing that MJML knows",
-                "leave it out; MJML writes the doctype itself",
-            ),
+            [b'<', b'!', ..] => {
+                let length = self.rest().find('>').map_or(self.rest().len(), |end| end + 1);
+                Token::Doctype(self.advance(length))
+            }
             [b'<', ..] => Token::Broken(self.advance(1), "a `<` that begins no tag", "in text, write `&lt;`"),
             _ => {
                 let length = self.rest().find('<').unwrap_or(self.rest().len());
@@ -236,7 +240,7 @@ mod tests {
     fn tags_attributes_text_and_comments_are_told_apart() {
         let mjml = "<a x=\"1\" y>t<!-- <b> --></a ><br/>";
         let tokens: Vec<_> = Scanner::new(mjml).collect();
-        let [Token::Tag(open), Token::Text(text), Token::Comment, Token::Tag(close), Token::Tag(empty)] =
+        let [Token::Tag(open), Token::Text(text), Token::Comment(_), Token::Tag(close), Token::Tag(empty)] =
             &tokens[..]
         else {
             panic!("{tokens:?}")
@@ -253,7 +257,7 @@ mod tests {
     fn css_is_text() {
         let tokens: Vec<_> = Scanner::new("<mj-style>a > b { }</mj-style><mj-style></mj-style>").collect();
         assert_eq!(tokens.len(), 5, "{tokens:?}");
-        assert_eq!(tokens[1], Token::Text(10..19));
+        assert_eq!(tokens[1], Token::Opaque(10..19));
     }
 
     proptest::proptest! {

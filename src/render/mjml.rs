@@ -75,10 +75,10 @@ fn unknown_element(tag: &Tag<'_>) -> Fault {
 }
 
 fn attribute(component: &Component, attribute: &Attribute<'_>) -> Option<Fault> {
-    let known: Vec<String> = component.attributes().collect();
-    if known.iter().any(|known| known == attribute.name) || attribute.name.contains(BLANK) {
+    if component.takes(attribute.name) || attribute.name.contains(BLANK) {
         return None;
     }
+    let known: Vec<String> = component.attributes().collect();
     let help = match nearest(attribute.name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has: {}", known.join(", ")),
@@ -116,7 +116,11 @@ pub(super) fn structure(mjml: &str) -> Vec<Fault> {
     let mut structure = Structure { mjml, open: Vec::new(), faults: Vec::new() };
     for token in Scanner::new(mjml) {
         match token {
-            Token::Comment => {}
+            Token::Comment(_) | Token::Opaque(_) => {}
+            Token::Doctype(range) => {
+                let help = "leave it out; MJML writes the doctype itself";
+                structure.faults.push(Fault::new(range, "MJML has no place for this", help));
+            }
             Token::Text(range) => structure.text(range),
             // What follows cannot be told apart for sure.
             Token::Broken(range, message, help) => return vec![Fault::new(range, message, help)],

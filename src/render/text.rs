@@ -18,9 +18,11 @@ pub(super) fn cut(
     links: &[Link],
     sources: &[&Source],
 ) -> Result<(Vec<TextBlock>, Diagnostics), Diagnostics> {
-    let text = tidy(text);
+    let text = &tidy(&visible(text));
     let mut cutter = Cutter {
+        text,
         fields,
+        occurrences: &fields.find(text),
         links,
         sources,
         used: vec![false; links.len()],
@@ -29,15 +31,14 @@ pub(super) fn cut(
         findings: Diagnostics::none(),
     };
     let mut faults = Diagnostics::none();
-    let mut rest = text.lines().peekable();
-    while let Some(line) = rest.next() {
-        let mut together = vec![line];
-        if cutter.is_words(line) {
+    let mut rest = lines(text).into_iter().peekable();
+    while let Some(mut together) = rest.next() {
+        if cutter.is_words(&together) {
             while let Some(more) = rest.next_if(|line| cutter.is_words(line)) {
-                together.push(more);
+                together.end = more.end;
             }
         }
-        if let Err(fault) = cutter.lines(&together) {
+        if let Err(fault) = cutter.lines(together) {
             faults.push(fault);
         }
     }
@@ -45,12 +46,11 @@ pub(super) fn cut(
     faults.or((cutter.blocks, cutter.findings))
 }
 
-/// Nothing unseen, no space at a line's end, no more than two blank lines together, none at either end of the text.
+/// No space at a line's end, no more than two blank lines together, none at either end of the text.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut blank = 0;
-    for line in text.lines().map(visible) {
-        let line = line.trim_end_matches(|c: char| c.is_whitespace() || c == '\r');
+    for line in text.lines().map(|line| line.trim_end_matches(|c: char| c.is_whitespace() || c == '\r')) {
         if line.is_empty() {
             blank += 1;
             continue;
@@ -65,8 +65,23 @@ fn tidy(text: &str) -> String {
     tidy
 }
 
+/// Where each line stands, without its end.
+fn lines(text: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let line = |line: &str| {
+        let range = start..start + line.len() - 1;
+        start += line.len();
+        range
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
 struct Cutter<'a> {
+    /// Lines, each ended.
+    text: &'a str,
     fields: &'a Fields,
+    /// The fields in the text.
+    occurrences: &'a [Occurrence],
     links: &'a [Link],
     sources: &'a [&'a Source],
     used: Vec<bool>,
@@ -76,30 +91,47 @@ struct Cutter<'a> {
     findings: Diagnostics,
 }
 
-impl Cutter<'_> {
+impl<'a> Cutter<'a> {
+    /// The fields in a part of the text.
+    fn fields_in(&self, range: &Range<usize>) -> &'a [Occurrence] {
+        let place = |at: usize| self.occurrences.partition_point(|occurrence| occurrence.range.start < at);
+        &self.occurrences[place(range.start)..place(range.end)]
+    }
+
     /// Whether a line is neither blank nor a URL.
-    fn is_words(&self, line: &str) -> bool {
-        let bare = bare(line).1;
-        let whole = |found: &Occurrence| {
-            found.range == (0..bare.len()) && found.index.is_some_and(|index| self.fields.get(index).is_url())
+    fn is_words(&self, line: &Range<usize>) -> bool {
+        let (within, bare) = bare(&self.text[line.clone()]);
+        let whole = line.start + within.start..line.end;
+        let is_url = |found: &Occurrence| {
+            found.range == whole && found.index.is_some_and(|index| self.fields.get(index).is_url())
         };
         let url = self.links.iter().any(|link| link.url == bare)
-            || self.fields.find(bare).first().is_some_and(whole);
+            || self.fields_in(line).first().is_some_and(is_url);
         !bare.is_empty() && !url
     }
 
     /// Lines that belong together: a paragraph, or one line.
-    fn lines(&mut self, lines: &[&str]) -> Result<(), Diagnostic> {
-        let whole = lines.join("\n");
-        let cut = pieces(&whole, self.fields)?;
-        let personal = cut.iter().any(|piece| matches!(piece, Piece::Field(Field::Reader { .. })));
-        if personal {
-            let indent: String = whole.chars().take_while(|c| *c == ' ').collect();
-            let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-            let pieces = pieces(&words.join(" "), self.fields)?;
+    fn lines(&mut self, range: Range<usize>) -> Result<(), Diagnostic> {
+        let text = &self.text[range.clone()];
+        let mut pieces = cut_at(text, range.start, self.fields_in(&range), self.fields)?;
+        if pieces.iter().any(|piece| matches!(piece, Piece::Field(Field::Reader { .. }))) {
+            let indent: String = text.chars().take_while(|c| *c == ' ').collect();
+            for piece in &mut pieces {
+                if let Piece::Literal(words) = piece {
+                    let ended = words.split('\n').enumerate();
+                    let lines: Vec<&str> = ended
+                        .map(|(index, line)| if index == 0 { line } else { line.trim_start() })
+                        .collect();
+                    *words = lines.join(" ");
+                }
+            }
+            if let Some(Piece::Literal(words)) = pieces.first_mut() {
+                words.drain(..indent.len());
+            }
+            pieces.retain(|piece| !matches!(piece, Piece::Literal(words) if words.is_empty()));
             self.blocks.push(TextBlock::Paragraph { indent, pieces });
         } else {
-            let pieces = self.linked(&whole).unwrap_or(cut);
+            let pieces = self.linked(text).unwrap_or(pieces);
             self.append(pieces);
         }
         Ok(())
@@ -168,14 +200,24 @@ impl Cutter<'_> {
 /// # Errors
 /// A field that the template changed.
 pub(super) fn pieces(text: &str, fields: &Fields) -> Result<Vec<Piece>, Diagnostic> {
+    cut_at(text, 0, &fields.find(text), fields)
+}
+
+/// A text cut at its `occurrences`, which count from `offset` bytes before it.
+fn cut_at(
+    text: &str,
+    offset: usize,
+    occurrences: &[Occurrence],
+    fields: &Fields,
+) -> Result<Vec<Piece>, Diagnostic> {
     let mut pieces = Vec::new();
     let mut at = 0;
-    for found in fields.find(text) {
+    for found in occurrences {
         let field = found.index.map(|index| fields.get(index));
         let Some(whole) = field.filter(|_| found.whole) else { return Err(changed(field)) };
-        push(&mut pieces, &text[at..found.range.start]);
+        push(&mut pieces, &text[at..found.range.start - offset]);
         pieces.push(Piece::Field(whole.field.clone()));
-        at = found.range.end;
+        at = found.range.end - offset;
     }
     push(&mut pieces, &text[at..]);
     Ok(pieces)
