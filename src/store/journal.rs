@@ -52,7 +52,8 @@ impl Store {
             recipient_columns!(),
             " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
               join subscription s on s.list = i.list and s.subscriber = d.subscriber \
-              where d.issue = $1 and d.status = 'queued' order by d.subscriber limit $2"
+              where d.issue = $1 and d.subscriber in (select subscriber from delivery \
+              where issue = $1 and status = 'queued' order by subscriber limit $2) order by d.subscriber"
         );
         let query = sqlx::query(select).bind(i64::from(issue.get())).bind(i64::from(limit.min(1000)));
         let rows = query.fetch_all(&mut *transaction).await?;
