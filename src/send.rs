@@ -26,12 +26,14 @@ mod journal;
 mod line;
 mod pace;
 pub mod review;
+mod shared;
 mod start;
 pub mod test_copy;
 
-use deliver::{Ended, Shared};
+use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
+use shared::Shared;
 pub use start::prepare;
 
 /// How a run is to go.
@@ -199,7 +201,7 @@ impl Run {
             away: OnceLock::new(),
             options,
         });
-        let ended = shared.run().await;
+        let ended = deliver::run(&shared).await;
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {

@@ -27,6 +27,7 @@ pub(super) struct Journal {
 enum Entry {
     Sending(Intent, oneshot::Sender<bool>),
     Settled(Settlement),
+    Written(oneshot::Sender<()>),
 }
 
 /// The store took no more: nothing that it does not know of has left.
@@ -56,6 +57,13 @@ impl Journal {
     pub(super) async fn settled(&self, settlement: Settlement) -> Result<(), JournalGone> {
         self.entries.send(Entry::Settled(settlement)).await.map_err(|_| JournalGone)
     }
+
+    /// Waits until all that it was told before is in the store.
+    pub(super) async fn written(&self) -> Result<(), JournalGone> {
+        let (answer, answered) = oneshot::channel();
+        self.entries.send(Entry::Written(answer)).await.map_err(|_| JournalGone)?;
+        answered.await.map_err(|_| JournalGone)
+    }
 }
 
 async fn write(
@@ -77,7 +85,8 @@ async fn commit(
     now: Timestamp,
     entries: &mut Vec<Entry>,
 ) -> anyhow::Result<()> {
-    let (mut intents, mut answers, mut settlements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut intents, mut answers, mut settlements, mut waiting) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for entry in entries.drain(..) {
         match entry {
             Entry::Sending(intent, answer) => {
@@ -85,12 +94,16 @@ async fn commit(
                 answers.push(answer);
             }
             Entry::Settled(settlement) => settlements.push(settlement),
+            Entry::Written(answer) => waiting.push(answer),
         }
     }
     let granted: HashSet<_> = store.journal(issue, &intents, &settlements, now).await?.into_iter().collect();
     for (intent, answer) in intents.iter().zip(answers) {
         // A sender that is gone needs no answer.
         let _ = answer.send(granted.contains(&intent.subscriber));
+    }
+    for answer in waiting {
+        let _ = answer.send(());
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::join;
 
-use super::deliver::Shared;
+use super::shared::Shared;
 use crate::delivery::{Intent, Outcome, Settlement};
 use crate::smtp::{Connection, Envelope, Ready, SmtpError};
 use crate::store::Leased;
