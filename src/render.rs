@@ -10,6 +10,7 @@ mod entities;
 mod fields;
 mod files;
 mod html;
+mod inline;
 mod markup;
 mod mjml;
 mod segments;

@@ -6,6 +6,10 @@ use std::ops::Range;
 
 const QUOTED: &str = "attributes are written as `name=\"value\"`";
 
+/// HTML's elements without an end.
+pub(super) const VOID: &[&str] =
+    &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"];
+
 /// A piece of MJML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'a> {

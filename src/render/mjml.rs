@@ -9,7 +9,8 @@ use mrml::prelude::render::RenderOptions;
 
 use crate::document::nearest;
 use crate::render::components::{Component, Content};
-use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token};
+use crate::render::inline::Sheet;
+use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token, VOID};
 use crate::render::segments::{Kind, segments};
 
 /// Something wrong with MJML, in bytes of what was read.
@@ -137,10 +138,6 @@ struct Structure<'a> {
     faults: Vec<Fault>,
 }
 
-/// HTML's elements without an end.
-const VOID: &[&str] =
-    &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"];
-
 impl<'a> Structure<'a> {
     fn text(&mut self, range: Range<usize>) {
         let text = self.mjml[range.clone()].trim_start();
@@ -240,9 +237,41 @@ pub(super) fn readable(mjml: &str) -> Cow<'_, str> {
 ///
 /// No font is loaded from anywhere and no comment but Outlook's is left out.
 pub(super) fn to_html(mjml: &str) -> Result<String, Fault> {
+    let (bare, css) = without_inline(mjml);
+    match Sheet::parse(&css) {
+        Some(sheet) => Ok(sheet.apply(&rendered(&bare)?)),
+        None => rendered(mjml),
+    }
+}
+
+fn rendered(mjml: &str) -> Result<String, Fault> {
     let document = mrml::parse(mjml).map_err(|error| fault(&error, mjml))?;
     let options = RenderOptions { fonts: HashMap::new(), ..RenderOptions::default() };
-    document.element.render(&options).map_err(|error| Fault::new(0..0, format!("MJML: {error}"), ""))
+    let html = document.element.render(&options);
+    let html = html.map_err(|error| Fault::new(0..0, format!("MJML: {error}"), ""))?;
+    Ok(html.replacen("<!doctype html>", "<!DOCTYPE html>", 1))
+}
+
+/// The MJML with spaces for every `<mj-style inline="inline">`, and their CSS.
+fn without_inline(mjml: &str) -> (String, String) {
+    let (mut bare, mut css) = (mjml.to_owned(), String::new());
+    let mut tokens =
+        Scanner::new(mjml).skip_while(|token| !matches!(token, Token::Tag(tag) if tag.name == "mj-head"));
+    while let Some(token) =
+        tokens.next().filter(|token| !matches!(token, Token::Tag(tag) if tag.name == "mj-body"))
+    {
+        let Token::Tag(Tag { name: "mj-style", shape: Shape::Opens, range, attributes }) = token else {
+            continue;
+        };
+        if attributes.iter().any(|attribute| attribute.name == "inline" && attribute.value == "inline")
+            && let (Some(Token::Opaque(text)), Some(Token::Tag(end))) = (tokens.next(), tokens.next())
+        {
+            css.push_str(&mjml[text]);
+            let whole = range.start..end.range.end;
+            bare.replace_range(whole.clone(), &" ".repeat(whole.len()));
+        }
+    }
+    (bare, css)
 }
 
 fn fault(error: &Error, mjml: &str) -> Fault {

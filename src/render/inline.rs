@@ -1,0 +1,265 @@
+//! CSS written into `style` attributes, for mail programs that drop `<style>`.
+//!
+//! mrml has css-inline for that, which costs more than all the rest of composing: it parses the HTML into a tree and
+//! writes it anew. Templates need names, classes and descendants; [`Sheet::parse`] reads those, and declines the rest,
+//! which css-inline then does.
+
+use crate::render::markup::{Scanner, Shape, Tag, Token, VOID};
+
+/// CSS of names, classes and descendants.
+#[derive(Debug, Default)]
+pub(super) struct Sheet<'a> {
+    rules: Vec<Rule<'a>>,
+}
+
+/// One selector with what it sets.
+#[derive(Debug)]
+struct Rule<'a> {
+    /// From the outermost to the element itself.
+    path: Vec<Compound<'a>>,
+    /// Classes, then names.
+    specificity: (usize, usize),
+    declarations: Vec<Declaration<'a>>,
+}
+
+/// `a.h`
+#[derive(Debug)]
+struct Compound<'a> {
+    name: &'a str,
+    classes: Vec<&'a str>,
+}
+
+/// `color: #fff`
+#[derive(Debug, Clone, Copy)]
+struct Declaration<'a> {
+    property: &'a str,
+    value: &'a str,
+}
+
+/// An element as selectors see it.
+#[derive(Debug, Clone, Copy)]
+struct Element<'a> {
+    name: &'a str,
+    classes: &'a str,
+}
+
+impl<'a> Sheet<'a> {
+    /// Reads CSS; `None` where it holds more than is understood here.
+    pub(super) fn parse(css: &'a str) -> Option<Self> {
+        let mut rules = Vec::new();
+        let mut rest = css.trim();
+        while !rest.is_empty() {
+            let (selectors, behind) = rest.split_once('{')?;
+            let (body, behind) = behind.split_once('}')?;
+            let declarations = declarations(body)?;
+            for selector in selectors.split(',') {
+                let path: Vec<Compound<'a>> =
+                    selector.split_whitespace().map(compound).collect::<Option<_>>()?;
+                let classes = path.iter().map(|compound| compound.classes.len()).sum();
+                let names = path.iter().filter(|compound| !compound.name.is_empty()).count();
+                if path.is_empty() {
+                    return None;
+                }
+                rules.push(Rule { path, specificity: (classes, names), declarations: declarations.clone() });
+            }
+            rest = behind.trim_start();
+        }
+        // Stable: among equals, what comes later wins.
+        rules.sort_by_key(|rule| rule.specificity);
+        Some(Self { rules })
+    }
+
+    /// The HTML with every element's styles in it. Elements without an end are written as HTML writes them: `<br>`.
+    pub(super) fn apply(&self, html: &str) -> String {
+        let mut inlined = String::with_capacity(html.len() + html.len() / 2);
+        let mut open: Vec<Element<'_>> = Vec::new();
+        let mut written = 0;
+        for token in Scanner::new(html) {
+            let Token::Tag(tag) = token else { continue };
+            if tag.shape == Shape::Closes {
+                if let Some(position) = open.iter().rposition(|element| element.name == tag.name) {
+                    open.truncate(position);
+                }
+                continue;
+            }
+            let class = tag.attributes.iter().find(|attribute| attribute.name == "class");
+            let element = Element { name: tag.name, classes: class.map_or("", |class| class.value) };
+            open.push(element);
+            let style = self.style(&open);
+            inlined.push_str(&html[written..tag.range.start]);
+            write(&mut inlined, html, &tag, style.as_deref());
+            written = tag.range.end;
+            if tag.shape == Shape::Empty || VOID.contains(&tag.name) {
+                open.pop();
+            }
+        }
+        inlined.push_str(&html[written..]);
+        inlined
+    }
+
+    /// What the rules set for the innermost of `open`.
+    fn style(&self, open: &[Element<'_>]) -> Option<String> {
+        let mut set: Vec<Declaration<'_>> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| matches(&rule.path, open)) {
+            rule.declarations.iter().for_each(|declaration| cascade(&mut set, *declaration));
+        }
+        if set.is_empty() {
+            return None;
+        }
+        let mut style = String::with_capacity(set.len() * 24);
+        for declaration in set {
+            let separator = if style.is_empty() { "" } else { ";" };
+            style.extend([separator, declaration.property, ":", declaration.value]);
+        }
+        Some(style)
+    }
+}
+
+/// The later wins, and stands later, so that it also wins over a shorthand.
+fn cascade<'a>(set: &mut Vec<Declaration<'a>>, declaration: Declaration<'a>) {
+    set.retain(|earlier| earlier.property != declaration.property);
+    set.push(declaration);
+}
+
+/// The tag with a style before its own, which so wins.
+fn write(inlined: &mut String, html: &str, tag: &Tag<'_>, style: Option<&str>) {
+    let end = tag.range.end - if tag.shape == Shape::Empty { 2 } else { 1 };
+    let own = tag.attributes.iter().find(|attribute| attribute.name == "style");
+    match (style, own) {
+        (Some(style), Some(own)) => {
+            let value = own.value_range().start;
+            inlined.extend([&html[tag.range.start..value], style, ";", html[value..end].trim_end()]);
+        }
+        (Some(style), None) => {
+            inlined.extend([html[tag.range.start..end].trim_end(), " style=\"", style, "\""]);
+        }
+        (None, _) => inlined.push_str(html[tag.range.start..end].trim_end()),
+    }
+    inlined.push('>');
+    if tag.shape == Shape::Empty && !VOID.contains(&tag.name) {
+        inlined.extend(["</", tag.name, ">"]);
+    }
+}
+
+/// Whether the last of `open` is what a path of compounds leads to.
+fn matches(path: &[Compound<'_>], open: &[Element<'_>]) -> bool {
+    let (Some((last, before)), Some((element, around))) = (path.split_last(), open.split_last()) else {
+        return false;
+    };
+    // The nearest fitting ancestor is as good as any: all steps are descendants.
+    last.fits(*element) && {
+        let mut wanted = before.iter().rev().peekable();
+        for ancestor in around.iter().rev() {
+            wanted.next_if(|compound| compound.fits(*ancestor));
+        }
+        wanted.peek().is_none()
+    }
+}
+
+impl Compound<'_> {
+    fn fits(&self, element: Element<'_>) -> bool {
+        (self.name.is_empty() || self.name == element.name)
+            && self.classes.iter().all(|class| element.classes.split_whitespace().any(|own| own == *class))
+    }
+}
+
+/// `h2.s`; `None` for what is more than a name and classes.
+fn compound(word: &str) -> Option<Compound<'_>> {
+    let mut parts = word.split('.');
+    let name = parts.next()?;
+    let classes: Vec<&str> = parts.collect();
+    let plain = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let fits = plain(name) && classes.iter().all(|class| !class.is_empty() && plain(class));
+    fits.then_some(Compound { name, classes })
+}
+
+/// `None` where something could end a declaration or an attribute, or must outdo what an element says itself.
+fn declarations(body: &str) -> Option<Vec<Declaration<'_>>> {
+    if body.contains(['"', '\'', '\\', '(', '!', '<', '&']) || body.contains("/*") {
+        return None;
+    }
+    let parts = body.split(';').map(str::trim).filter(|part| !part.is_empty());
+    let declaration = |part| {
+        let (property, value): (&str, &str) = str::split_once(part, ':')?;
+        Some(Declaration { property: property.trim_end(), value: value.trim_start() })
+    };
+    parts.map(declaration).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inlined(css: &str, html: &str) -> String {
+        Sheet::parse(css).expect("CSS of names and classes").apply(html)
+    }
+
+    #[test]
+    fn names_classes_and_descendants_find_their_elements() {
+        let css = "p, .m { margin: 0; } a.h{color:red} .m a { color: blue }";
+        assert_eq!(
+            inlined(css, "<p>x</p><b class=\"m x\"></b>"),
+            "<p style=\"margin:0\">x</p><b class=\"m x\" style=\"margin:0\"></b>"
+        );
+        assert_eq!(
+            inlined(css, "<i class=\"m\"><b><a class=\"h\">x</a></b></i><a>y</a>"),
+            "<i class=\"m\" style=\"margin:0\"><b><a class=\"h\" style=\"color:blue\">x</a></b></i><a>y</a>"
+        );
+    }
+
+    #[test]
+    fn what_is_more_specific_wins_then_what_comes_later_then_what_the_element_says() {
+        let css =
+            ".s { margin: 1px; } h2 { margin: 2px; font-size: 1px } h2 { font-size: 2px; } h2.s { font: x }";
+        assert_eq!(
+            inlined(css, "<h2 class=\"s\" style=\"margin:9px\">x</h2>"),
+            "<h2 class=\"s\" style=\"font-size:2px;margin:1px;font:x;margin:9px\">x</h2>"
+        );
+    }
+
+    #[test]
+    fn elements_without_an_end_hold_nothing_and_all_others_are_ended() {
+        let css = "p b { x: y }";
+        assert_eq!(
+            inlined(css, "<p>a<br /><img src=\"i\" />b<b>c</b><i /></p><b>d</b>"),
+            "<p>a<br><img src=\"i\">b<b style=\"x:y\">c</b><i></i></p><b>d</b>"
+        );
+    }
+
+    #[test]
+    fn comments_and_styles_stay_as_they_are() {
+        let html = "<!--[if mso]><p></p><![endif]--><style>p > b { }</style>";
+        assert_eq!(inlined("p { x: y }", html), html);
+    }
+
+    #[test]
+    fn css_that_says_more_is_declined() {
+        for css in [
+            "@media x { p { a: b } }",
+            "p > b { a: b }",
+            "a:hover { a: b }",
+            "p { a: b !important }",
+            "#x { a: b }",
+            "p { a: \"b\" }",
+            "p { a: url(b) }",
+            "* { a: b }",
+            "/* c */ p { a: b }",
+            "p { a: b /* c */ }",
+            "p",
+            "p { a: b",
+            "{ a: b }",
+            "p { a }",
+        ] {
+            assert!(Sheet::parse(css).is_none(), "{css}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_css_and_no_html_panics(css in "[a.{}:;, @>]*", html in "([<>/=\" a]|<a class=\"a\">|</a>|<br />|style=\"a:b\")*") {
+            if let Some(sheet) = Sheet::parse(&css) {
+                sheet.apply(&html);
+            }
+        }
+    }
+}
