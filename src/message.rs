@@ -15,4 +15,4 @@ mod quoted_printable;
 pub use edition::{Edition, Written};
 pub use fill::MissingField;
 pub use frozen::FrozenIssue;
-pub use preview::{Preview, preview};
+pub use preview::{Preview, preview, subject};

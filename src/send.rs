@@ -16,7 +16,7 @@ use crate::delivery::{Counts, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
 use crate::message::{Edition, FrozenIssue};
-use crate::smtp::Relay;
+use crate::smtp::{Relay, SmtpError};
 use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
@@ -112,8 +112,10 @@ pub enum Ending {
     Deferred,
     /// It was asked to stop.
     Stopped,
-    /// The relay could not be reached.
+    /// The relay could not be reached, or broke off again and again.
     RelayAway,
+    /// The relay takes nothing from us; trying again will not help.
+    RelayRefuses,
 }
 
 impl Run {
@@ -150,7 +152,8 @@ impl Run {
         if let Some(digest) = &self.digest {
             self.queue(digest).await?;
         } else if !self.is_left_to_do() {
-            return self.sent(Ending::NothingToDo, 0, None).await;
+            let is_whole = self.counts.refused + self.counts.in_doubt == 0;
+            return self.sent(if is_whole { Ending::NothingToDo } else { Ending::Incomplete }, 0, None).await;
         }
         let before = self.store.counts(self.frozen.number()).await?.accepted;
         let (inbox, relay) = self.app.open_relay().await?;
@@ -198,6 +201,7 @@ impl Run {
             leases: Mutex::default(),
             settled: 0.into(),
             total: self.readers,
+            troubles: 0.into(),
             away: OnceLock::new(),
             options,
         });
@@ -235,7 +239,8 @@ impl Run {
 fn ending(ended: &Ended, counts: &Counts) -> Ending {
     match ended {
         Ended::Stopped => Ending::Stopped,
-        Ended::RelayAway(_) => Ending::RelayAway,
+        Ended::RelayAway(SmtpError::Permanent(_)) => Ending::RelayRefuses,
+        Ended::RelayAway(SmtpError::Transient(_) | SmtpError::InDoubt(_)) => Ending::RelayAway,
         Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
         Ended::Finished if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
         Ended::Finished => Ending::Done,
@@ -262,6 +267,10 @@ impl fmt::Display for Sent {
         let relay_said = self.relay_said.as_deref().unwrap_or_default();
         match self.ending {
             Ending::Done | Ending::Incomplete => {}
+            Ending::RelayRefuses => writeln!(
+                f,
+                "{trial}the relay takes nothing from us: {relay_said}; mend that, then run the same command to go on"
+            )?,
             Ending::NothingToDo => writeln!(f, "{trial}nothing was left to do")?,
             Ending::Stopped => writeln!(f, "{trial}stopped; run the same command to go on")?,
             Ending::RelayAway => writeln!(

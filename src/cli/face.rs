@@ -10,9 +10,12 @@ use crate::app::{Later, Wrong};
 use crate::diagnostic::{self, Diagnostics};
 use crate::lists::ImportError;
 use crate::mailbox::MailboxError;
+use crate::message::MissingField;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
 
+/// It failed.
+pub(super) const FAILED: u8 = 1;
 /// A draft, the configuration or the command line is wrong, and nothing was sent.
 pub(super) const WRONG: u8 = 2;
 /// Finished, with some refused or in doubt.
@@ -104,13 +107,14 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         || error.is::<Wrong>()
         || error.is::<ImportError>()
         || error.is::<MailboxError>()
+        || error.is::<MissingField>()
     {
         WRONG
     } else if error.is::<Later>() || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
     {
         LATER
     } else {
-        1
+        FAILED
     }
 }
 

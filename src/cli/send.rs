@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 
-use super::face::{self, Face, INCOMPLETE, LATER};
+use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
 use crate::app::App;
 use crate::mailbox::EmailAddress;
 use crate::send::{self, Ending, Progress, review, test_copy};
@@ -82,6 +82,7 @@ impl Send {
             Ending::Done | Ending::NothingToDo => 0,
             Ending::Incomplete => INCOMPLETE,
             Ending::Deferred | Ending::Stopped | Ending::RelayAway => LATER,
+            Ending::RelayRefuses => FAILED,
         }))
     }
 }

@@ -38,3 +38,11 @@ pub fn preview(issue: &FrozenIssue, recipient: &Recipient) -> Result<Preview, Mi
         text: decoded(Body::text(&issue))?,
     })
 }
+
+/// The subject that `recipient` would see.
+///
+/// # Errors
+/// [`MissingField`] where the reader lacks what the subject says of them.
+pub fn subject(issue: &FrozenIssue, recipient: &Recipient) -> Result<String, MissingField> {
+    Fill::new(issue, recipient, &Keys::specimen()).text(&issue.rendered.subject)
+}

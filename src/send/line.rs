@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::join;
+use tokio::time::Instant;
 
 use super::shared::Shared;
 use crate::delivery::{Intent, Outcome, Settlement};
-use crate::smtp::{Connection, Envelope, Ready, SmtpError};
+use crate::smtp::{Connection, Envelope, Ready, SmtpError, Step};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -21,6 +22,9 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+
+/// A relay that takes longer than this to say that it is not there is not asked again in this run.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// A message, built, with whom it is for.
 struct Letter {
@@ -69,14 +73,22 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
 }
 
 impl Line {
-    /// Gets a next letter to the point where only its body is missing; `None`: nobody is left.
+    /// Gets a next letter to the point where only its body is missing; `None`: nobody is left, or the run is to stop.
+    ///
+    /// The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
     async fn announce(&mut self) -> anyhow::Result<Option<Announced>> {
-        while let Some(letter) = self.build().await? {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            shared.unless_stopped(shared.pace.turn()).await;
+            let Some(letter) = self.build().await? else { return Ok(None) };
             let Some(mut connection) = self.connect().await else {
                 self.settle(&letter, Outcome::PutBack).await?;
                 return Ok(None);
             };
-            let answer = connection.envelope(&letter.envelope).await;
+            let Some(answer) = shared.unless_stopped(connection.envelope(&letter.envelope)).await else {
+                self.settle(&letter, Outcome::PutBack).await?;
+                return Ok(None);
+            };
             self.connection = Some(connection);
             let granted = match &answer {
                 Ok(_) => self.shared.journal.sending(letter.intent(&self.shared)).await?,
@@ -86,7 +98,6 @@ impl Line {
                 return Ok(Some(announced));
             }
         }
-        Ok(None)
     }
 
     /// What the relay said to an envelope, and whether the journal lets its body follow.
@@ -111,8 +122,7 @@ impl Line {
 
     /// Sends the body, and with it the next letter's envelope; answers with the next letter once it is ready for its body.
     async fn send(&mut self, Announced { letter, ready }: Announced) -> anyhow::Result<Option<Announced>> {
-        let next = self.build().await?;
-        self.shared.pace.turn().await;
+        let next = if self.shared.pace.turn_now().await { self.build().await? } else { None };
         let Some(connection) = self.connection.as_mut() else {
             anyhow::bail!("a letter was announced on no connection")
         };
@@ -127,6 +137,7 @@ impl Line {
         match turn.message {
             Ok(reply) => {
                 self.fruitless = 0;
+                self.shared.fine();
                 self.settle(&letter, Outcome::Accepted(reply)).await?;
             }
             Err(error) => self.refused(&letter, &error).await?,
@@ -172,11 +183,14 @@ impl Line {
                 return None;
             }
             self.fruitless += 1;
-            let error = match Connection::open(&self.shared.relay).await {
+            let began = Instant::now();
+            let error = match self.shared.unless_stopped(Connection::open(&self.shared.relay)).await? {
                 Ok(connection) => return Some(connection),
                 Err(error) => error,
             };
-            if matches!(error, SmtpError::Permanent(_)) || self.fruitless == WAITS.len() {
+            // One that lets us wait for long would do so again.
+            let is_silent = began.elapsed() > SILENCE;
+            if matches!(error, SmtpError::Permanent(_)) || self.fruitless == WAITS.len() || is_silent {
                 self.shared.give_up(error);
             }
         }
@@ -186,13 +200,24 @@ impl Line {
     /// What becomes of a letter that was not accepted.
     async fn refused(&mut self, letter: &Letter, error: &SmtpError) -> anyhow::Result<()> {
         let failure = error.failure();
-        let outcome = match error {
-            SmtpError::InDoubt(_) => Outcome::InDoubt,
-            // The line broke before the end of the data: nobody's fault, and nothing has arrived.
-            SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
-            SmtpError::Transient(_) | SmtpError::Permanent(_) => {
+        let outcome = match Blame::of(error) {
+            Blame::Line if matches!(error, SmtpError::InDoubt(_)) => {
+                self.shared.trouble(error);
+                Outcome::InDoubt
+            }
+            Blame::Line => Outcome::PutBack,
+            Blame::Sender => {
+                self.connection = None;
+                if matches!(error, SmtpError::Permanent(_)) {
+                    self.shared.give_up(error.clone());
+                }
+                Outcome::PutBack
+            }
+            Blame::Message => {
+                self.shared.trouble(error);
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
             }
+            Blame::Reader => self.shared.judge(failure.reply.clone(), &letter.leased, letter.date),
         };
         if self.fruitless == WAITS.len() {
             self.shared.give_up(error.clone());
@@ -213,5 +238,44 @@ impl Line {
 impl Letter {
     fn intent(&self, shared: &Shared) -> Intent {
         Intent { subscriber: self.leased.recipient.id, by: shared.sender, date: self.date }
+    }
+}
+
+/// Whose fault it is that a letter was not accepted.
+enum Blame {
+    /// The connection broke, with or without the letter having arrived.
+    Line,
+    /// The relay takes nothing from us (RFC 5321 3.3: a reply to MAIL says nothing of any recipient).
+    Sender,
+    /// What the message says, or who sends it: others may meet the same.
+    Message,
+    /// The address.
+    Reader,
+}
+
+impl Blame {
+    fn of(error: &SmtpError) -> Self {
+        let is_permanent = match error {
+            SmtpError::InDoubt(_) => return Self::Line,
+            SmtpError::Transient(_) => false,
+            SmtpError::Permanent(_) => true,
+        };
+        let failure = error.failure();
+        match failure.step {
+            // It is ours to say only what a relay cannot carry to this address, as where SMTPUTF8 is lacking.
+            _ if !failure.said_by_relay => {
+                if is_permanent {
+                    Self::Reader
+                } else {
+                    Self::Line
+                }
+            }
+            Step::Mail => Self::Sender,
+            Step::Body if is_permanent => Self::Message,
+            Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Reset => {
+                Self::Line
+            }
+            Step::Recipient | Step::Data | Step::Body => Self::Reader,
+        }
     }
 }

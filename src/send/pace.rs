@@ -18,7 +18,7 @@ impl Pace {
         Self { interval: per_second.map(|rate| Duration::from_secs_f64(1.0 / rate)), next: Mutex::new(None) }
     }
 
-    /// Waits for the next moment.
+    /// Waits for the next moment, and takes it.
     pub(super) async fn turn(&self) {
         let Some(interval) = self.interval else { return };
         let moment = {
@@ -29,5 +29,17 @@ impl Pace {
             moment
         };
         tokio::time::sleep_until(moment).await;
+    }
+
+    /// Takes a moment if one is there already; `false`: it would have to be waited for.
+    pub(super) async fn turn_now(&self) -> bool {
+        let Some(interval) = self.interval else { return true };
+        let mut next = self.next.lock().await;
+        let now = Instant::now();
+        let is_there = next.is_none_or(|moment| moment <= now);
+        if is_there {
+            *next = Some(now + interval);
+        }
+        is_there
     }
 }

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::delivery::SkipReason;
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
-use crate::message::{FrozenIssue, preview};
+use crate::message::{FrozenIssue, subject};
 use crate::newsletter::Tracking;
 use crate::sponsor::Placement;
 use crate::subscriber::Format;
@@ -191,7 +191,7 @@ impl Samples {
             &built.html_bytes.to_string(),
         ])?;
         if self.subject.is_none() {
-            self.subject = Some(preview(frozen, recipient)?.subject);
+            self.subject = Some(subject(frozen, recipient)?);
         }
         let kind = format!("{format}-clicks-{clicks}-opens-{opens}");
         if self.kinds.insert(kind.clone()) {

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) leases: Mutex<VecDeque<Leased>>,
     pub(super) settled: AtomicU64,
     pub(super) total: u64,
+    /// Messages in a row, over all connections, that the relay neither took nor blamed on their reader.
+    pub(super) troubles: AtomicU64,
     /// Why the relay cannot be used, once a connection gave it up.
     pub(super) away: OnceLock<SmtpError>,
 }
@@ -73,6 +75,20 @@ impl Shared {
         self.policy.outcome(reply, Attempt { number: leased.attempts + 1, first, at: self.now() }, jitter[0])
     }
 
+    /// A message that the relay did not take, for no fault of its reader. Where that does not end, the run does: a relay that
+    /// refuses us, or breaks off again and again, must not cost the whole list.
+    pub(super) fn trouble(&self, error: &SmtpError) {
+        let troubles = self.troubles.fetch_add(1, Ordering::Relaxed) + 1;
+        if troubles > u64::from(self.connections) + 1 {
+            self.give_up(error.clone());
+        }
+    }
+
+    /// A message that the relay took.
+    pub(super) fn fine(&self) {
+        self.troubles.store(0, Ordering::Relaxed);
+    }
+
     /// The relay takes nothing: no connection begins anything new.
     pub(super) fn give_up(&self, error: SmtpError) {
         // The first reason stands.
@@ -89,11 +105,16 @@ impl Shared {
 
     /// Waits, but no longer than until the run is to stop.
     pub(super) async fn sleep(&self, time: Duration) {
+        self.unless_stopped(tokio::time::sleep(time)).await;
+    }
+
+    /// What `work` comes to; `None` where the run is to stop before.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut stop = self.options.stop.clone();
         tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            // Where nobody can ask any more, the time alone counts.
-            Ok(_) = stop.wait_for(|stop| *stop) => {}
+            done = work => Some(done),
+            // Where nobody can ask any more, the work alone counts.
+            Ok(_) = stop.wait_for(|stop| *stop) => None,
         }
     }
 }

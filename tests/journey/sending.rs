@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
-use pressroom::send::Ending;
+use pressroom::send::{Ending, Options};
 use tempfile::TempDir;
 
-use crate::folder::{Folder, copies, header, received};
+use crate::folder::{Folder, copies, header, options, received};
 
 #[tokio::test]
 async fn everyone_on_the_list_gets_the_issue_once() {
@@ -76,6 +76,81 @@ async fn a_line_cut_after_the_final_dot_leaves_its_reader_in_doubt_and_nobody_tw
 }
 
 #[tokio::test]
+async fn a_relay_that_refuses_the_sender_costs_no_reader() {
+    let folder = Folder::with_many_readers(30);
+    let script = Script::new(|_, stage| {
+        (stage == Stage::Mail).then(|| Action::Reply("550 5.7.1 not from you".into()))
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting, sent.counts.refused), (Ending::RelayRefuses, 30, 0));
+    folder.edit("newsletter.toml", &format!("smtp://{}", inbox.addr()), "inbox");
+    inbox.stop().await;
+    assert_eq!(folder.send().await.unwrap().counts.accepted, 30);
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_the_issue_itself_does_not_cost_the_whole_list() {
+    let folder = Folder::with_many_readers(200);
+    let script = Script::new(|_, stage| {
+        (stage == Stage::Body).then(|| Action::Reply("554 5.7.1 looks like spam".into()))
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!(sent.ending, Ending::RelayRefuses);
+    assert!(sent.counts.refused < 10 && sent.counts.waiting > 190, "{:?}", sent.counts);
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_hangs_up_after_every_message_leaves_few_in_doubt() {
+    let folder = Folder::with_many_readers(200);
+    let script = Script::new(|_, stage| (stage == Stage::Kept).then_some(Action::Cut));
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!(sent.ending, Ending::RelayAway);
+    assert!(sent.counts.in_doubt < 10 && sent.counts.waiting > 190, "{:?}", sent.counts);
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn at_a_slow_pace_a_stop_begins_nothing_new_and_who_waits_for_their_turn_is_in_no_doubt() {
+    let folder = Folder::with_many_readers(50);
+    folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"inbox\"\nrate = \"10/m\"");
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let store = folder.app().store().await.unwrap();
+    let run = folder.prepare().await.unwrap();
+    let running = tokio::spawn(run.go(Options { stop: stopped, ..options() }));
+    let issue = "1".parse().unwrap();
+    while store.counts(issue).await.unwrap().accepted == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
+    let sent = running.await.unwrap().unwrap();
+    assert_eq!(
+        (sent.ending, sent.counts.accepted, sent.counts.waiting, sent.counts.in_doubt),
+        (Ending::Stopped, 1, 49, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_relay_that_says_nothing_is_left_as_soon_as_the_run_is_to_stop() {
+    let folder = Folder::with_many_readers(3);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    folder.edit(
+        "newsletter.toml",
+        "url = \"inbox\"",
+        &format!("url = \"smtp://{}\"", silent.local_addr().unwrap()),
+    );
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(folder.prepare().await.unwrap().go(Options { stop: stopped, ..options() }));
+    let _caller = silent.accept().await.unwrap();
+    stop.send(true).unwrap();
+    let sent = running.await.unwrap().unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting), (Ending::Stopped, 3));
+}
+
+#[tokio::test]
 async fn who_leaves_while_it_goes_out_gets_nothing_more() {
     let folder = Folder::with_many_readers(3);
     let run = folder.prepare().await.unwrap();
@@ -90,7 +165,7 @@ async fn who_leaves_while_it_goes_out_gets_nothing_more() {
     )
     .await
     .unwrap();
-    let sent = run.go(crate::folder::options()).await.unwrap();
+    let sent = run.go(options()).await.unwrap();
     assert_eq!((sent.counts.accepted, sent.counts.skipped), (2, 1));
     assert!(!copies(&folder.received()).contains_key("reader1@example.com"));
 }
