@@ -150,7 +150,7 @@ impl Line {
         let mut message = self.buffers.pop().unwrap_or_default();
         edition.write(&leased.recipient, keys, date, &mut message)?;
         let envelope = Envelope {
-            from: edition.envelope_from().clone(),
+            from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
             size: Some(message.len() as u64),
         };

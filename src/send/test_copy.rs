@@ -76,7 +76,8 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
         if !connection.is_usable() {
             connection = Connection::open(&relay).await?;
         }
-        copies.push(copy(&mut connection, &edition, address, &message).await);
+        let from = edition.envelope_from(&recipient, &Keys::specimen());
+        copies.push(copy(&mut connection, from, address, &message).await);
     }
     connection.quit().await;
     if let Some(inbox) = inbox {
@@ -86,9 +87,8 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     Ok(Copies { issue: frozen.number(), trial: app.is_trial(), copies, inbox })
 }
 
-async fn copy(connection: &mut Connection, edition: &Edition, to: &EmailAddress, message: &[u8]) -> Copied {
-    let size = Some(message.len() as u64);
-    let envelope = Envelope { from: edition.envelope_from().clone(), to: to.clone(), size };
+async fn copy(connection: &mut Connection, from: EmailAddress, to: &EmailAddress, message: &[u8]) -> Copied {
+    let envelope = Envelope { from, to: to.clone(), size: Some(message.len() as u64) };
     let answer = match connection.envelope(&envelope).await {
         Ok(ready) => connection.body(ready, message, None).await.message,
         Err(error) => Err(error),
