@@ -1,7 +1,8 @@
 //! The SMTP client: connections to a relay, one envelope and one message at a time, as few turns as the relay allows (RFC 5321).
 //!
 //! Where PIPELINING is offered, a message costs one turn: its last octets, the final dot and the next envelope go
-//! out in one write, and the replies come back together. Every step ends within its timeout, and every error says by
+//! out in one write, and the replies come back together. Where CHUNKING is offered too and wanted, several messages are on
+//! the way at once, and far-away relays are kept busy. Every step ends within its timeout, and every error says by
 //! its shape what may be done about the message: try again, give up, or leave it in doubt.
 //!
 //! lettre gives the greeting and the authentication. The transactions are ours: lettre's need five turns a message,
@@ -16,6 +17,7 @@ pub(crate) mod stuffing;
 mod tests;
 mod tls;
 mod transaction;
+mod window;
 mod wire;
 
 use std::fmt;
@@ -44,6 +46,8 @@ pub struct Relay {
     pub credentials: Option<Credentials>,
     /// What EHLO says: this host's real name, or its address.
     pub client_name: ClientId,
+    /// Whether several messages may be on the way where CHUNKING is offered: faster far away, and more in doubt when the line breaks.
+    pub chunking: bool,
     /// How long each step may take.
     pub timeouts: Timeouts,
 }

@@ -102,7 +102,15 @@ impl App {
 }
 
 fn speak_to(host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
-    Relay { host, port, tls, credentials, client_name: client_name(), timeouts: Timeouts::default() }
+    Relay {
+        host,
+        port,
+        tls,
+        credentials,
+        client_name: client_name(),
+        chunking: false,
+        timeouts: Timeouts::default(),
+    }
 }
 
 /// What EHLO says: this host's full name, or an address literal where it has none.

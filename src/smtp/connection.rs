@@ -1,5 +1,7 @@
 //! From a relay's name to a connection that takes messages.
 
+use std::collections::VecDeque;
+
 use lettre::transport::smtp::authentication::{Credentials as Identity, Mechanism};
 use lettre::transport::smtp::commands::Auth;
 use lettre::transport::smtp::response::Response;
@@ -10,6 +12,7 @@ use tokio::time::timeout;
 use super::capabilities::Capabilities;
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
+use super::window::OnTheWay;
 use super::wire::{Lost, Stream, Wire};
 use super::{Credentials, Relay, Timeouts, Tls, Trust};
 
@@ -19,6 +22,14 @@ pub struct Connection {
     pub(super) capabilities: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) state: State,
+    /// Whether CHUNKING is to be used.
+    pub(super) chunking: bool,
+    /// What was launched and has not landed.
+    pub(super) on_the_way: VecDeque<OnTheWay>,
+    /// Whether the relay said 421 to one of those.
+    pub(super) closing: bool,
+    /// Why no more verdicts are to be had.
+    pub(super) lost: Option<Lost>,
 }
 
 /// Where in a transaction a connection stands.
@@ -50,6 +61,10 @@ impl Connection {
             capabilities: Capabilities::default(),
             timeouts: relay.timeouts,
             state: State::Idle,
+            chunking: relay.chunking,
+            on_the_way: VecDeque::new(),
+            closing: false,
+            lost: None,
         };
         connection.expect(Step::Greeting, &[220]).await?;
         connection.hello(relay).await?;

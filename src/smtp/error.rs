@@ -94,9 +94,9 @@ impl SmtpError {
         }
     }
 
-    /// The relay said no, or what makes no sense here: only 5xx is for good.
+    /// The relay said no, or what makes no sense here: only 5xx is for good, and not even that where the message had no part in it.
     pub(super) fn refused(step: Step, reply: SmtpReply) -> Self {
-        let permanent = (500..600).contains(&reply.code);
+        let permanent = (500..600).contains(&reply.code) && step != Step::Reset;
         let failure = Failure { step, reply, said_by_relay: true };
         if permanent { Self::Permanent(failure) } else { Self::Transient(failure) }
     }
