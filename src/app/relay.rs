@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{App, Wrong};
 use crate::config::{self, PasswordSource, Rate, Security, Smtp};
-use crate::inbox::{Inbox, Keep};
+use crate::inbox::{Inbox, Keep, Options};
 use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
 
 impl App {
@@ -35,10 +35,11 @@ impl App {
         let relay = match self.smtp()? {
             Smtp::Relays(relays) => relays.first().context("newsletter.toml names no relay")?,
             Smtp::Inbox => {
-                let inbox =
-                    Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), Keep::Maildir(self.workspace.inbox_dir()))
-                        .await?;
-                let relay = speak_to(inbox.addr().ip().to_string(), inbox.addr().port(), Tls::None, None);
+                let keep = Keep::Maildir(self.workspace.inbox_dir());
+                let options = Options { chunking: self.config.pace.chunking, ..keep.into() };
+                let inbox = Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), options).await?;
+                let (host, port) = (inbox.addr().ip().to_string(), inbox.addr().port());
+                let relay = self.speak_to(host, port, Tls::None, None);
                 return Ok((Some(inbox), relay));
             }
         };
@@ -48,7 +49,7 @@ impl App {
             Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
         };
         let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
-        Ok((None, speak_to(relay.host.clone(), relay.port, tls, credentials)))
+        Ok((None, self.speak_to(relay.host.clone(), relay.port, tls, credentials)))
     }
 
     /// Refuses what newsletter.toml may say but this version does not do: silence would be a broken promise.
@@ -68,7 +69,6 @@ impl App {
                 config.pace.domains.values().any(|pace| pace.rate.is_some() || pace.connections.is_some()),
                 "`[smtp.domain]`",
             ),
-            (config.pace.chunking, "`chunking`"),
             (!config.dkim.is_empty(), "`[[dkim]]`"),
             (matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store"),
         ];
@@ -94,22 +94,15 @@ impl App {
         [self.config.pace.rate, own].into_iter().flatten().map(per_second).reduce(f64::min)
     }
 
+    fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
+        let (client_name, timeouts) = (client_name(), Timeouts::default());
+        Relay { host, port, tls, credentials, client_name, chunking: self.config.pace.chunking, timeouts }
+    }
+
     fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
         let password =
             password(&login.password, self.workspace.root()).context("the relay's password cannot be had")?;
         Ok(Credentials { user: login.user.clone(), password })
-    }
-}
-
-fn speak_to(host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
-    Relay {
-        host,
-        port,
-        tls,
-        credentials,
-        client_name: client_name(),
-        chunking: false,
-        timeouts: Timeouts::default(),
     }
 }
 

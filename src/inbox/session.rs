@@ -56,6 +56,7 @@ enum State {
 
 /// One client's session.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own: asked for, offered, or said")]
 pub(super) struct Session {
     /// Whether somebody wants the messages.
     keep: bool,
@@ -281,13 +282,11 @@ impl Session {
         let State::Data(envelope, body) = std::mem::replace(&mut self.state, State::Command) else {
             return Event::Advanced;
         };
-        match body.flaw() {
-            Some(flaw) => self.complain(flaw.complaint()),
-            None => {
-                let (octets, message) = (body.length(), body.unstuffed());
-                self.judge(Received { envelope, octets, message })
-            }
+        if let Some(flaw) = body.flaw() {
+            return self.complain(flaw.complaint());
         }
+        let (octets, message) = (body.length(), body.unstuffed());
+        self.judge(Received { envelope, octets, message })
     }
 
     /// Lets the script have its way with a message before it is kept.

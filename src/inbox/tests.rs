@@ -168,8 +168,8 @@ async fn a_message_in_chunks_is_taken_as_it_is_dots_and_all() {
     let (heard, files) = in_chunks(said).await;
     assert!(heard.contains("250-CHUNKING\r\n"));
     assert_eq!(codes(&heard), ["220", "250", "250", "250", "250", "250", "250", "250", "250", "221"]);
-    let head = "Return-Path: <>\r\nDelivered-To: ada@example.com\r\n";
-    let mut bodies: Vec<_> = files.iter().map(|file| file.strip_prefix(head).unwrap()).collect();
+    let envelope = "Return-Path: <>\r\nDelivered-To: ada@example.com\r\n";
+    let mut bodies: Vec<_> = files.iter().map(|file| file.strip_prefix(envelope).unwrap()).collect();
     bodies.sort_unstable();
     assert_eq!(bodies, ["", "Subject: x\r\n\r\n.\r\n..\r\n.\r\n"]);
 }

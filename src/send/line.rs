@@ -1,16 +1,20 @@
-//! One connection's work: while one message is on its way, the next is built, recorded and announced.
+//! One connection's work: while messages are on their way, the next is built, recorded and handed over.
 //!
-//! At most two readers are `sending` and unsettled: the one whose body is out, and the one whose envelope the relay has.
+//! Where the relay offers nothing more, at most two readers are `sending` and unsettled: the one whose body is out, and
+//! the one whose envelope the relay has ([`turns`]). With CHUNKING it is the window and one more ([`window`]).
+
+mod turns;
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::join;
 
+use super::journal::JournalGone;
 use super::shared::Shared;
-use crate::delivery::{Intent, Outcome, Settlement};
-use crate::smtp::{Connection, Envelope, Ready, SmtpError};
+use crate::delivery::{Intent, Outcome, Settlement, SmtpReply};
+use crate::smtp::{Connection, Envelope, SmtpError};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -31,12 +35,6 @@ struct Letter {
     message: Vec<u8>,
 }
 
-/// A letter whose body is all that the relay waits for, recorded as `sending`.
-struct Announced {
-    letter: Letter,
-    ready: Ready,
-}
-
 struct Line {
     shared: Arc<Shared>,
     connection: Option<Connection>,
@@ -52,15 +50,15 @@ struct Line {
 /// The journal's, the store's, or a message that cannot be built. What was announced is not sent then.
 pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
     let mut line = Line { shared, connection: None, fruitless: 0, buffers: Vec::new() };
-    let mut announced = None;
-    loop {
-        announced = match announced {
-            Some(announced) => line.send(announced).await?,
-            None => match line.announce().await? {
-                Some(announced) => Some(announced),
-                None => break,
-            },
+    while let Some(letter) = line.build().await? {
+        let Some(connection) = line.connect().await else {
+            line.settle(&letter, Outcome::PutBack).await?;
+            break;
         };
+        line.connection = Some(match connection.window() {
+            0 => turns::carry(&mut line, connection, letter).await?,
+            _ => window::carry(&mut line, connection, letter).await?,
+        });
     }
     if let Some(connection) = line.connection {
         connection.quit().await;
@@ -69,80 +67,6 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
 }
 
 impl Line {
-    /// Gets a next letter to the point where only its body is missing; `None`: nobody is left.
-    async fn announce(&mut self) -> anyhow::Result<Option<Announced>> {
-        while let Some(letter) = self.build().await? {
-            let Some(mut connection) = self.connect().await else {
-                self.settle(&letter, Outcome::PutBack).await?;
-                return Ok(None);
-            };
-            let answer = connection.envelope(&letter.envelope).await;
-            self.connection = Some(connection);
-            let granted = match &answer {
-                Ok(_) => self.shared.journal.sending(letter.intent(&self.shared)).await?,
-                Err(_) => false,
-            };
-            if let Some(announced) = self.announced(letter, answer, granted).await? {
-                return Ok(Some(announced));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What the relay said to an envelope, and whether the journal lets its body follow.
-    async fn announced(
-        &mut self,
-        letter: Letter,
-        answer: Result<Ready, SmtpError>,
-        granted: bool,
-    ) -> anyhow::Result<Option<Announced>> {
-        match answer {
-            Ok(ready) if granted => return Ok(Some(Announced { letter, ready })),
-            Ok(_) => {
-                // The reader has left meanwhile, and the relay waits for a body that must not come: only hanging up takes it back.
-                self.connection = None;
-                self.shared.count();
-            }
-            Err(error) => self.refused(&letter, &error).await?,
-        }
-        self.reuse(letter);
-        Ok(None)
-    }
-
-    /// Sends the body, and with it the next letter's envelope; answers with the next letter once it is ready for its body.
-    async fn send(&mut self, Announced { letter, ready }: Announced) -> anyhow::Result<Option<Announced>> {
-        let next = self.build().await?;
-        self.shared.pace.turn().await;
-        let Some(connection) = self.connection.as_mut() else {
-            anyhow::bail!("a letter was announced on no connection")
-        };
-        let granting = async {
-            match &next {
-                Some(next) => self.shared.journal.sending(next.intent(&self.shared)).await,
-                None => Ok(false),
-            }
-        };
-        let envelope = next.as_ref().map(|next| &next.envelope);
-        let (granted, turn) = join!(granting, connection.body(ready, &letter.message, envelope));
-        match turn.message {
-            Ok(reply) => {
-                self.fruitless = 0;
-                self.settle(&letter, Outcome::Accepted(reply)).await?;
-            }
-            Err(error) => self.refused(&letter, &error).await?,
-        }
-        self.reuse(letter);
-        match (next, turn.next) {
-            (Some(next), Some(answer)) => self.announced(next, answer, granted?).await,
-            (Some(next), None) => {
-                self.settle(&next, Outcome::PutBack).await?;
-                self.reuse(next);
-                Ok(None)
-            }
-            (None, _) => Ok(None),
-        }
-    }
-
     async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
         let Some(leased) = self.shared.next().await? else { return Ok(None) };
         let Shared { edition, keys, .. } = &*self.shared;
@@ -155,6 +79,29 @@ impl Line {
             size: Some(message.len() as u64),
         };
         Ok(Some(Letter { leased, envelope, date, message }))
+    }
+
+    /// Records what the relay said to a letter whose body is out.
+    async fn conclude(
+        &mut self,
+        letter: Letter,
+        verdict: Result<SmtpReply, SmtpError>,
+    ) -> anyhow::Result<()> {
+        match verdict {
+            Ok(reply) => {
+                self.fruitless = 0;
+                self.settle(&letter, Outcome::Accepted(reply)).await?;
+            }
+            Err(error) => self.refused(&letter, &error).await?,
+        }
+        self.reuse(letter);
+        Ok(())
+    }
+
+    /// Drops a letter whose reader has left meanwhile; the journal knows.
+    fn withhold(&mut self, letter: Letter) {
+        self.shared.count();
+        self.reuse(letter);
     }
 
     fn reuse(&mut self, letter: Letter) {
@@ -213,5 +160,13 @@ impl Line {
 impl Letter {
     fn intent(&self, shared: &Shared) -> Intent {
         Intent { subscriber: self.leased.recipient.id, by: shared.sender, date: self.date }
+    }
+}
+
+/// Records that a letter is about to go; `false`: it must not, or there is none.
+async fn granted(shared: &Shared, letter: Option<&Letter>) -> Result<bool, JournalGone> {
+    match letter {
+        Some(letter) => shared.journal.sending(letter.intent(shared)).await,
+        None => Ok(false),
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::{ClientId, Connection, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
-use crate::inbox::{Action, Inbox, Keep, Script, Stage};
+use crate::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use crate::mailbox::EmailAddress;
 
 const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.dot\r\nend\r\n";

@@ -55,9 +55,10 @@ impl Connection {
         out.extend_from_slice(message);
         let length = out.len();
         self.state = State::Idle;
-        let sent = match self.on_the_way.is_empty() {
-            true => self.wire.send(self.timeouts.body).await,
-            false => self.wire.send_on(self.timeouts.body).await,
+        let sent = if self.on_the_way.is_empty() {
+            self.wire.send(self.timeouts.body).await
+        } else {
+            self.wire.send_on(self.timeouts.body).await
         };
         if sent.is_err() {
             self.state = State::Lost;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use pressroom::send::Ending;
 use tempfile::TempDir;
 
@@ -73,6 +73,33 @@ async fn a_line_cut_after_the_final_dot_leaves_its_reader_in_doubt_and_nobody_tw
     let copies = copies(&received(maildir.path()));
     assert_eq!((copies.len(), copies.values().max()), (40, Some(&1)));
     inbox.stop().await;
+}
+
+#[tokio::test]
+async fn with_chunking_several_are_on_the_way_and_a_cut_line_leaves_only_those_in_doubt() {
+    let folder = Folder::with_many_readers(200);
+    let kept = AtomicU64::new(0);
+    let script = Script::new(move |envelope, stage| match stage {
+        Stage::Recipient if envelope.to.last()?.as_str() == "reader7@example.com" => {
+            Some(Action::Reply("550 5.1.1 no such mailbox".into()))
+        }
+        Stage::Kept if kept.fetch_add(1, Ordering::Relaxed) == 99 => Some(Action::Cut),
+        Stage::Mail | Stage::Recipient | Stage::Data | Stage::Body | Stage::Kept => None,
+    });
+    let maildir = TempDir::new().unwrap();
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let options = Options { keep, script: Some(script), chunking: true };
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.edit("newsletter.toml", "connections = 2", "connections = 2\nchunking = true");
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.refused), (Ending::Incomplete, 1));
+    assert!((1..=4).contains(&sent.counts.in_doubt), "{:?}", sent.counts);
+    assert_eq!(sent.counts.accepted + sent.counts.in_doubt, 199);
+    let copies = copies(&received(maildir.path()));
+    assert_eq!(copies.values().max(), Some(&1));
+    assert!((sent.counts.accepted..=199).contains(&(copies.len() as u64)));
+    assert_eq!(inbox.stop().await.connections, 3, "one more for the one that was cut");
 }
 
 #[tokio::test]

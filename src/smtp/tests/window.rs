@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use tokio::net::TcpListener;
 
 use super::relay::{Act, serve};
+use super::{Action, Inbox, Keep, Options, Script, Stage};
 use super::{MESSAGE, chatter, files, relay_at, to, words};
-use crate::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts};
 use Act::{Hear, Say, Stall};
 
