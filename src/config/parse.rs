@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Config, DkimKey, Smtp, WeeklyTime, smtp, store};
+use super::{Config, DkimKey, Smtp, smtp, store};
 use crate::delivery::InDoubt;
 use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
 use crate::document::{self, Table, Value, nearest};
 use crate::mailbox::encode_domain;
 use crate::newsletter::{Affiliation, Newsletter, Silence, Tracking, TrackingPolicy};
+use crate::schedule::WeeklyTime;
 
 const SUBJECT: &str = "{{ newsletter.name }} Issue #{{ issue.number }}";
 

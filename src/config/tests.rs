@@ -131,7 +131,7 @@ fn weekly_times_want_a_time_zone_and_are_put_in_order() {
         with("time_zone = \"Europe/Vienna\"\nschedule = [\"Fri 08:00\", \"Tue 08:00\", \"Fri 8:00\"]")
             .schedule;
     let days: Vec<_> = times.iter().map(|time| time.weekday).collect();
-    assert_eq!(days, [civil::Weekday::Tuesday, civil::Weekday::Friday]);
+    assert_eq!(days, [jiff::civil::Weekday::Tuesday, jiff::civil::Weekday::Friday]);
 }
 
 #[test]
