@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use crate::app::Clock;
 
 mod approve;
+mod brake;
 mod completions;
 mod compose;
+mod deliveries;
 mod face;
 mod inbox;
 mod send;
@@ -48,6 +50,10 @@ enum Command {
     Compose(compose::Compose),
     Send(send::Send),
     Approve(approve::Approve),
+    Pause(brake::Pause),
+    Resume(brake::Resume),
+    Cancel(brake::Cancel),
+    Deliveries(deliveries::Deliveries),
     Inbox(inbox::InboxCommand),
     Subscribers(subscribers::Subscribers),
     Completions(completions::Completions),
@@ -78,6 +84,10 @@ impl Cli {
             Command::Compose(command) => command.run(&self.directory, face),
             Command::Send(command) => command.run(&self.directory, face),
             Command::Approve(command) => command.run(&self.directory, face),
+            Command::Pause(command) => command.run(&self.directory, face),
+            Command::Resume(command) => command.run(&self.directory, face),
+            Command::Cancel(command) => command.run(&self.directory, face),
+            Command::Deliveries(command) => command.run(&self.directory, face),
             Command::Inbox(command) => command.run(&self.directory, face),
             Command::Subscribers(command) => command.run(&self.directory, face),
             Command::Completions(command) => Ok(command.run()),

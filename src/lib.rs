@@ -34,5 +34,7 @@ pub mod app;
 pub mod lists;
 pub mod compose;
 pub mod send;
+pub mod brake;
+pub mod deliveries;
 // faces
 pub mod cli;

@@ -21,6 +21,7 @@ use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
 mod audience;
+mod brake;
 mod deliver;
 mod journal;
 mod line;
@@ -30,6 +31,7 @@ mod shared;
 mod start;
 pub mod test_copy;
 
+use brake::Brake;
 use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
@@ -66,6 +68,8 @@ pub struct Run {
     frozen: FrozenIssue,
     /// For an issue that is not frozen yet.
     digest: Option<String>,
+    /// The time of the schedule that it is for.
+    slot: Option<Timestamp>,
     findings: Diagnostics,
     notes: Vec<String>,
     counts: Counts,
@@ -112,6 +116,10 @@ pub enum Ending {
     Deferred,
     /// It was asked to stop.
     Stopped,
+    /// The issue is paused.
+    Paused,
+    /// The issue was cancelled.
+    Cancelled,
     /// The relay could not be reached.
     RelayAway,
 }
@@ -150,7 +158,9 @@ impl Run {
         if let Some(digest) = &self.digest {
             self.queue(digest).await?;
         } else if !self.is_left_to_do() {
-            return self.sent(Ending::NothingToDo, 0, None).await;
+            let is_cancelled = self.state().await? == IssueState::Cancelled;
+            let ending = if is_cancelled { Ending::Cancelled } else { Ending::NothingToDo };
+            return self.sent(ending, 0, None).await;
         }
         let before = self.store.counts(self.frozen.number()).await?.accepted;
         let (inbox, relay) = self.app.open_relay().await?;
@@ -164,7 +174,11 @@ impl Run {
             Ended::RelayAway(error) => Some(error.to_string()),
             Ended::Finished | Ended::Stopped => None,
         };
-        self.sent(ending(&ended, &counts), counts.accepted - before, relay_said).await
+        self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before, relay_said).await
+    }
+
+    async fn state(&self) -> anyhow::Result<IssueState> {
+        Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
 
     async fn queue(&self, digest: &str) -> anyhow::Result<()> {
@@ -174,6 +188,7 @@ impl Run {
             frozen: serde_json::to_string(&self.frozen)?,
             digest: digest.to_owned(),
             queued_at: self.app.now(),
+            slot: self.slot,
             state: IssueState::Running,
         };
         self.store.queue(&issue).await?;
@@ -181,11 +196,12 @@ impl Run {
     }
 
     async fn deliver(&self, relay: Relay, options: Options) -> anyhow::Result<Ended> {
-        let (journal, writer) =
-            Journal::start(Arc::clone(&self.store), self.frozen.number(), Arc::clone(&self.app.clock));
+        let number = self.frozen.number();
+        let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
+        let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.store),
-            issue: self.frozen.number(),
+            issue: number,
             edition: Edition::new(&self.frozen),
             keys: Arc::clone(&self.keys),
             relay,
@@ -199,16 +215,17 @@ impl Run {
             settled: 0.into(),
             total: self.readers,
             away: OnceLock::new(),
-            options,
+            options: Options { stop: brake.held(), ..options },
         });
-        let ended = deliver::run(&shared).await;
+        let ended = brake.drive(&shared).await;
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
             Later(format!("the store takes no more: {error:#}; nothing that it does not know of has left"))
         })?;
-        self.store.recover(self.frozen.number(), self.app.now()).await?;
-        self.store.finish(self.frozen.number()).await?;
+        self.store.recover(number, self.app.now()).await?;
+        self.store.skip_cancelled(number, self.app.now()).await?;
+        self.store.finish(number).await?;
         ended
     }
 
@@ -232,8 +249,10 @@ impl Run {
     }
 }
 
-fn ending(ended: &Ended, counts: &Counts) -> Ending {
+fn ending(ended: &Ended, counts: &Counts, state: IssueState) -> Ending {
     match ended {
+        _ if state == IssueState::Cancelled => Ending::Cancelled,
+        Ended::Stopped if state == IssueState::Paused => Ending::Paused,
         Ended::Stopped => Ending::Stopped,
         Ended::RelayAway(_) => Ending::RelayAway,
         Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
@@ -263,6 +282,12 @@ impl fmt::Display for Sent {
         match self.ending {
             Ending::Done | Ending::Incomplete => {}
             Ending::NothingToDo => writeln!(f, "{trial}nothing was left to do")?,
+            Ending::Paused => writeln!(
+                f,
+                "{trial}paused; `pressroom resume {}`, then the same command, to go on",
+                self.issue
+            )?,
+            Ending::Cancelled => writeln!(f, "{trial}cancelled; whoever was left is skipped, for good")?,
             Ending::Stopped => writeln!(f, "{trial}stopped; run the same command to go on")?,
             Ending::RelayAway => writeln!(
                 f,

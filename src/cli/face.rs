@@ -49,10 +49,12 @@ impl Face {
     pub(super) fn say<T: Display + Serialize>(&self, outcome: &T) -> anyhow::Result<()> {
         let text =
             if self.json { serde_json::to_string_pretty(outcome)? } else { harmless(&outcome.to_string()) };
-        match writeln!(io::stdout(), "{}", text.trim_end()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        print(&text)
+    }
+
+    /// One of many, on stdout; in JSON each is an object on a line of its own.
+    pub(super) fn line<T: Display + Serialize>(&self, one: &T) -> anyhow::Result<()> {
+        print(&if self.json { serde_json::to_string(one)? } else { harmless(&one.to_string()) })
     }
 
     /// Findings, drawn with their places, on stderr.
@@ -81,6 +83,14 @@ impl Face {
             note(&format!("pressroom: {}", causes.join(": ")));
         }
         ExitCode::from(exit_code(error))
+    }
+}
+
+/// Where nobody reads any more, nothing is lost.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -80,8 +80,8 @@ impl Send {
         face.say(&sent)?;
         Ok(ExitCode::from(match sent.ending {
             Ending::Done | Ending::NothingToDo => 0,
-            Ending::Incomplete => INCOMPLETE,
-            Ending::Deferred | Ending::Stopped | Ending::RelayAway => LATER,
+            Ending::Incomplete | Ending::Cancelled => INCOMPLETE,
+            Ending::Deferred | Ending::Stopped | Ending::Paused | Ending::RelayAway => LATER,
         }))
     }
 }

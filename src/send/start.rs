@@ -7,14 +7,14 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{Run, audience};
-use crate::app::{App, random};
+use crate::app::{App, Later, random};
 use crate::compose;
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
 use crate::id::ListName;
 use crate::lists::{self, Import};
 use crate::message::FrozenIssue;
-use crate::store::{SenderLock, Store, StoredIssue};
+use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 
 /// Reads the draft, the list and, where the issue was queued before, what was frozen then.
 ///
@@ -40,6 +40,7 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
         _lock: lock,
         keys,
         digest: Some(digest),
+        slot: prepared.slot(&app.config),
         findings: prepared.findings,
         notes,
         counts: Counts::default(),
@@ -66,7 +67,15 @@ async fn resume(
             queued.number, queued.queued_at
         ));
     }
+    if queued.state == IssueState::Paused {
+        let number = queued.number;
+        return Err(Later(format!(
+            "issue {number} is paused; `pressroom resume {number}`, then the same command, to go on"
+        ))
+        .into());
+    }
     store.recover(queued.number, app.now()).await?;
+    store.skip_cancelled(queued.number, app.now()).await?;
     match app.config.in_doubt {
         InDoubt::Skip => {}
         InDoubt::Resend => {
@@ -79,6 +88,7 @@ async fn resume(
         keys: Arc::new(app.keys()?),
         _lock: lock,
         digest: None,
+        slot: queued.slot,
         findings: Diagnostics::none(),
         notes,
         readers: counts.waiting + counts.deferred,

@@ -7,6 +7,7 @@
     reason = "a test says what it missed by panicking"
 )]
 
+mod braking;
 mod command_line;
 mod composing;
 mod folder;
