@@ -78,7 +78,7 @@ pub struct Relay {
     pub security: Security,
     /// By what name it knows us.
     pub login: Option<Login>,
-    /// Its share of the messages, against the other relays' weights.
+    /// Its share of the connections, against the other relays weights.
     pub weight: NonZeroU32,
     /// Its own rate, within the overall one.
     pub rate: Option<Rate>,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -16,7 +16,6 @@ use crate::delivery::{Counts, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
 use crate::message::{Edition, FrozenIssue};
-use crate::smtp::Relay;
 use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
@@ -26,6 +25,7 @@ mod deliver;
 mod journal;
 mod line;
 mod pace;
+mod pool;
 pub mod review;
 mod shared;
 mod start;
@@ -35,6 +35,7 @@ use brake::Brake;
 use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
+use pool::Pool;
 use shared::Shared;
 pub use start::prepare;
 
@@ -94,7 +95,7 @@ pub struct Sent {
     pub accepted_now: u64,
     /// When something can be tried again.
     pub next_attempt: Option<Timestamp>,
-    /// Why the relay took nothing.
+    /// Why the relay took nothing; where there are several, one that is away and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay_said: Option<String>,
     /// Where a trial's messages are.
@@ -163,17 +164,16 @@ impl Run {
             return self.sent(ending, 0, None).await;
         }
         let before = self.store.counts(self.frozen.number()).await?.accepted;
-        let (inbox, relay) = self.app.open_relay().await?;
-        let ended = self.deliver(relay, options).await;
+        let (inbox, routes) = self.app.open_relays().await?;
+        let pool = Pool::new(routes);
+        let ended = self.deliver(pool.clone(), options).await;
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
         let ended = ended?;
         let counts = self.store.counts(self.frozen.number()).await?;
-        let relay_said = match &ended {
-            Ended::RelayAway(error) => Some(error.to_string()),
-            Ended::Finished | Ended::Stopped => None,
-        };
+        let troubles = pool.troubles();
+        let relay_said = (!troubles.is_empty()).then(|| troubles.join("; "));
         self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before, relay_said).await
     }
 
@@ -195,7 +195,7 @@ impl Run {
         Ok(())
     }
 
-    async fn deliver(&self, relay: Relay, options: Options) -> anyhow::Result<Ended> {
+    async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
         let number = self.frozen.number();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
         let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
@@ -204,7 +204,7 @@ impl Run {
             issue: number,
             edition: Edition::new(&self.frozen),
             keys: Arc::clone(&self.keys),
-            relay,
+            pool,
             journal,
             pace: Pace::new(self.app.rate()),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
@@ -214,7 +214,6 @@ impl Run {
             leases: Mutex::default(),
             settled: 0.into(),
             total: self.readers,
-            away: OnceLock::new(),
             options: Options { stop: brake.held(), ..options },
         });
         let ended = brake.drive(&shared).await;
@@ -254,7 +253,7 @@ fn ending(ended: &Ended, counts: &Counts, state: IssueState) -> Ending {
         _ if state == IssueState::Cancelled => Ending::Cancelled,
         Ended::Stopped if state == IssueState::Paused => Ending::Paused,
         Ended::Stopped => Ending::Stopped,
-        Ended::RelayAway(_) => Ending::RelayAway,
+        Ended::RelayAway => Ending::RelayAway,
         Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
         Ended::Finished if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
         Ended::Finished => Ending::Done,
@@ -279,6 +278,9 @@ impl fmt::Display for Sent {
         )?;
         let next = self.next_attempt.map_or_else(|| "later".to_owned(), |at| format!("from {at:.0} on"));
         let relay_said = self.relay_said.as_deref().unwrap_or_default();
+        if !relay_said.is_empty() && self.ending != Ending::RelayAway {
+            writeln!(f, "{trial}a relay takes nothing: {relay_said}; the others carried on")?;
+        }
         match self.ending {
             Ending::Done | Ending::Incomplete => {}
             Ending::NothingToDo => writeln!(f, "{trial}nothing was left to do")?,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::journal::JournalGone;
+use super::pool::Seat;
 use super::shared::Shared;
 use crate::delivery::{Intent, Outcome, Settlement, SmtpReply};
 use crate::smtp::{Connection, Envelope, SmtpError};
@@ -26,6 +27,9 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
+/// How many letters a connection carries at most: many relays want it so, and it brings back those that were away.
+const MOST_CARRIED: u32 = 1000;
+
 /// A message, built, with whom it is for.
 struct Letter {
     leased: Leased,
@@ -37,28 +41,38 @@ struct Letter {
 
 struct Line {
     shared: Arc<Shared>,
+    /// At the relay that the connection leads to.
+    seat: Option<Seat>,
     connection: Option<Connection>,
+    /// How many letters the connection has carried.
+    carried: u32,
     /// How many connections in a row led to no accepted message.
     fruitless: usize,
+    /// What was last said against a letter.
+    trouble: Option<SmtpError>,
     /// Buffers of letters that are done, to be written into again.
     buffers: Vec<Vec<u8>>,
 }
 
-/// Works until nobody is left, the run is stopped, or the relay is given up.
+/// Works until nobody is left, the run is stopped, or all relays are given up.
 ///
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built. What was announced is not sent then.
 pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
-    let mut line = Line { shared, connection: None, fruitless: 0, buffers: Vec::new() };
+    let mut line = Line::new(shared);
     while let Some(letter) = line.build().await? {
         let Some(connection) = line.connect().await else {
             line.settle(&letter, Outcome::PutBack).await?;
             break;
         };
-        line.connection = Some(match connection.window() {
+        let connection = match connection.window() {
             0 => turns::carry(&mut line, connection, letter).await?,
             _ => window::carry(&mut line, connection, letter).await?,
-        });
+        };
+        if !connection.is_usable() {
+            line.count_loss();
+        }
+        line.connection = Some(connection);
     }
     if let Some(connection) = line.connection {
         connection.quit().await;
@@ -67,6 +81,18 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
 }
 
 impl Line {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            seat: None,
+            connection: None,
+            carried: 0,
+            fruitless: 0,
+            trouble: None,
+            buffers: Vec::new(),
+        }
+    }
+
     async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
         let Some(leased) = self.shared.next().await? else { return Ok(None) };
         let Shared { edition, keys, .. } = &*self.shared;
@@ -108,26 +134,72 @@ impl Line {
         self.buffers.push(letter.message);
     }
 
-    /// The connection, opened anew where it is of no more use; `None` once the relay is given up or the run is to stop.
-    async fn connect(&mut self) -> Option<Connection> {
-        if let Some(connection) = self.connection.take().filter(Connection::is_usable) {
-            return Some(connection);
+    /// The next letter for the same connection, unless that has carried enough or its relay was given up.
+    async fn following(&mut self) -> anyhow::Result<Option<Letter>> {
+        self.carried += 1;
+        if self.may_go_on() { self.build().await } else { Ok(None) }
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.carried < MOST_CARRIED && self.seat.is_some()
+    }
+
+    /// Waits until the run and the relay may send one more.
+    async fn turn(&mut self) {
+        self.shared.pace.turn().await;
+        if let Some(seat) = &self.seat {
+            seat.turn().await;
         }
-        while let Some(wait) = WAITS.get(self.fruitless) {
-            self.shared.sleep(*wait).await;
-            if self.shared.is_stopped() || self.shared.away.get().is_some() {
+    }
+
+    /// The connection, or where it is of no more use a new one to the relay that has most room; `None` once all relays are
+    /// away or the run is to stop.
+    async fn connect(&mut self) -> Option<Connection> {
+        match self.connection.take().filter(Connection::is_usable) {
+            Some(connection) if self.may_go_on() => return Some(connection),
+            Some(connection) => connection.quit().await,
+            None => {}
+        }
+        (self.carried, self.seat) = (0, None);
+        loop {
+            let seat = self.shared.pool.seat()?;
+            self.shared.sleep(WAITS[self.fruitless.min(WAITS.len() - 1)]).await;
+            if self.shared.is_stopped() {
                 return None;
             }
+            if seat.is_away() {
+                continue;
+            }
             self.fruitless += 1;
-            let error = match Connection::open(&self.shared.relay).await {
-                Ok(connection) => return Some(connection),
+            let error = match Connection::open(seat.relay()).await {
+                Ok(connection) => {
+                    self.seat = Some(seat);
+                    return Some(connection);
+                }
                 Err(error) => error,
             };
-            if matches!(error, SmtpError::Permanent(_)) || self.fruitless == WAITS.len() {
-                self.shared.give_up(error);
+            // Patience is for the last one: where there is another, nobody waits.
+            let patience = self.fruitless < WAITS.len() && seat.is_the_last();
+            if matches!(error, SmtpError::Permanent(_)) || !patience {
+                self.fruitless = 0;
+                seat.give_up(error);
             }
         }
-        None
+    }
+
+    /// After a connection that was lost: the relay is given up once too many in a row led to nothing.
+    fn count_loss(&mut self) {
+        let hopeless = self.fruitless >= WAITS.len();
+        if let Some(error) = self.trouble.take().filter(|_| hopeless) {
+            self.give_up(error);
+        }
+    }
+
+    fn give_up(&mut self, error: SmtpError) {
+        self.fruitless = 0;
+        if let Some(seat) = self.seat.take() {
+            seat.give_up(error);
+        }
     }
 
     /// What becomes of a letter that was not accepted.
@@ -137,13 +209,16 @@ impl Line {
             SmtpError::InDoubt(_) => Outcome::InDoubt,
             // The line broke before the end of the data: nobody's fault, and nothing has arrived.
             SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
+            // Our sender is not wanted here, whoever reads: that is for the operator to mend.
+            SmtpError::Permanent(_) if failure.is_about_sender() => {
+                self.give_up(error.clone());
+                Outcome::PutBack
+            }
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
             }
         };
-        if self.fruitless == WAITS.len() {
-            self.shared.give_up(error.clone());
-        }
+        self.trouble = Some(error.clone());
         self.settle(letter, outcome).await
     }
 

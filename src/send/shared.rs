@@ -1,8 +1,8 @@
 //! What all connections of one run share: the readers still to be written to, what messages are made of, and the brake.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 
 use super::journal::Journal;
 use super::pace::Pace;
+use super::pool::Pool;
 use super::{Options, Progress};
 use crate::app::{Clock, random};
 use crate::delivery::{Attempt, Lease, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
-use crate::smtp::{Relay, SmtpError};
 use crate::store::{Leased, Store};
 use crate::token::Keys;
 
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) issue: IssueNumber,
     pub(super) edition: Edition,
     pub(super) keys: Arc<Keys>,
-    pub(super) relay: Relay,
+    pub(super) pool: Pool,
     pub(super) journal: Journal,
     pub(super) pace: Pace,
     pub(super) policy: RetryPolicy,
@@ -41,14 +41,12 @@ pub(super) struct Shared {
     pub(super) leases: Mutex<VecDeque<Leased>>,
     pub(super) settled: AtomicU64,
     pub(super) total: u64,
-    /// Why the relay cannot be used, once a connection gave it up.
-    pub(super) away: OnceLock<SmtpError>,
 }
 
 impl Shared {
     /// The next reader to write to; `None`: nobody is left, or the run is to stop.
     pub(super) async fn next(&self) -> anyhow::Result<Option<Leased>> {
-        if self.is_stopped() || self.away.get().is_some() {
+        if self.is_stopped() || self.pool.is_away() {
             return Ok(None);
         }
         let mut leases = self.leases.lock().await;
@@ -71,12 +69,6 @@ impl Shared {
         let mut jitter = [0];
         random(&mut jitter);
         self.policy.outcome(reply, Attempt { number: leased.attempts + 1, first, at: self.now() }, jitter[0])
-    }
-
-    /// The relay takes nothing: no connection begins anything new.
-    pub(super) fn give_up(&self, error: SmtpError) {
-        // The first reason stands.
-        let _ = self.away.set(error);
     }
 
     pub(super) fn is_stopped(&self) -> bool {

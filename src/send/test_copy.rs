@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::relay::Route;
 use crate::app::{App, random};
 use crate::compose::{self, specimen};
 use crate::delivery::SmtpReply;
@@ -58,8 +59,8 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     frozen.rendered.subject.insert(0, Piece::Literal("[TEST] ".into()));
     let edition = Edition::new(&frozen);
     let list = app.workspace.list_path(&prepared.issue.list);
-    let (inbox, relay) = app.open_relay().await?;
-    let mut connection = Connection::open(&relay).await?;
+    let (inbox, routes) = app.open_relays().await?;
+    let mut connection = open(&routes).await?;
     let mut copies = Vec::new();
     let mut message = Vec::new();
     for address in addresses {
@@ -74,7 +75,7 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
         recipient.reference = Reference(u64::from_ne_bytes(reference));
         edition.write(&recipient, &Keys::specimen(), app.now(), &mut message)?;
         if !connection.is_usable() {
-            connection = Connection::open(&relay).await?;
+            connection = open(&routes).await?;
         }
         let from = edition.envelope_from(&recipient, &Keys::specimen());
         copies.push(copy(&mut connection, from, address, &message).await);
@@ -85,6 +86,18 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     }
     let inbox = app.is_trial().then(|| app.workspace.inbox_dir());
     Ok(Copies { issue: frozen.number(), trial: app.is_trial(), copies, inbox })
+}
+
+/// A connection to the first relay that takes one.
+async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
+    let mut last = None;
+    for route in routes {
+        match Connection::open(&route.relay).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.map_or_else(|| anyhow::anyhow!("newsletter.toml names no relay"), Into::into))
 }
 
 async fn copy(connection: &mut Connection, from: EmailAddress, to: &EmailAddress, message: &[u8]) -> Copied {

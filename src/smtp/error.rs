@@ -118,6 +118,11 @@ impl SmtpError {
 }
 
 impl Failure {
+    /// Whether the relay will not have our sender; the size of a message is said at the same place, and is not meant.
+    pub fn is_about_sender(&self) -> bool {
+        self.step == Step::Mail && self.said_by_relay && self.reply.code != 552
+    }
+
     fn ours(step: Step, code: u16, enhanced: &str, text: String) -> Self {
         Self {
             step,

@@ -131,6 +131,42 @@ async fn a_relay_that_is_away_loses_nobody() {
 }
 
 #[tokio::test]
+async fn of_several_relays_each_has_its_share_and_one_that_is_away_holds_nobody_up() {
+    let folder = Folder::with_many_readers(300);
+    let (first, second) = (counting().await, counting().await);
+    let relay = |address: &str, weight: u32| {
+        format!("[[smtp.relay]]\nurl = \"smtp://{address}\"\nweight = {weight}\n")
+    };
+    let relays =
+        [relay(&first.addr().to_string(), 3), relay("127.0.0.1:1", 1), relay(&second.addr().to_string(), 1)];
+    folder.edit("newsletter.toml", "url = \"inbox\"", &format!("connections = 4\n{}", relays.concat()));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 300));
+    assert!(sent.to_string().contains("127.0.0.1:1 cannot be reached"), "{sent}");
+    let (first, second) = (first.stop().await, second.stop().await);
+    assert_eq!(first.messages + second.messages, 300);
+    assert!(first.messages > second.messages && second.messages > 0, "{first} and {second}");
+}
+
+#[tokio::test]
+async fn a_relay_that_will_not_have_our_sender_refuses_no_reader() {
+    let folder = Folder::with_many_readers(3);
+    let script = Script::new(|_, stage| {
+        (stage == Stage::Mail).then(|| Action::Reply("550 5.7.1 sender not allowed".into()))
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting, sent.counts.refused), (Ending::RelayAway, 3, 0));
+    assert!(sent.to_string().contains("sender not allowed"), "{sent}");
+    inbox.stop().await;
+}
+
+/// A relay that only counts.
+async fn counting() -> Inbox {
+    Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Discard).await.unwrap()
+}
+
+#[tokio::test]
 async fn messages_are_tracked_as_each_reader_chose() {
     let folder = Folder::with_readers(&[]);
     folder.write("subscribers/readers.csv", "email,tracking,format\na@example.com,individual,\nb@example.com,aggregate,\nc@example.com,none,\nd@example.com,,text\n");

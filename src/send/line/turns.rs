@@ -49,8 +49,8 @@ async fn send(
     connection: &mut Connection,
     Announced { letter, ready }: Announced,
 ) -> anyhow::Result<Option<Announced>> {
-    let next = line.build().await?;
-    line.shared.pace.turn().await;
+    let next = line.following().await?;
+    line.turn().await;
     let envelope = next.as_ref().map(|next| &next.envelope);
     let (granted, turn) =
         join!(granted(&line.shared, next.as_ref()), connection.body(ready, &letter.message, envelope));

@@ -17,7 +17,7 @@ pub(super) async fn carry(
     let mut next = Some(letter);
     while next.is_some() || !on_the_way.is_empty() {
         if next.is_some() {
-            line.shared.pace.turn().await;
+            line.turn().await;
         }
         let oldest = match on_the_way.len() {
             waiting if next.is_some() && waiting < connection.window() => None,
@@ -37,7 +37,7 @@ pub(super) async fn carry(
             on_the_way.extend(launch(line, &mut connection, letter, granted?).await?);
         }
         if connection.is_usable() {
-            next = line.build().await?;
+            next = line.following().await?;
         }
     }
     Ok(connection)
