@@ -135,6 +135,18 @@ fn weekly_times_want_a_time_zone_and_are_put_in_order() {
 }
 
 #[test]
+fn one_signature_must_be_of_the_senders_own_domain_and_others_may_stand_beside_it() {
+    let key =
+        |domain: &str| format!("[[dkim]]\ndomain = \"{domain}\"\nselector = \"a\"\nkey_file = \"a.pem\"\n");
+    for own in ["mail.example.com", "Example.com", "news.mail.example.com"] {
+        assert_eq!(with(&(key("relay.example") + &key(own))).dkim.len(), 2);
+    }
+    for other in ["relay.example", "il.example.com", "news.example.com"] {
+        assert_eq!(refused(&key(other)), ["unaligned-dkim"], "{other}");
+    }
+}
+
+#[test]
 fn a_path_may_be_absolute_and_may_not_climb() {
     let key =
         |file: &str| format!("[[dkim]]\ndomain = \"example.com\"\nselector = \"a\"\nkey_file = \"{file}\"\n");
