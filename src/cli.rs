@@ -17,6 +17,7 @@ mod brake;
 mod completions;
 mod compose;
 mod deliveries;
+mod dkim;
 mod face;
 mod inbox;
 mod send;
@@ -56,6 +57,7 @@ enum Command {
     Deliveries(deliveries::Deliveries),
     Inbox(inbox::InboxCommand),
     Subscribers(subscribers::Subscribers),
+    Dkim(dkim::Dkim),
     Completions(completions::Completions),
 }
 
@@ -90,6 +92,7 @@ impl Cli {
             Command::Deliveries(command) => command.run(&self.directory, face),
             Command::Inbox(command) => command.run(&self.directory, face),
             Command::Subscribers(command) => command.run(&self.directory, face),
+            Command::Dkim(command) => command.run(&self.directory, face),
             Command::Completions(command) => Ok(command.run()),
         }
     }

@@ -31,6 +31,7 @@ pub mod smtp;
 pub mod inbox;
 // journeys: one verb each; they return outcomes and print nothing
 pub mod app;
+pub mod dkim;
 pub mod lists;
 pub mod compose;
 pub mod send;

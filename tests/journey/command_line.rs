@@ -15,6 +15,7 @@ fn help_names_every_command_and_gives_examples() {
         "deliveries",
         "inbox",
         "subscribers",
+        "dkim",
         "completions",
     ] {
         assert!(stdout(&folder, &["--help"]).contains(command), "{command}");
