@@ -15,6 +15,7 @@ use crate::app::{App, Later, random};
 use crate::delivery::{Counts, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
+use crate::message::dkim::Signer;
 use crate::message::{Edition, FrozenIssue};
 use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
@@ -66,6 +67,7 @@ pub struct Run {
     /// Held until the run ends: one sender at a time.
     _lock: SenderLock,
     keys: Arc<Keys>,
+    signer: Arc<Signer>,
     frozen: FrozenIssue,
     /// For an issue that is not frozen yet.
     digest: Option<String>,
@@ -204,6 +206,7 @@ impl Run {
             issue: number,
             edition: Edition::new(&self.frozen),
             keys: Arc::clone(&self.keys),
+            signer: Arc::clone(&self.signer),
             pool,
             journal,
             pace: Pace::new(self.app.rate()),

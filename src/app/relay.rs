@@ -86,7 +86,6 @@ impl App {
                 config.pace.domains.values().any(|pace| pace.rate.is_some() || pace.connections.is_some()),
                 "`[smtp.domain]`",
             ),
-            (!config.dkim.is_empty(), "`[[dkim]]`"),
             (matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store"),
         ];
         let asked: Vec<&str> =

@@ -95,10 +95,11 @@ impl Line {
 
     async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
         let Some(leased) = self.shared.next().await? else { return Ok(None) };
-        let Shared { edition, keys, .. } = &*self.shared;
+        let Shared { edition, keys, signer, .. } = &*self.shared;
         let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
         let mut message = self.buffers.pop().unwrap_or_default();
         edition.write(&leased.recipient, keys, date, &mut message)?;
+        signer.sign(&mut message, self.shared.now())?;
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),

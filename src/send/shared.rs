@@ -16,6 +16,7 @@ use crate::app::{Clock, random};
 use crate::delivery::{Attempt, Lease, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
+use crate::message::dkim::Signer;
 use crate::store::{Leased, Store};
 use crate::token::Keys;
 
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) issue: IssueNumber,
     pub(super) edition: Edition,
     pub(super) keys: Arc<Keys>,
+    pub(super) signer: Arc<Signer>,
     pub(super) pool: Pool,
     pub(super) journal: Journal,
     pub(super) pace: Pace,

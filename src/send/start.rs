@@ -19,7 +19,7 @@ use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 /// Reads the draft, the list and, where the issue was queued before, what was frozen then.
 ///
 /// # Errors
-/// Diagnostics on the editor's files; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
+/// Diagnostics on the editor's files; a DKIM key that is none; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
 pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     app.smtp()?;
     app.refuse_unkept_promises()?;
@@ -29,6 +29,7 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     let frozen = prepared.freeze(&app.config);
     let digest = prepared.digest(&frozen, &app.config).to_string();
     let keys = Arc::new(app.keys()?);
+    let signer = Arc::new(app.signer()?);
     if let Some(queued) = store.issue(frozen.number()).await? {
         return resume(app, store, lock, queued, &digest).await;
     }
@@ -39,6 +40,7 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
         app: app.clone(),
         _lock: lock,
         keys,
+        signer,
         digest: Some(digest),
         slot: prepared.slot(&app.config),
         findings: prepared.findings,
@@ -86,6 +88,7 @@ async fn resume(
     Ok(Run {
         app: app.clone(),
         keys: Arc::new(app.keys()?),
+        signer: Arc::new(app.signer()?),
         _lock: lock,
         digest: None,
         slot: queued.slot,

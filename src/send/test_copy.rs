@@ -59,6 +59,7 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     frozen.rendered.subject.insert(0, Piece::Literal("[TEST] ".into()));
     let edition = Edition::new(&frozen);
     let list = app.workspace.list_path(&prepared.issue.list);
+    let signer = app.signer()?;
     let (inbox, routes) = app.open_relays().await?;
     let mut connection = open(&routes).await?;
     let mut copies = Vec::new();
@@ -74,6 +75,7 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
         random(&mut reference);
         recipient.reference = Reference(u64::from_ne_bytes(reference));
         edition.write(&recipient, &Keys::specimen(), app.now(), &mut message)?;
+        signer.sign(&mut message, app.now())?;
         if !connection.is_usable() {
             connection = open(&routes).await?;
         }

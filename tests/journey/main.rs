@@ -14,3 +14,4 @@ mod folder;
 mod killing;
 mod reviewing;
 mod sending;
+mod signing;
