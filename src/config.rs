@@ -109,8 +109,10 @@ pub enum Security {
 pub struct Login {
     /// The user's name.
     pub user: String,
-    /// Where to find the password.
+    /// Where to find the password, or the token.
     pub password: PasswordSource,
+    /// Whether it is an access token of OAuth 2: `;AUTH=XOAUTH2` behind the user.
+    pub is_token: bool,
 }
 
 impl fmt::Debug for Login {

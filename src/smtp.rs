@@ -8,9 +8,11 @@
 //! lettre gives the greeting and the authentication. The transactions are ours: lettre's need five turns a message,
 //! lose the connection with a refused recipient, let a bare LF through and keep what came in clear behind STARTTLS.
 
+mod auth;
 mod capabilities;
 mod connection;
 mod error;
+mod parameters;
 mod reply;
 pub(crate) mod stuffing;
 #[cfg(test)]
@@ -52,13 +54,15 @@ pub struct Relay {
     pub timeouts: Timeouts,
 }
 
-/// A user and a password.
+/// A user, and a password or a token.
 #[derive(Clone)]
 pub struct Credentials {
     /// The user.
     pub user: String,
-    /// The password.
+    /// The password, or an access token of OAuth 2.
     pub password: SecretString,
+    /// Whether it is a token, to be said by XOAUTH2 alone.
+    pub is_token: bool,
 }
 
 impl fmt::Debug for Credentials {
@@ -101,6 +105,10 @@ pub struct Envelope {
     pub from: EmailAddress,
     /// The recipient.
     pub to: EmailAddress,
+    /// What bounces say of it to relays that offer DSN (RFC 3461): an opaque name of at most 64 characters, that no other message has.
+    pub id: Option<String>,
+    /// Whether the message has addresses beyond ASCII besides these two.
+    pub smtputf8: bool,
     /// Octets of the message, for relays that offer SIZE (RFC 1870); `None` if it is not written yet.
     pub size: Option<u64>,
 }
@@ -108,6 +116,6 @@ pub struct Envelope {
 impl Envelope {
     /// Whether the relay must offer SMTPUTF8 for it (RFC 6531).
     pub fn needs_smtputf8(&self) -> bool {
-        self.from.needs_smtputf8() || self.to.needs_smtputf8()
+        self.smtputf8 || self.from.needs_smtputf8() || self.to.needs_smtputf8()
     }
 }

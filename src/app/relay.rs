@@ -113,7 +113,7 @@ impl App {
     fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
         let password =
             password(&login.password, self.workspace.root()).context("the relay's password cannot be had")?;
-        Ok(Credentials { user: login.user.clone(), password })
+        Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
 }
 

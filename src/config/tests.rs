@@ -67,7 +67,14 @@ fn a_user_comes_with_the_place_of_a_password() {
     let login =
         relay("[smtp]\nurl = \"smtps://ada%40example.com@relay.example.com\"\npassword_env = \"P\"").login;
     let password = PasswordSource::Env("P".to_owned());
-    assert_eq!(login, Some(Login { user: "ada@example.com".to_owned(), password }));
+    assert_eq!(login, Some(Login { user: "ada@example.com".to_owned(), password, is_token: false }));
+    let token = relay(
+        "[smtp]\nurl = \"smtps://ada%40example.com;AUTH=XOAUTH2@relay.example.com\"\npassword_command = \"token\"",
+    );
+    let login = token.login.unwrap();
+    assert_eq!((login.user.as_str(), login.is_token), ("ada@example.com", true));
+    let other = "[smtp]\nurl = \"smtps://u;AUTH=CRAM-MD5@relay.example.com\"\npassword_env = \"P\"";
+    assert_eq!(refused(other), ["bad-relay"]);
     assert_eq!(refused("[smtp]\nurl = \"smtps://u@relay.example.com\""), ["login"]);
     assert_eq!(refused("[smtp]\nurl = \"smtps://relay.example.com\"\npassword_env = \"P\""), ["login"]);
     let two = "[smtp]\nurl = \"smtps://u@relay.example.com\"\npassword_env = \"P\"\npassword_file = \"p\"";

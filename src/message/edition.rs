@@ -62,6 +62,11 @@ impl Edition {
         return_path.as_ref().and_then(own).unwrap_or_else(|| from.address.clone())
     }
 
+    /// What a bounce calls this reader's copy: ENVID (RFC 3461), the left part of its Message-ID.
+    pub fn envelope_id(&self, recipient: &Recipient, keys: &Keys) -> String {
+        keys.message_id(&self.issue.list, self.issue.number(), recipient.reference)
+    }
+
     /// Whether a message to this reader needs a relay that offers SMTPUTF8 (RFC 6531).
     pub fn needs_smtputf8(&self, recipient: &Recipient) -> bool {
         let FrozenIssue { from, reply_to, .. } = &self.issue;
@@ -119,9 +124,8 @@ impl Edition {
     }
 
     fn write_message_id(&self, recipient: &Recipient, keys: &Keys, out: &mut Vec<u8>) {
-        let FrozenIssue { list, from, .. } = &self.issue;
-        let local = keys.message_id(list, self.issue.number(), recipient.reference);
-        put(out, format_args!("Message-ID: <{local}@{}>\r\n", from.address.domain()));
+        let (id, domain) = (self.envelope_id(recipient, keys), self.issue.from.address.domain());
+        put(out, format_args!("Message-ID: <{id}@{domain}>\r\n"));
     }
 
     /// By https, one click (RFC 8058); then by mail, where somebody reads it.

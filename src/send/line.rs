@@ -103,6 +103,8 @@ impl Line {
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
+            id: Some(edition.envelope_id(&leased.recipient, keys)),
+            smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some(message.len() as u64),
         };
         Ok(Some(Letter { leased, envelope, date, message }))

@@ -80,7 +80,14 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
             connection = open(&routes).await?;
         }
         let from = edition.envelope_from(&recipient, &Keys::specimen());
-        copies.push(copy(&mut connection, from, address, &message).await);
+        let envelope = Envelope {
+            from,
+            to: address.clone(),
+            id: None,
+            smtputf8: edition.needs_smtputf8(&recipient),
+            size: Some(message.len() as u64),
+        };
+        copies.push(copy(&mut connection, envelope, &message).await);
     }
     connection.quit().await;
     if let Some(inbox) = inbox {
@@ -102,14 +109,13 @@ async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
     Err(last.map_or_else(|| anyhow::anyhow!("newsletter.toml names no relay"), Into::into))
 }
 
-async fn copy(connection: &mut Connection, from: EmailAddress, to: &EmailAddress, message: &[u8]) -> Copied {
-    let envelope = Envelope { from, to: to.clone(), size: Some(message.len() as u64) };
+async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -> Copied {
     let answer = match connection.envelope(&envelope).await {
         Ok(ready) => connection.body(ready, message, None).await.message,
         Err(error) => Err(error),
     };
     let accepted = answer.is_ok();
-    Copied { to: to.clone(), accepted, reply: answer.unwrap_or_else(|error| error.failure().reply.clone()) }
+    Copied { to: envelope.to, accepted, reply: answer.unwrap_or_else(|error| error.failure().reply.clone()) }
 }
 
 impl fmt::Display for Copies {

@@ -35,7 +35,7 @@ fn relay_at(address: SocketAddr) -> Relay {
 
 fn to(address: &str) -> Envelope {
     let parse = |address: &str| EmailAddress::parse(address).unwrap();
-    Envelope { from: parse("news@example.com"), to: parse(address), size: None }
+    Envelope { from: parse("news@example.com"), to: parse(address), id: None, smtputf8: false, size: None }
 }
 
 async fn discarding(rule: fn(&str, Stage) -> Option<Action>) -> Inbox {

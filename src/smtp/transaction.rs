@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use super::Envelope;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
 use super::stuffing::{breaks_lines_badly, stuff};
 use super::wire::Lost;
+use super::{Capabilities, Envelope, parameters};
 use crate::delivery::SmtpReply;
 
 /// The relay waits for a message's body. To change one's mind now takes a new connection: RFC 5321 knows no other way out of DATA.
@@ -92,14 +92,13 @@ impl Connection {
     }
 
     pub(super) fn write_command(&mut self, step: Step, envelope: &Envelope) {
-        let (smtputf8, sized) = (envelope.needs_smtputf8(), self.capabilities.size.is_some());
-        let size = envelope.size.filter(|_| sized).map(|size| format!(" SIZE={size}")).unwrap_or_default();
-        let utf8 = if smtputf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
+        let Capabilities { size: limit, dsn, .. } = self.capabilities;
+        let size = envelope.size.filter(|_| limit.is_some());
         let out = self.wire.output();
         // Writing to memory cannot fail.
         let _written = match step {
-            Step::Mail => write!(out, "MAIL FROM:<{}>{size}{utf8}\r\n", envelope.from),
-            Step::Recipient => write!(out, "RCPT TO:<{}>\r\n", envelope.to),
+            Step::Mail => parameters::write_mail(out, envelope, size, dsn),
+            Step::Recipient => parameters::write_recipient(out, envelope, dsn),
             Step::Data => write!(out, "DATA\r\n"),
             Step::Reset => write!(out, "RSET\r\n"),
             Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Body => {
