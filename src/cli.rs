@@ -18,6 +18,7 @@ mod completions;
 mod compose;
 mod deliveries;
 mod dkim;
+mod dispatch;
 mod face;
 mod inbox;
 mod send;
@@ -51,6 +52,7 @@ enum Command {
     Compose(compose::Compose),
     Send(send::Send),
     Approve(approve::Approve),
+    Dispatch(dispatch::Dispatch),
     Pause(brake::Pause),
     Resume(brake::Resume),
     Cancel(brake::Cancel),
@@ -67,7 +69,7 @@ pub fn main() -> ExitCode {
     let face = Face::new(cli.json);
     match cli.run(&face) {
         Ok(code) => code,
-        Err(error) => face.fail(&error),
+        Err(error) => face.fail(&error).into(),
     }
 }
 
@@ -86,6 +88,7 @@ impl Cli {
             Command::Compose(command) => command.run(&self.directory, face),
             Command::Send(command) => command.run(&self.directory, face),
             Command::Approve(command) => command.run(&self.directory, face),
+            Command::Dispatch(_) => dispatch::Dispatch::run(&self.directory, face),
             Command::Pause(command) => command.run(&self.directory, face),
             Command::Resume(command) => command.run(&self.directory, face),
             Command::Cancel(command) => command.run(&self.directory, face),

@@ -37,5 +37,6 @@ pub mod compose;
 pub mod send;
 pub mod brake;
 pub mod deliveries;
+pub mod dispatch;
 // faces
 pub mod cli;

@@ -9,6 +9,8 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use crate::diagnostic::{Diagnostics, Source};
+use crate::document::{self, Value};
 use crate::draft::SendAt;
 use crate::id::IssueNumber;
 
@@ -66,6 +68,20 @@ fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let instant = ambiguous.compatible().ok()?;
     let gap = is_gap.then(|| zone.preceding(instant).next()).flatten();
     Some(gap.map_or(instant, |gap| gap.timestamp()))
+}
+
+/// Reads skipped.toml: the dates of the issues that there will not be.
+///
+/// # Errors
+/// All its mistakes.
+pub fn skipped(source: Source) -> Result<Vec<Date>, Diagnostics> {
+    document::read(source, |file| {
+        Some(file.each("skip", |table| {
+            // Why is for people.
+            table.optional("reason", Value::line);
+            table.required("date", "2023-12-24", Value::date)
+        }))
+    })
 }
 
 /// Whether an issue that is ready, and was never started, may start.

@@ -39,6 +39,7 @@ use pace::Pace;
 use pool::Pool;
 use shared::Shared;
 pub use start::prepare;
+pub(crate) use start::{Sender, begin, resume};
 
 /// How a run is to go.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ pub struct Run {
     app: App,
     store: Arc<Store>,
     /// Held until the run ends: one sender at a time.
-    _lock: SenderLock,
+    _lock: Arc<SenderLock>,
     keys: Arc<Keys>,
     signer: Arc<Signer>,
     frozen: FrozenIssue,
@@ -141,6 +142,15 @@ impl Run {
     /// Whether anybody is left to write to.
     pub fn is_left_to_do(&self) -> bool {
         self.digest.is_some() || self.counts.waiting + self.counts.deferred > 0
+    }
+
+    /// Whether anybody can be tried now.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub(crate) async fn is_due(&self) -> anyhow::Result<bool> {
+        let next = self.store.next_attempt(self.frozen.number()).await?;
+        Ok(self.digest.is_some() || self.counts.waiting > 0 || next.is_some_and(|at| at <= self.app.now()))
     }
 
     /// What a person is asked before it starts.

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -13,6 +12,8 @@ use crate::mailbox::MailboxError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
 
+/// Something failed.
+pub(super) const FAILED: u8 = 1;
 /// A draft, the configuration or the command line is wrong, and nothing was sent.
 pub(super) const WRONG: u8 = 2;
 /// Finished, with some refused or in doubt.
@@ -75,14 +76,14 @@ impl Face {
     }
 
     /// Says what went wrong and chooses the exit code.
-    pub(super) fn fail(&self, error: &anyhow::Error) -> ExitCode {
+    pub(super) fn fail(&self, error: &anyhow::Error) -> u8 {
         if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
             self.draw(diagnostics);
         } else {
             let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
             note(&format!("pressroom: {}", causes.join(": ")));
         }
-        ExitCode::from(exit_code(error))
+        exit_code(error)
     }
 }
 
@@ -120,7 +121,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     {
         LATER
     } else {
-        1
+        FAILED
     }
 }
 

@@ -14,7 +14,7 @@ use crate::mailbox::EmailAddress;
 use crate::send::{self, Ending, Progress, review, test_copy};
 
 /// A run ends when nothing can be tried for so long.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Sends an issue to everyone on its list, once; run again, it goes on where it stopped.
 ///
@@ -87,7 +87,7 @@ impl Send {
 }
 
 /// Ctrl-C or SIGTERM: no new message; a second one quits at once, which the journal survives.
-fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
+pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;

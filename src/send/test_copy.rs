@@ -98,7 +98,7 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
 }
 
 /// A connection to the first relay that takes one.
-async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
+pub(crate) async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
     let mut last = None;
     for route in routes {
         match Connection::open(&route.relay).await {

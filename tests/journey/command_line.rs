@@ -9,6 +9,7 @@ fn help_names_every_command_and_gives_examples() {
         "compose",
         "send",
         "approve",
+        "dispatch",
         "pause",
         "resume",
         "cancel",

@@ -10,6 +10,7 @@
 mod braking;
 mod command_line;
 mod composing;
+mod dispatching;
 mod folder;
 mod killing;
 mod reviewing;
