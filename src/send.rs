@@ -22,6 +22,7 @@ use crate::token::Keys;
 
 mod audience;
 mod brake;
+mod cooling;
 mod deliver;
 mod journal;
 mod line;
@@ -33,6 +34,7 @@ mod start;
 pub mod test_copy;
 
 use brake::Brake;
+use cooling::Cooling;
 use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
@@ -220,6 +222,7 @@ impl Run {
             pool,
             journal,
             pace: Pace::new(self.app.rate()),
+            cooling: Cooling::default(),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
             clock: Arc::clone(&self.app.clock),
             connections: self.app.config.pace.connections.get(),

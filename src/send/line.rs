@@ -62,7 +62,7 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
     let mut line = Line::new(shared);
     while let Some(letter) = line.build().await? {
         let Some(connection) = line.connect().await else {
-            line.settle(&letter, Outcome::PutBack).await?;
+            line.settle(&letter.leased, Outcome::PutBack).await?;
             break;
         };
         let connection = match connection.window() {
@@ -93,8 +93,20 @@ impl Line {
         }
     }
 
+    /// The next reader whose destination may be tried; those before them are put off.
+    async fn next(&mut self) -> anyhow::Result<Option<Leased>> {
+        while let Some(leased) = self.shared.next().await? {
+            let Shared { cooling, .. } = &*self.shared;
+            match cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
+                None => return Ok(Some(leased)),
+                Some(outcome) => self.settle(&leased, outcome).await?,
+            }
+        }
+        Ok(None)
+    }
+
     async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
-        let Some(leased) = self.shared.next().await? else { return Ok(None) };
+        let Some(leased) = self.next().await? else { return Ok(None) };
         let Shared { edition, keys, signer, .. } = &*self.shared;
         let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
         let mut message = self.buffers.pop().unwrap_or_default();
@@ -119,12 +131,17 @@ impl Line {
         match verdict {
             Ok(reply) => {
                 self.fruitless = 0;
-                self.settle(&letter, Outcome::Accepted(reply)).await?;
+                self.hear(&letter, &reply);
+                self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
             }
             Err(error) => self.refused(&letter, &error).await?,
         }
         self.reuse(letter);
         Ok(())
+    }
+
+    fn hear(&self, letter: &Letter, reply: &SmtpReply) {
+        self.shared.cooling.hear(letter.envelope.to.domain(), reply, self.shared.now());
     }
 
     /// Drops a letter whose reader has left meanwhile; the journal knows.
@@ -217,20 +234,22 @@ impl Line {
                 self.give_up(error.clone());
                 Outcome::PutBack
             }
+            // The relay itself is busy; the reader has no part in it.
+            SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {
+                self.hear(letter, &failure.reply);
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
             }
         };
         self.trouble = Some(error.clone());
-        self.settle(letter, outcome).await
+        self.settle(&letter.leased, outcome).await
     }
 
-    async fn settle(&mut self, letter: &Letter, outcome: Outcome) -> anyhow::Result<()> {
-        if !matches!(outcome, Outcome::PutBack) {
+    async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
+        if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
             self.shared.count();
         }
-        let settlement =
-            Settlement { subscriber: letter.leased.recipient.id, by: self.shared.sender, outcome };
+        let settlement = Settlement { subscriber: leased.recipient.id, by: self.shared.sender, outcome };
         Ok(self.shared.journal.settled(settlement).await?)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
+use super::cooling::Cooling;
 use super::journal::Journal;
 use super::pace::Pace;
 use super::pool::Pool;
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) journal: Journal,
     pub(super) pace: Pace,
+    pub(super) cooling: Cooling,
     pub(super) policy: RetryPolicy,
     pub(super) clock: Clock,
     pub(super) options: Options,

@@ -123,6 +123,11 @@ impl Failure {
         self.step == Step::Mail && self.said_by_relay && self.reply.code != 552
     }
 
+    /// Whether the relay closed before it heard of a reader.
+    pub fn is_about_relay(&self) -> bool {
+        self.reply.code == 421 && !matches!(self.step, Step::Recipient | Step::Data | Step::Body)
+    }
+
     fn ours(step: Step, code: u16, enhanced: &str, text: String) -> Self {
         Self {
             step,

@@ -1,5 +1,6 @@
 //! An issue is sent: nobody twice, nobody forgotten.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pressroom::inbox::{Action, Inbox, Keep, Options, Script, Stage};
@@ -128,6 +129,29 @@ async fn a_relay_that_is_away_loses_nobody() {
     folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"smtp://127.0.0.1:1\"\nconnections = 2");
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.waiting, sent.counts.accepted), (Ending::RelayAway, 3, 0));
+}
+
+#[tokio::test]
+async fn a_destination_that_asks_for_less_is_left_alone_and_the_others_are_served() {
+    let readers: Vec<String> = (0..40)
+        .map(|n| format!("r{n}@{}", if n % 2 == 0 { "busy.example" } else { "example.com" }))
+        .collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let script = Script::new(move |envelope, stage| {
+        let busy = stage == Stage::Recipient && envelope.to.last()?.domain() == "busy.example";
+        busy.then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Action::Reply("421 4.7.0 too much mail at once".into())
+        })
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.deferred), (Ending::Deferred, 20, 20));
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(asked <= 4, "{asked} tried: two connections, each with one reader on its way and one more");
+    inbox.stop().await;
 }
 
 #[tokio::test]

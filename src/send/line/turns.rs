@@ -58,7 +58,7 @@ async fn send(
     match (next, turn.next) {
         (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,
         (Some(next), None) => {
-            line.settle(&next, Outcome::PutBack).await?;
+            line.settle(&next.leased, Outcome::PutBack).await?;
             line.reuse(next);
             Ok(None)
         }
