@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 pub mod keys;
 pub mod relay;
+mod signer;
 
 /// Tells the time. Journeys get it handed in, so that tests can hold it still.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

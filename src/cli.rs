@@ -13,8 +13,12 @@ use jiff::Timestamp;
 use crate::app::Clock;
 
 mod approve;
+mod brake;
 mod completions;
 mod compose;
+mod deliveries;
+mod dkim;
+mod dispatch;
 mod face;
 mod inbox;
 mod send;
@@ -48,8 +52,14 @@ enum Command {
     Compose(compose::Compose),
     Send(send::Send),
     Approve(approve::Approve),
+    Dispatch(dispatch::Dispatch),
+    Pause(brake::Pause),
+    Resume(brake::Resume),
+    Cancel(brake::Cancel),
+    Deliveries(deliveries::Deliveries),
     Inbox(inbox::InboxCommand),
     Subscribers(subscribers::Subscribers),
+    Dkim(dkim::Dkim),
     Completions(completions::Completions),
 }
 
@@ -59,7 +69,7 @@ pub fn main() -> ExitCode {
     let face = Face::new(cli.json);
     match cli.run(&face) {
         Ok(code) => code,
-        Err(error) => face.fail(&error),
+        Err(error) => face.fail(&error).into(),
     }
 }
 
@@ -78,8 +88,14 @@ impl Cli {
             Command::Compose(command) => command.run(&self.directory, face),
             Command::Send(command) => command.run(&self.directory, face),
             Command::Approve(command) => command.run(&self.directory, face),
+            Command::Dispatch(_) => dispatch::Dispatch::run(&self.directory, face),
+            Command::Pause(command) => command.run(&self.directory, face),
+            Command::Resume(command) => command.run(&self.directory, face),
+            Command::Cancel(command) => command.run(&self.directory, face),
+            Command::Deliveries(command) => command.run(&self.directory, face),
             Command::Inbox(command) => command.run(&self.directory, face),
             Command::Subscribers(command) => command.run(&self.directory, face),
+            Command::Dkim(command) => command.run(&self.directory, face),
             Command::Completions(command) => Ok(command.run()),
         }
     }

@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::check;
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
-use crate::draft::SendAt;
 use crate::id::IssueNumber;
 use crate::issue::Issue;
 use crate::mailbox::EmailAddress;
@@ -51,22 +49,15 @@ impl Prepared {
         midnight.map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp())
     }
 
-    /// The issue's own scheduled time, if the draft has one; part of what is approved.
+    /// When the issue is due; part of what is approved.
     pub fn due(&self, config: &Config) -> Option<Timestamp> {
-        self.issue.send_at.as_ref().and_then(|at| match at {
-            SendAt::Instant(instant) => Some(*instant),
-            SendAt::Local(local) => instant(*local, &config.newsletter.time_zone),
-        })
+        config.timetable().due(self.issue.date, self.issue.send_at.as_ref())
     }
-}
 
-/// The instant of a local time: the first after a gap of the clock, the first of two where it goes back.
-fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
-    let instant = ambiguous.compatible().ok()?;
-    let gap = is_gap.then(|| zone.preceding(instant).next()).flatten();
-    Some(gap.map_or(instant, |gap| gap.timestamp()))
+    /// The time of the schedule that it is for.
+    pub fn slot(&self, config: &Config) -> Option<Timestamp> {
+        config.timetable().slot(self.issue.date)
+    }
 }
 
 /// Reads, assembles, renders and checks a draft.
@@ -229,18 +220,4 @@ impl fmt::Display for Composition {
 pub(crate) fn kilobytes(bytes: usize) -> String {
     let tenths = (bytes + 50) / 100;
     format!("{}.{} kB", tenths / 10, tenths % 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_in_a_gap_of_the_clock_is_the_first_instant_after_it_and_of_two_the_first() {
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let at = |local: &str| instant(local.parse().unwrap(), &zone).unwrap().to_string();
-        assert_eq!(at("2023-03-12T02:30:00"), "2023-03-12T07:00:00Z");
-        assert_eq!(at("2023-11-05T01:30:00"), "2023-11-05T05:30:00Z");
-        assert_eq!(at("2023-07-02T20:00:00"), "2023-07-03T00:00:00Z");
-    }
 }

@@ -15,12 +15,12 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::civil;
 use secrecy::SecretString;
 
 use crate::delivery::InDoubt;
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Newsletter;
+use crate::schedule::{Timetable, WeeklyTime};
 
 /// All of newsletter.toml.
 #[derive(Debug, Clone)]
@@ -51,13 +51,11 @@ pub struct Config {
     pub keep_events: Duration,
 }
 
-/// A time of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WeeklyTime {
-    /// The day.
-    pub weekday: civil::Weekday,
-    /// The time of day, to the minute.
-    pub time: civil::Time,
+impl Config {
+    /// When issues are due.
+    pub fn timetable(&self) -> Timetable<'_> {
+        Timetable { times: &self.schedule, zone: &self.newsletter.time_zone }
+    }
 }
 
 /// Where messages are handed over.
@@ -80,7 +78,7 @@ pub struct Relay {
     pub security: Security,
     /// By what name it knows us.
     pub login: Option<Login>,
-    /// Its share of the messages, against the other relays' weights.
+    /// Its share of the connections, against the other relays weights.
     pub weight: NonZeroU32,
     /// Its own rate, within the overall one.
     pub rate: Option<Rate>,
@@ -111,8 +109,10 @@ pub enum Security {
 pub struct Login {
     /// The user's name.
     pub user: String,
-    /// Where to find the password.
+    /// Where to find the password, or the token.
     pub password: PasswordSource,
+    /// Whether it is an access token of OAuth 2: `;AUTH=XOAUTH2` behind the user.
+    pub is_token: bool,
 }
 
 impl fmt::Debug for Login {

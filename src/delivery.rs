@@ -164,6 +164,13 @@ pub enum Outcome {
         /// When.
         retry_at: Timestamp,
     },
+    /// Not tried, since the destination asked others to wait: at that time.
+    Postponed {
+        /// What it said to them.
+        reply: SmtpReply,
+        /// When.
+        retry_at: Timestamp,
+    },
     /// Never again.
     Refused(SmtpReply),
     /// The end of the data may have gone out, and no answer came.

@@ -1,6 +1,6 @@
 //! The built-in SMTP server: for trials, rehearsals, tests and benchmarks. It listens on loopback and relays nothing.
 //!
-//! It takes messages as RFC 5321 has them, with PIPELINING, 8BITMIME, SMTPUTF8, SIZE and ENHANCEDSTATUSCODES, and is
+//! It takes messages as RFC 5321 has them, with PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES and, if asked to, CHUNKING; it is
 //! strict where leniency would hide a fault of the sender: lines end with CRLF, only CRLF.CRLF ends a message, and
 //! a bare CR, a bare LF or a NUL in one is refused with 554.
 
@@ -37,6 +37,23 @@ pub enum Keep {
     Discard,
 }
 
+/// How an inbox behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What becomes of the messages.
+    pub keep: Keep,
+    /// A say in its replies.
+    pub script: Option<Script>,
+    /// Whether it offers CHUNKING (RFC 3030).
+    pub chunking: bool,
+}
+
+impl From<Keep> for Options {
+    fn from(keep: Keep) -> Self {
+        Self { keep, script: None, chunking: false }
+    }
+}
+
 /// A running inbox; it ends when dropped.
 #[derive(Debug)]
 pub struct Inbox {
@@ -50,21 +67,22 @@ impl Inbox {
     ///
     /// # Errors
     /// An address beyond loopback, a port in use, a Maildir that cannot be made.
-    pub async fn start(addr: SocketAddr, keep: Keep) -> io::Result<Self> {
-        Self::open(addr, keep, None).await
+    pub async fn start(addr: SocketAddr, options: impl Into<Options>) -> io::Result<Self> {
+        Self::open(addr, options.into()).await
     }
 
     /// As [`Inbox::start`], with a say in its replies.
     pub async fn scripted(addr: SocketAddr, keep: Keep, script: Script) -> io::Result<Self> {
-        Self::open(addr, keep, Some(script)).await
+        Self::open(addr, Options { script: Some(script), ..keep.into() }).await
     }
 
-    async fn open(addr: SocketAddr, keep: Keep, script: Option<Script>) -> io::Result<Self> {
+    async fn open(addr: SocketAddr, options: Options) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let reason =
                 format!("the inbox listens on loopback only, and {} is not; use 127.0.0.1", addr.ip());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
+        let Options { keep, script, chunking } = options;
         let maildir = match keep {
             Keep::Maildir(path) => Some(Maildir::open(path)?),
             Keep::Discard => None,
@@ -72,7 +90,7 @@ impl Inbox {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let tally = Arc::new(Tally::default());
-        let house = Arc::new(serve::House { maildir, script, tally: Arc::clone(&tally) });
+        let house = Arc::new(serve::House { maildir, script, chunking, tally: Arc::clone(&tally) });
         Ok(Self { addr, tally, acceptor: tokio::spawn(serve::accept(listener, house)) })
     }
 

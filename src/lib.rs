@@ -22,6 +22,7 @@ pub mod token;
 pub mod message;
 pub mod approval;
 pub mod delivery;
+pub mod schedule;
 // the world: I/O, no decisions
 pub mod config;
 pub mod workspace;
@@ -30,8 +31,12 @@ pub mod smtp;
 pub mod inbox;
 // journeys: one verb each; they return outcomes and print nothing
 pub mod app;
+pub mod dkim;
 pub mod lists;
 pub mod compose;
 pub mod send;
+pub mod brake;
+pub mod deliveries;
+pub mod dispatch;
 // faces
 pub mod cli;

@@ -2,9 +2,11 @@
 //!
 //! Once per issue: [`FrozenIssue`] holds all that senders build from, and [`Edition`] has its headers folded and its
 //! bodies in quoted-printable, cut at their fields. Once per reader: [`Edition::write`] puts pieces and filled fields
-//! into one buffer that is used again and again. What must hold on the wire is requirements 1 to 16.
+//! into one buffer that is used again and again, and [`dkim::Signer::sign`] puts the signatures on top. What must hold on
+//! the wire is requirements 1 to 16 and 23 to 25.
 
 mod body;
+pub mod dkim;
 mod edition;
 mod fill;
 mod frozen;

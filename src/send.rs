@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -15,26 +15,33 @@ use crate::app::{App, Later, random};
 use crate::delivery::{Counts, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
+use crate::message::dkim::Signer;
 use crate::message::{Edition, FrozenIssue};
-use crate::smtp::{Relay, SmtpError};
 use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
 mod audience;
+mod brake;
+mod cooling;
 mod deliver;
 mod journal;
 mod line;
 mod pace;
+mod pool;
 pub mod review;
 mod shared;
 mod start;
 pub mod test_copy;
 
+use brake::Brake;
+use cooling::Cooling;
 use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
+use pool::Pool;
 use shared::Shared;
 pub use start::prepare;
+pub(crate) use start::{Sender, begin, resume};
 
 /// How a run is to go.
 #[derive(Clone)]
@@ -61,11 +68,14 @@ pub struct Run {
     app: App,
     store: Arc<Store>,
     /// Held until the run ends: one sender at a time.
-    _lock: SenderLock,
+    _lock: Arc<SenderLock>,
     keys: Arc<Keys>,
+    signer: Arc<Signer>,
     frozen: FrozenIssue,
     /// For an issue that is not frozen yet.
     digest: Option<String>,
+    /// The time of the schedule that it is for.
+    slot: Option<Timestamp>,
     findings: Diagnostics,
     notes: Vec<String>,
     counts: Counts,
@@ -90,7 +100,7 @@ pub struct Sent {
     pub accepted_now: u64,
     /// When something can be tried again.
     pub next_attempt: Option<Timestamp>,
-    /// Why the relay took nothing.
+    /// Why the relay took nothing; where there are several, one that is away and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay_said: Option<String>,
     /// Where a trial's messages are.
@@ -112,6 +122,10 @@ pub enum Ending {
     Deferred,
     /// It was asked to stop.
     Stopped,
+    /// The issue is paused.
+    Paused,
+    /// The issue was cancelled.
+    Cancelled,
     /// The relay could not be reached, or broke off again and again.
     RelayAway,
     /// The relay takes nothing from us; trying again will not help.
@@ -134,6 +148,15 @@ impl Run {
         self.digest.is_some() || self.counts.waiting + self.counts.deferred > 0
     }
 
+    /// Whether anybody can be tried now.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub(crate) async fn is_due(&self) -> anyhow::Result<bool> {
+        let next = self.store.next_attempt(self.frozen.number()).await?;
+        Ok(self.digest.is_some() || self.counts.waiting > 0 || next.is_some_and(|at| at <= self.app.now()))
+    }
+
     /// What a person is asked before it starts.
     pub fn question(&self) -> String {
         format!(
@@ -153,21 +176,29 @@ impl Run {
             self.queue(digest).await?;
         } else if !self.is_left_to_do() {
             let is_whole = self.counts.refused + self.counts.in_doubt == 0;
-            return self.sent(if is_whole { Ending::NothingToDo } else { Ending::Incomplete }, 0, None).await;
+            let ending = match self.state().await? {
+                IssueState::Cancelled => Ending::Cancelled,
+                _ if is_whole => Ending::NothingToDo,
+                _ => Ending::Incomplete,
+            };
+            return self.sent(ending, 0, None).await;
         }
         let before = self.store.counts(self.frozen.number()).await?.accepted;
-        let (inbox, relay) = self.app.open_relay().await?;
-        let ended = self.deliver(relay, options).await;
+        let (inbox, routes) = self.app.open_relays().await?;
+        let pool = Pool::new(routes);
+        let ended = self.deliver(pool.clone(), options).await;
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
         let ended = ended?;
         let counts = self.store.counts(self.frozen.number()).await?;
-        let relay_said = match &ended {
-            Ended::RelayAway(error) => Some(error.to_string()),
-            Ended::Finished | Ended::Stopped => None,
-        };
-        self.sent(ending(&ended, &counts), counts.accepted - before, relay_said).await
+        let troubles = pool.troubles();
+        let relay_said = (!troubles.is_empty()).then(|| troubles.join("; "));
+        self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before, relay_said).await
+    }
+
+    async fn state(&self) -> anyhow::Result<IssueState> {
+        Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
 
     async fn queue(&self, digest: &str) -> anyhow::Result<()> {
@@ -177,23 +208,27 @@ impl Run {
             frozen: serde_json::to_string(&self.frozen)?,
             digest: digest.to_owned(),
             queued_at: self.app.now(),
+            slot: self.slot,
             state: IssueState::Running,
         };
         self.store.queue(&issue).await?;
         Ok(())
     }
 
-    async fn deliver(&self, relay: Relay, options: Options) -> anyhow::Result<Ended> {
-        let (journal, writer) =
-            Journal::start(Arc::clone(&self.store), self.frozen.number(), Arc::clone(&self.app.clock));
+    async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
+        let number = self.frozen.number();
+        let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
+        let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.store),
-            issue: self.frozen.number(),
+            issue: number,
             edition: Edition::new(&self.frozen),
             keys: Arc::clone(&self.keys),
-            relay,
+            signer: Arc::clone(&self.signer),
+            pool,
             journal,
             pace: Pace::new(self.app.rate()),
+            cooling: Cooling::default(),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
             clock: Arc::clone(&self.app.clock),
             connections: self.app.config.pace.connections.get(),
@@ -201,18 +236,17 @@ impl Run {
             leases: Mutex::default(),
             settled: 0.into(),
             total: self.readers,
-            troubles: 0.into(),
-            away: OnceLock::new(),
-            options,
+            options: Options { stop: brake.held(), ..options },
         });
-        let ended = deliver::run(&shared).await;
+        let ended = brake.drive(&shared).await;
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
             Later(format!("the store takes no more: {error:#}; nothing that it does not know of has left"))
         })?;
-        self.store.recover(self.frozen.number(), self.app.now()).await?;
-        self.store.finish(self.frozen.number()).await?;
+        self.store.recover(number, self.app.now()).await?;
+        self.store.skip_cancelled(number, self.app.now()).await?;
+        self.store.finish(number).await?;
         ended
     }
 
@@ -236,11 +270,13 @@ impl Run {
     }
 }
 
-fn ending(ended: &Ended, counts: &Counts) -> Ending {
+fn ending(ended: &Ended, counts: &Counts, state: IssueState) -> Ending {
     match ended {
+        _ if state == IssueState::Cancelled => Ending::Cancelled,
+        Ended::Stopped if state == IssueState::Paused => Ending::Paused,
         Ended::Stopped => Ending::Stopped,
-        Ended::RelayAway(SmtpError::Permanent(_)) => Ending::RelayRefuses,
-        Ended::RelayAway(SmtpError::Transient(_) | SmtpError::InDoubt(_)) => Ending::RelayAway,
+        Ended::RelayAway { for_good: true } => Ending::RelayRefuses,
+        Ended::RelayAway { for_good: false } => Ending::RelayAway,
         Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
         Ended::Finished if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
         Ended::Finished => Ending::Done,
@@ -265,6 +301,9 @@ impl fmt::Display for Sent {
         )?;
         let next = self.next_attempt.map_or_else(|| "later".to_owned(), |at| format!("from {at:.0} on"));
         let relay_said = self.relay_said.as_deref().unwrap_or_default();
+        if !relay_said.is_empty() && !matches!(self.ending, Ending::RelayAway | Ending::RelayRefuses) {
+            writeln!(f, "{trial}a relay takes nothing: {relay_said}; the others carried on")?;
+        }
         match self.ending {
             Ending::Done | Ending::Incomplete => {}
             Ending::RelayRefuses => writeln!(
@@ -272,6 +311,12 @@ impl fmt::Display for Sent {
                 "{trial}the relay takes nothing from us: {relay_said}; mend that, then run the same command to go on"
             )?,
             Ending::NothingToDo => writeln!(f, "{trial}nothing was left to do")?,
+            Ending::Paused => writeln!(
+                f,
+                "{trial}paused; `pressroom resume {}`, then the same command, to go on",
+                self.issue
+            )?,
+            Ending::Cancelled => writeln!(f, "{trial}cancelled; whoever was left is skipped, for good")?,
             Ending::Stopped => writeln!(f, "{trial}stopped; run the same command to go on")?,
             Ending::RelayAway => writeln!(
                 f,

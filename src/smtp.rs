@@ -1,21 +1,25 @@
 //! The SMTP client: connections to a relay, one envelope and one message at a time, as few turns as the relay allows (RFC 5321).
 //!
 //! Where PIPELINING is offered, a message costs one turn: its last octets, the final dot and the next envelope go
-//! out in one write, and the replies come back together. Every step ends within its timeout, and every error says by
+//! out in one write, and the replies come back together. Where CHUNKING is offered too and wanted, several messages are on
+//! the way at once, and far-away relays are kept busy. Every step ends within its timeout, and every error says by
 //! its shape what may be done about the message: try again, give up, or leave it in doubt.
 //!
 //! lettre gives the greeting and the authentication. The transactions are ours: lettre's need five turns a message,
 //! lose the connection with a refused recipient, let a bare LF through and keep what came in clear behind STARTTLS.
 
+mod auth;
 mod capabilities;
 mod connection;
 mod error;
+mod parameters;
 mod reply;
 pub(crate) mod stuffing;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod transaction;
+mod window;
 mod wire;
 
 use std::fmt;
@@ -44,17 +48,21 @@ pub struct Relay {
     pub credentials: Option<Credentials>,
     /// What EHLO says: this host's real name, or its address.
     pub client_name: ClientId,
+    /// Whether several messages may be on the way where CHUNKING is offered: faster far away, and more in doubt when the line breaks.
+    pub chunking: bool,
     /// How long each step may take.
     pub timeouts: Timeouts,
 }
 
-/// A user and a password.
+/// A user, and a password or a token.
 #[derive(Clone)]
 pub struct Credentials {
     /// The user.
     pub user: String,
-    /// The password.
+    /// The password, or an access token of OAuth 2.
     pub password: SecretString,
+    /// Whether it is a token, to be said by XOAUTH2 alone.
+    pub is_token: bool,
 }
 
 impl fmt::Debug for Credentials {
@@ -97,6 +105,10 @@ pub struct Envelope {
     pub from: EmailAddress,
     /// The recipient.
     pub to: EmailAddress,
+    /// What bounces say of it to relays that offer DSN (RFC 3461): an opaque name of at most 64 characters, that no other message has.
+    pub id: Option<String>,
+    /// Whether the message has addresses beyond ASCII besides these two.
+    pub smtputf8: bool,
     /// Octets of the message, for relays that offer SIZE (RFC 1870); `None` if it is not written yet.
     pub size: Option<u64>,
 }
@@ -104,6 +116,6 @@ pub struct Envelope {
 impl Envelope {
     /// Whether the relay must offer SMTPUTF8 for it (RFC 6531).
     pub fn needs_smtputf8(&self) -> bool {
-        self.from.needs_smtputf8() || self.to.needs_smtputf8()
+        self.smtputf8 || self.from.needs_smtputf8() || self.to.needs_smtputf8()
     }
 }

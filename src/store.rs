@@ -4,11 +4,14 @@
 //! any of them is harmless. The SQL is what SQLite and PostgreSQL both understand; times are milliseconds, UTC.
 
 mod audience;
+mod brake;
+mod decision;
 mod delivery;
 mod import;
 mod issue;
 mod journal;
 mod lock;
+mod notice;
 mod place;
 mod subscriber;
 mod subscription;
@@ -26,7 +29,8 @@ use sqlx::{Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transac
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::audience::Audience;
-pub use self::delivery::Delivery;
+pub use self::decision::{Decision, Undecidable};
+pub use self::delivery::{Among, Delivery};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::Leased;
@@ -181,14 +185,13 @@ async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqli
 }
 
 async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let first = include_str!("../migrations/sqlite/0001_lists_and_journal.sql");
-    let migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
-        "lists and journal".into(),
-        MigrationType::Simple,
-        first.into_sql_str(),
-        false,
-    )]);
+    let migration = |version, description: &'static str, sql: &'static str| {
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let migrator = Migrator::with_migrations(vec![
+        migration(1, "lists and journal", include_str!("../migrations/sqlite/0001_lists_and_journal.sql")),
+        migration(2, "brake and dispatch", include_str!("../migrations/sqlite/0002_brake_and_dispatch.sql")),
+    ]);
     let mut transaction = begin(writer).await?;
     migrator.run(&mut *transaction).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {

@@ -1,8 +1,10 @@
 //! Tokens: what stands for a reader in a URL, signed, bound to a purpose and an issue, saying nothing else.
 //!
 //! A token is base64url(key id ‖ the reader's 64-bit reference ‖ 128-bit MAC over purpose, issue and reference):
-//! 34 characters (requirements 43 to 47). The same keys make Message-IDs and the hashes of suppressed addresses.
+//! 34 characters (requirements 43 to 47). The same keys make Message-IDs, return paths and the hashes of suppressed
+//! addresses.
 
+mod base32;
 mod keys;
 
 pub use keys::{Keys, KeysError};

@@ -7,13 +7,18 @@ mod templates;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+
+use crate::approval::Approval;
 use crate::config::{Config, Smtp, StoreUrl};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::id::{IssueNumber, ListName};
+use crate::schedule;
 use crate::sponsor::Sponsors;
 
 const CONFIG: &str = "newsletter.toml";
 const SPONSORS: &str = "sponsors.toml";
+const SKIPPED: &str = "skipped.toml";
 
 /// A newsletter's folder.
 #[derive(Debug, Clone)]
@@ -74,6 +79,23 @@ impl Workspace {
     /// Where the digest of an approved issue is kept.
     pub fn approval_path(&self, number: IssueNumber) -> PathBuf {
         self.root.join("drafts").join(format!("{number}.approved"))
+    }
+
+    /// What was approved of an issue, if anything was.
+    ///
+    /// # Errors
+    /// A file that is not as `approve` wrote it.
+    pub fn approval(&self, number: IssueNumber) -> Result<Option<Approval>, Diagnostics> {
+        let source = self.read(&Path::new("drafts").join(format!("{number}.approved")))?;
+        source.as_ref().map(Approval::parse).transpose()
+    }
+
+    /// The dates of skipped.toml: weeks off that were declared; none where there is no such file.
+    ///
+    /// # Errors
+    /// All its mistakes.
+    pub fn skipped(&self) -> Result<Vec<Date>, Diagnostics> {
+        self.read(Path::new(SKIPPED))?.map_or(Ok(Vec::new()), schedule::skipped)
     }
 
     /// The store, its file as an absolute path; a trial has one of its own.

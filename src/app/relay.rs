@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,8 +11,19 @@ use secrecy::SecretString;
 
 use super::{App, Wrong};
 use crate::config::{self, PasswordSource, Rate, Security, Smtp};
-use crate::inbox::{Inbox, Keep};
+use crate::inbox::{Inbox, Keep, Options};
 use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
+
+/// One of the relays to send through.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Where it is, and how it is spoken to.
+    pub relay: Relay,
+    /// Its share of the connections, against the other relays' weights.
+    pub weight: NonZeroU32,
+    /// Messages a second that it takes at most.
+    pub rate: Option<f64>,
+}
 
 impl App {
     /// How people call what messages are handed to.
@@ -27,28 +39,35 @@ impl App {
         }
     }
 
-    /// The relay to send through; for a trial an inbox, started for the purpose, which ends when it is dropped.
+    /// The relays to send through; for a trial an inbox, started for the purpose, which ends when it is dropped.
     ///
     /// # Errors
     /// A password that cannot be had, a machine without certificate authorities, a port that cannot be opened.
-    pub async fn open_relay(&self) -> anyhow::Result<(Option<Inbox>, Relay)> {
-        let relay = match self.smtp()? {
-            Smtp::Relays(relays) => relays.first().context("newsletter.toml names no relay")?,
+    pub async fn open_relays(&self) -> anyhow::Result<(Option<Inbox>, Vec<Route>)> {
+        let relays = match self.smtp()? {
+            Smtp::Relays(relays) => relays,
             Smtp::Inbox => {
-                let inbox =
-                    Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), Keep::Maildir(self.workspace.inbox_dir()))
-                        .await?;
-                let relay = speak_to(inbox.addr().ip().to_string(), inbox.addr().port(), Tls::None, None);
-                return Ok((Some(inbox), relay));
+                let keep = Keep::Maildir(self.workspace.inbox_dir());
+                let options = Options { chunking: self.config.pace.chunking, ..keep.into() };
+                let inbox = Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), options).await?;
+                let (host, port) = (inbox.addr().ip().to_string(), inbox.addr().port());
+                let relay = self.speak_to(host, port, Tls::None, None);
+                return Ok((Some(inbox), vec![Route { relay, weight: NonZeroU32::MIN, rate: None }]));
             }
         };
+        Ok((None, relays.iter().map(|relay| self.route(relay)).collect::<anyhow::Result<_>>()?))
+    }
+
+    fn route(&self, relay: &config::Relay) -> anyhow::Result<Route> {
         let tls = match relay.security {
             Security::Clear => Tls::None,
             Security::StartTls => Tls::StartTls(Trust::of_this_machine(Vec::new())?),
             Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
         };
         let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
-        Ok((None, speak_to(relay.host.clone(), relay.port, tls, credentials)))
+        let rate = relay.rate.map(per_second);
+        let relay_itself = self.speak_to(relay.host.clone(), relay.port, tls, credentials);
+        Ok(Route { relay: relay_itself, weight: relay.weight, rate })
     }
 
     /// Refuses what newsletter.toml may say but this version does not do: silence would be a broken promise.
@@ -62,14 +81,11 @@ impl App {
             Some(Smtp::Inbox) | None => &[],
         };
         let asked = [
-            (relays.len() > 1, "more than one `[[smtp.relay]]`"),
             (relays.iter().any(|relay| relay.window.is_some()) || config.pace.window.is_some(), "`window`"),
             (
                 config.pace.domains.values().any(|pace| pace.rate.is_some() || pace.connections.is_some()),
                 "`[smtp.domain]`",
             ),
-            (config.pace.chunking, "`chunking`"),
-            (!config.dkim.is_empty(), "`[[dkim]]`"),
             (matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store"),
         ];
         let asked: Vec<&str> =
@@ -84,25 +100,26 @@ impl App {
         .into())
     }
 
-    /// Messages a second, over all connections.
+    /// Messages a second, over all relays and connections.
     pub fn rate(&self) -> Option<f64> {
-        let own = match &self.config.smtp {
-            Some(Smtp::Relays(relays)) => relays.iter().find_map(|relay| relay.rate),
-            Some(Smtp::Inbox) | None => None,
-        };
-        let per_second = |rate: Rate| f64::from(rate.messages.get()) / rate.per.as_secs_f64();
-        [self.config.pace.rate, own].into_iter().flatten().map(per_second).reduce(f64::min)
+        self.config.pace.rate.map(per_second)
+    }
+
+    fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
+        let (client_name, timeouts) = (client_name(), Timeouts::default());
+        Relay { host, port, tls, credentials, client_name, chunking: self.config.pace.chunking, timeouts }
     }
 
     fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
         let password =
             password(&login.password, self.workspace.root()).context("the relay's password cannot be had")?;
-        Ok(Credentials { user: login.user.clone(), password })
+        Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
 }
 
-fn speak_to(host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
-    Relay { host, port, tls, credentials, client_name: client_name(), timeouts: Timeouts::default() }
+/// Messages a second.
+fn per_second(rate: Rate) -> f64 {
+    f64::from(rate.messages.get()) / rate.per.as_secs_f64()
 }
 
 /// What EHLO says: this host's full name, or an address literal where it has none.

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -52,10 +51,12 @@ impl Face {
     pub(super) fn say<T: Display + Serialize>(&self, outcome: &T) -> anyhow::Result<()> {
         let text =
             if self.json { serde_json::to_string_pretty(outcome)? } else { harmless(&outcome.to_string()) };
-        match writeln!(io::stdout(), "{}", text.trim_end()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        print(&text)
+    }
+
+    /// One of many, on stdout; in JSON each is an object on a line of its own.
+    pub(super) fn line<T: Display + Serialize>(&self, one: &T) -> anyhow::Result<()> {
+        print(&if self.json { serde_json::to_string(one)? } else { harmless(&one.to_string()) })
     }
 
     /// Findings, drawn with their places, on stderr.
@@ -76,14 +77,22 @@ impl Face {
     }
 
     /// Says what went wrong and chooses the exit code.
-    pub(super) fn fail(&self, error: &anyhow::Error) -> ExitCode {
+    pub(super) fn fail(&self, error: &anyhow::Error) -> u8 {
         if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
             self.draw(diagnostics);
         } else {
             let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
             note(&format!("pressroom: {}", causes.join(": ")));
         }
-        ExitCode::from(exit_code(error))
+        exit_code(error)
+    }
+}
+
+/// Where nobody reads any more, nothing is lost.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::{self, Face};
-use crate::inbox::{Inbox, Keep};
+use crate::inbox::{Inbox, Keep, Options};
 
 /// Runs the built-in SMTP server on loopback, which keeps what it gets in a Maildir and passes nothing on.
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub(super) struct InboxCommand {
     /// Count messages and throw them away, for benchmarks
     #[arg(long)]
     discard: bool,
+    /// Offer CHUNKING, by which a sender may have several messages on the way
+    #[arg(long)]
+    chunking: bool,
 }
 
 impl InboxCommand {
@@ -36,7 +39,7 @@ impl InboxCommand {
         };
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            let inbox = Inbox::start(self.listen, keep).await?;
+            let inbox = Inbox::start(self.listen, Options { chunking: self.chunking, ..keep.into() }).await?;
             face::note(&format!("listening on {}; Ctrl-C ends it", inbox.addr()));
             tokio::signal::ctrl_c().await?;
             let counts = inbox.stop().await;

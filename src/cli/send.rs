@@ -14,7 +14,7 @@ use crate::mailbox::EmailAddress;
 use crate::send::{self, Ending, Progress, review, test_copy};
 
 /// A run ends when nothing can be tried for so long.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Sends an issue to everyone on its list, once; run again, it goes on where it stopped.
 ///
@@ -80,15 +80,15 @@ impl Send {
         face.say(&sent)?;
         Ok(ExitCode::from(match sent.ending {
             Ending::Done | Ending::NothingToDo => 0,
-            Ending::Incomplete => INCOMPLETE,
-            Ending::Deferred | Ending::Stopped | Ending::RelayAway => LATER,
+            Ending::Incomplete | Ending::Cancelled => INCOMPLETE,
+            Ending::Deferred | Ending::Stopped | Ending::Paused | Ending::RelayAway => LATER,
             Ending::RelayRefuses => FAILED,
         }))
     }
 }
 
 /// Ctrl-C or SIGTERM: no new message; a second one quits at once, which the journal survives.
-fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
+pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Config, DkimKey, Smtp, WeeklyTime, smtp, store};
+use super::{Config, DkimKey, Smtp, smtp, store};
 use crate::delivery::InDoubt;
 use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
 use crate::document::{self, Table, Value, nearest};
 use crate::mailbox::encode_domain;
 use crate::newsletter::{Affiliation, Newsletter, Silence, Tracking, TrackingPolicy};
+use crate::schedule::WeeklyTime;
 
 const SUBJECT: &str = "{{ newsletter.name }} Issue #{{ issue.number }}";
 
@@ -43,7 +44,7 @@ fn config(file: &Table<'_>) -> Option<Config> {
         pace: pace.unwrap_or_default(),
         in_doubt: in_doubt.unwrap_or_default(),
         give_up_after: give_up_after.unwrap_or(days(3)),
-        dkim: dkim(file),
+        dkim: dkim(file, newsletter.as_ref()),
         store: file.table("store", store::store).unwrap_or_default(),
         keep_events: file
             .table("retention", |table| table.optional("events", Value::span_of_time))
@@ -150,9 +151,11 @@ fn silence(table: &Table<'_>) -> Option<Silence> {
     Some(Silence { finding: finding?, reason: reason? })
 }
 
-fn dkim(file: &Table<'_>) -> Vec<DkimKey> {
+fn dkim(file: &Table<'_>, newsletter: Option<&Newsletter>) -> Vec<DkimKey> {
     let mut seen = Vec::new();
-    file.each("dkim", |table| {
+    let mut first = None;
+    let keys = file.each("dkim", |table| {
+        first = first.take().or_else(|| Some(table.get("domain")?.spot("another's domain")));
         let domain = table.required("domain", "\"mail.example.com\"", Value::domain);
         let selector = table.required("selector", "\"pager2023\"", selector);
         let key_file = table.required("key_file", "\"/etc/pressroom/dkim.pem\"", Value::file);
@@ -165,7 +168,28 @@ fn dkim(file: &Table<'_>) -> Vec<DkimKey> {
         }
         seen.push(name);
         Some(key)
-    })
+    });
+    let from = newsletter.map(|newsletter| newsletter.from.address.domain());
+    if let (Some(place), Some(diagnostic)) = (first, from.and_then(|from| unaligned(&keys, from))) {
+        file.note(diagnostic.at(place));
+    }
+    keys
+}
+
+/// Receivers who go by DMARC (RFC 7489 3.1.1) count no signature but one of From's own domain, or of one above or below it
+/// (requirement 18).
+fn unaligned(keys: &[DkimKey], from: &str) -> Option<Diagnostic> {
+    let is_below = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|label| label.ends_with('.'));
+    let is_aligned =
+        |key: &DkimKey| key.domain == from || is_below(from, &key.domain) || is_below(&key.domain, from);
+    if keys.is_empty() || keys.iter().any(is_aligned) {
+        return None;
+    }
+    let message = format!("no signature is by {from}, which `from` names: to receivers none would count");
+    let help = format!(
+        "add one with `domain = \"{from}\"`, its DNS record published there; others may stand beside it"
+    );
+    Some(Diagnostic::error("unaligned-dkim", message).help(help))
 }
 
 /// RFC 6376, 3.1: labels like those of a domain.

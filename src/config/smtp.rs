@@ -83,14 +83,15 @@ struct Address {
     port: u16,
     security: Security,
     user: Option<String>,
+    is_token: bool,
 }
 
 impl Address {
     fn relay(self, table: &Table<'_>, password: Password) -> Option<Relay> {
-        let Self { host, port, security, user } = self;
+        let Self { host, port, security, user, is_token } = self;
         let login = match (user, password) {
             (_, Password::Wrong) => return None,
-            (Some(user), Password::Kept(password)) => Some(Login { user, password }),
+            (Some(user), Password::Kept(password)) => Some(Login { user, password, is_token }),
             (None, Password::Unnamed) => None,
             (Some(_), Password::Unnamed) => {
                 return table.get("url")?.refuse("login", "the relay's user has no password", INSTEAD);
@@ -124,14 +125,21 @@ fn address(value: &Value<'_>) -> Option<Address> {
     let Ok(user) = percent_decode_str(url.username()).decode_utf8() else {
         return wrong("the user's name is not UTF-8");
     };
-    let user = Some(user.into_owned()).filter(|user| !user.is_empty());
+    // As curl and RFC 5092 write it.
+    let (user, mechanism) = user.split_once(";AUTH=").unwrap_or((&user, ""));
+    let is_token = match mechanism {
+        "" => false,
+        "XOAUTH2" => true,
+        _ => return wrong("of the ways to authenticate only `;AUTH=XOAUTH2` can be asked for"),
+    };
+    let user = Some(user.to_owned()).filter(|user| !user.is_empty());
     let security = match implicit {
         true => Security::Tls,
         false if who::is_loopback(&host) && user.is_none() => Security::Clear,
         false => Security::StartTls,
     };
     let port = url.port().unwrap_or(if implicit { 465 } else { 587 });
-    Some(Address { host, port, security, user })
+    Some(Address { host, port, security, user, is_token })
 }
 
 /// A name as A-labels, or an IP address without its brackets.

@@ -67,7 +67,14 @@ fn a_user_comes_with_the_place_of_a_password() {
     let login =
         relay("[smtp]\nurl = \"smtps://ada%40example.com@relay.example.com\"\npassword_env = \"P\"").login;
     let password = PasswordSource::Env("P".to_owned());
-    assert_eq!(login, Some(Login { user: "ada@example.com".to_owned(), password }));
+    assert_eq!(login, Some(Login { user: "ada@example.com".to_owned(), password, is_token: false }));
+    let token = relay(
+        "[smtp]\nurl = \"smtps://ada%40example.com;AUTH=XOAUTH2@relay.example.com\"\npassword_command = \"token\"",
+    );
+    let login = token.login.unwrap();
+    assert_eq!((login.user.as_str(), login.is_token), ("ada@example.com", true));
+    let other = "[smtp]\nurl = \"smtps://u;AUTH=CRAM-MD5@relay.example.com\"\npassword_env = \"P\"";
+    assert_eq!(refused(other), ["bad-relay"]);
     assert_eq!(refused("[smtp]\nurl = \"smtps://u@relay.example.com\""), ["login"]);
     assert_eq!(refused("[smtp]\nurl = \"smtps://relay.example.com\"\npassword_env = \"P\""), ["login"]);
     let two = "[smtp]\nurl = \"smtps://u@relay.example.com\"\npassword_env = \"P\"\npassword_file = \"p\"";
@@ -131,7 +138,19 @@ fn weekly_times_want_a_time_zone_and_are_put_in_order() {
         with("time_zone = \"Europe/Vienna\"\nschedule = [\"Fri 08:00\", \"Tue 08:00\", \"Fri 8:00\"]")
             .schedule;
     let days: Vec<_> = times.iter().map(|time| time.weekday).collect();
-    assert_eq!(days, [civil::Weekday::Tuesday, civil::Weekday::Friday]);
+    assert_eq!(days, [jiff::civil::Weekday::Tuesday, jiff::civil::Weekday::Friday]);
+}
+
+#[test]
+fn one_signature_must_be_of_the_senders_own_domain_and_others_may_stand_beside_it() {
+    let key =
+        |domain: &str| format!("[[dkim]]\ndomain = \"{domain}\"\nselector = \"a\"\nkey_file = \"a.pem\"\n");
+    for own in ["mail.example.com", "Example.com", "news.mail.example.com"] {
+        assert_eq!(with(&(key("relay.example") + &key(own))).dkim.len(), 2);
+    }
+    for other in ["relay.example", "il.example.com", "news.example.com"] {
+        assert_eq!(refused(&key(other)), ["unaligned-dkim"], "{other}");
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
 
-use super::{Rate, WeeklyTime};
+use super::Rate;
 use crate::document::Value;
+use crate::schedule::WeeklyTime;
 
 const DAY: u64 = 24 * 60 * 60;
 /// No span is longer: 100 years, so that adding it to a time of ours never overflows.

@@ -1,4 +1,4 @@
-//! What follows DATA: where it ends, and what was meant (RFC 5321 4.5.2).
+//! What follows DATA: where it ends, and what was meant (RFC 5321 4.5.2); and what BDAT brings, as it is (RFC 3030).
 
 use memchr::memmem;
 
@@ -30,6 +30,16 @@ pub(super) enum Flaw {
     Size,
 }
 
+impl Flaw {
+    /// What its sender is told.
+    pub(super) fn complaint(self) -> &'static str {
+        match self {
+            Self::Size => "552 5.3.4 the message is too big",
+            Self::Octets => "554 5.6.0 the message holds a bare CR, a bare LF or a NUL",
+        }
+    }
+}
+
 impl Body {
     /// The first octets it is fed are the CRLF of the DATA line.
     pub(super) fn new(keep: bool, limit: u64) -> Self {
@@ -47,7 +57,8 @@ impl Body {
         (certain, false)
     }
 
-    fn append(&mut self, octets: &[u8]) {
+    /// Takes octets of the message that nothing can end.
+    pub(super) fn append(&mut self, octets: &[u8]) {
         let Some(&last) = octets.last() else { return };
         self.malformed |= breaks_lines_badly(self.previous, octets);
         self.previous = last;
@@ -65,12 +76,18 @@ impl Body {
     }
 
     pub(super) fn flaw(&self) -> Option<Flaw> {
-        if self.length() > self.limit { Some(Flaw::Size) } else { self.malformed.then_some(Flaw::Octets) }
+        let malformed = self.malformed || self.previous == b'\r';
+        if self.length() > self.limit { Some(Flaw::Size) } else { malformed.then_some(Flaw::Octets) }
     }
 
     /// The message as it was before dot-stuffing; `None` if nobody wanted it.
     pub(super) fn unstuffed(&self) -> Option<Vec<u8>> {
         self.content.as_deref().map(unstuff)
+    }
+
+    /// The message as it came; `None` if nobody wanted it.
+    pub(super) fn verbatim(self) -> Option<Vec<u8>> {
+        self.content.map(|mut content| content.split_off(content.len().min(2)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Command lines and their parameters (RFC 5321 4.1, 1870, 6152, 6531).
+//! Command lines and their parameters (RFC 5321 4.1, 1870, 3030, 6152, 6531).
 
 use crate::mailbox::EmailAddress;
 
@@ -10,6 +10,11 @@ pub(super) enum Command {
     Mail(Mail),
     Recipient(EmailAddress),
     Data,
+    Chunk {
+        /// Octets that follow the line.
+        size: u64,
+        last: bool,
+    },
     Reset,
     Noop,
     Verify,
@@ -28,11 +33,12 @@ pub(super) struct Mail {
 /// The reply to a line that is not understood.
 type Complaint = &'static str;
 
-const UNKNOWN: Complaint = "500 5.5.2 command not recognised";
+pub(super) const UNKNOWN: Complaint = "500 5.5.2 command not recognised";
 const NO_ARGUMENT: Complaint = "501 5.5.4 this command takes no argument";
 const BAD_NAME: Complaint = "501 5.5.4 say your host name";
 const BAD_FROM: Complaint = "501 5.5.4 the syntax is MAIL FROM:<address>";
 const BAD_TO: Complaint = "501 5.5.4 the syntax is RCPT TO:<address>";
+const BAD_CHUNK: Complaint = "501 5.5.4 the syntax is BDAT size, or BDAT size LAST";
 const BAD_SENDER: Complaint = "553 5.1.7 the sender's address is malformed";
 const BAD_RECIPIENT: Complaint = "553 5.1.3 the recipient's address is malformed";
 const BAD_PARAMETER: Complaint = "555 5.5.4 parameter not recognised";
@@ -53,6 +59,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, Complaint> {
         "MAIL" => mail(argument).map(Command::Mail),
         "RCPT" => recipient(argument).map(Command::Recipient),
         "DATA" => alone(Command::Data),
+        "BDAT" => chunk(argument).ok_or(BAD_CHUNK),
         "RSET" => alone(Command::Reset),
         "QUIT" => alone(Command::Quit),
         "NOOP" => Ok(Command::Noop),
@@ -88,6 +95,14 @@ fn recipient(argument: &str) -> Result<EmailAddress, Complaint> {
     EmailAddress::parse(path).map_err(|_| BAD_RECIPIENT)
 }
 
+fn chunk(argument: &str) -> Option<Command> {
+    let (size, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+    let last = rest.eq_ignore_ascii_case("LAST");
+    let digits = !size.is_empty() && size.bytes().all(|octet| octet.is_ascii_digit());
+    let size = size.parse().ok().filter(|_| digits && (last || rest.is_empty()))?;
+    Some(Command::Chunk { size, last })
+}
+
 /// What stands between the angle brackets, and what after them; a `>` between quotes is the address's own.
 fn path<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (head, rest) = argument.split_at_checked(keyword.len())?;
@@ -116,9 +131,25 @@ mod tests {
         assert_eq!(parse(b"NOOP really"), Ok(Command::Noop));
         assert_eq!(parse(b"DATA now"), Err(NO_ARGUMENT));
         assert_eq!(parse(b"EHLO"), Err(BAD_NAME));
-        assert_eq!(parse(b"BDAT 3"), Err(UNKNOWN));
         assert_eq!(parse(b"NOOP \x1b[2J"), Err(UNKNOWN));
         assert_eq!(parse(b"\xff\xfe"), Err(UNKNOWN));
+    }
+
+    #[test]
+    fn a_chunk_says_its_size_and_whether_it_is_the_last() {
+        assert_eq!(parse(b"BDAT 86"), Ok(Command::Chunk { size: 86, last: false }));
+        assert_eq!(parse(b"bdat 0 last"), Ok(Command::Chunk { size: 0, last: true }));
+        for bad in [
+            "BDAT",
+            "BDAT LAST",
+            "BDAT -1",
+            "BDAT +1",
+            "BDAT 1 FIRST",
+            "BDAT 1 LAST x",
+            "BDAT 99999999999999999999",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), Err(BAD_CHUNK), "{bad}");
+        }
     }
 
     #[test]

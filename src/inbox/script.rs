@@ -20,11 +20,11 @@ pub enum Stage {
     Mail,
     /// To RCPT.
     Recipient,
-    /// To DATA.
+    /// To DATA, or to a chunk that is not the last.
     Data,
-    /// To the final dot; the message is not kept yet, and a negative reply sees that it never is.
+    /// To the final dot or the last chunk; the message is not kept yet, and a negative reply sees that it never is.
     Body,
-    /// To the final dot; the message is kept, whatever the sender comes to hear.
+    /// To the same; the message is kept, whatever the sender comes to hear.
     Kept,
 }
 

@@ -26,6 +26,7 @@ const BUFFER: usize = 128 * 1024;
 pub(super) struct House {
     pub(super) maildir: Option<Maildir>,
     pub(super) script: Option<Script>,
+    pub(super) chunking: bool,
     pub(super) tally: Arc<Tally>,
 }
 
@@ -58,7 +59,7 @@ async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
 
 async fn serve(mut stream: TcpStream, house: &House) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut session = Session::new(house.maildir.is_some(), house.script.clone());
+    let mut session = Session::new(house.maildir.is_some(), house.chunking, house.script.clone());
     let mut buffer = Vec::with_capacity(BUFFER);
     loop {
         let next = advance(&mut session, &mut buffer, house).await?;

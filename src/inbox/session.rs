@@ -1,8 +1,10 @@
 //! The server's side of one SMTP session, without its connection: octets in, replies out.
 
+mod chunking;
+
 use memchr::memchr;
 
-use super::body::{Body, Flaw};
+use super::body::Body;
 use super::command::{self, Command, Mail};
 use super::script::{Action, Envelope, Script, Stage};
 use crate::mailbox::EmailAddress;
@@ -49,16 +51,21 @@ enum State {
     /// The rest of a line too long to be a command.
     Overlong,
     Data(Envelope, Body),
+    Chunk(chunking::Chunk),
 }
 
 /// One client's session.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own: asked for, offered, or said")]
 pub(super) struct Session {
     /// Whether somebody wants the messages.
     keep: bool,
+    chunking: bool,
     script: Option<Script>,
     greeted: bool,
     transaction: Option<Envelope>,
+    /// The transaction's message so far, where it comes in chunks.
+    chunks: Option<Body>,
     /// Whether the transaction may hold addresses beyond ASCII (RFC 6531).
     smtputf8: bool,
     state: State,
@@ -67,12 +74,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(keep: bool, script: Option<Script>) -> Self {
+    pub(super) fn new(keep: bool, chunking: bool, script: Option<Script>) -> Self {
         let mut session = Self {
             keep,
+            chunking,
             script,
             greeted: false,
             transaction: None,
+            chunks: None,
             smtputf8: false,
             state: State::Command,
             errors: 0,
@@ -92,6 +101,7 @@ impl Session {
         match &mut self.state {
             State::Command => self.command_line(input),
             State::Overlong => self.skip_line(input),
+            State::Chunk(_) => self.chunk_octets(input),
             State::Data(_, body) => {
                 let (used, ended) = body.take(input);
                 (used, if ended { self.received() } else { Event::Starved })
@@ -172,12 +182,17 @@ impl Session {
     fn obey(&mut self, command: Command) -> Event {
         match command {
             Command::Helo => self.greet("250 localhost"),
-            Command::Ehlo => self.greet(&format!("250-localhost\r\n{EXTENSIONS}\r\n250 SIZE {MAX_MESSAGE}")),
+            Command::Ehlo => {
+                let chunking = if self.chunking { "\r\n250-CHUNKING" } else { "" };
+                self.greet(&format!("250-localhost\r\n{EXTENSIONS}{chunking}\r\n250 SIZE {MAX_MESSAGE}"));
+            }
             Command::Mail(mail) => return self.mail(mail),
             Command::Recipient(address) => return self.recipient(address),
             Command::Data => return self.data(),
+            Command::Chunk { .. } if !self.chunking => return self.complain(command::UNKNOWN),
+            Command::Chunk { size, last } => self.begin_chunk(size, last),
             Command::Reset => {
-                self.transaction = None;
+                self.drop_transaction();
                 self.say("250 2.0.0 reset");
             }
             Command::Noop => self.say("250 2.0.0 nothing done"),
@@ -192,8 +207,12 @@ impl Session {
 
     fn greet(&mut self, reply: &str) {
         self.greeted = true;
-        self.transaction = None;
+        self.drop_transaction();
         self.say(reply);
+    }
+
+    fn drop_transaction(&mut self) {
+        (self.transaction, self.chunks) = (None, None);
     }
 
     fn mail(&mut self, mail: Mail) -> Event {
@@ -217,7 +236,7 @@ impl Session {
     }
 
     fn recipient(&mut self, address: EmailAddress) -> Event {
-        let Some(mut envelope) = self.transaction.take() else {
+        let Some(mut envelope) = self.transaction.take_if(|_| self.chunks.is_none()) else {
             return self.complain("503 5.5.1 say MAIL first");
         };
         let objection = if envelope.to.len() >= MAX_RECIPIENTS {
@@ -241,12 +260,14 @@ impl Session {
     }
 
     fn data(&mut self) -> Event {
-        let Some(envelope) = self.transaction.take() else {
+        let Some(envelope) = self.transaction.take_if(|_| self.chunks.is_none()) else {
             return self.complain("503 5.5.1 say MAIL first");
         };
         if envelope.to.is_empty() {
             self.transaction = Some(envelope);
-            return self.complain("554 5.5.1 no valid recipients");
+            // No error of a client that pipelines: it could not know.
+            self.say("554 5.5.1 no valid recipients");
+            return Event::Advanced;
         }
         let (yes, event) = self.reply(&envelope, Stage::Data, "354 end with CRLF . CRLF");
         if yes {
@@ -261,14 +282,11 @@ impl Session {
         let State::Data(envelope, body) = std::mem::replace(&mut self.state, State::Command) else {
             return Event::Advanced;
         };
-        match body.flaw() {
-            Some(Flaw::Size) => self.complain("552 5.3.4 the message is too big"),
-            Some(Flaw::Octets) => self.complain("554 5.6.0 the message holds a bare CR, a bare LF or a NUL"),
-            None => {
-                let (octets, message) = (body.length(), body.unstuffed());
-                self.judge(Received { envelope, octets, message })
-            }
+        if let Some(flaw) = body.flaw() {
+            return self.complain(flaw.complaint());
         }
+        let (octets, message) = (body.length(), body.unstuffed());
+        self.judge(Received { envelope, octets, message })
     }
 
     /// Lets the script have its way with a message before it is kept.

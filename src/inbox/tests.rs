@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::session::{Event, Session};
-use super::{Action, Inbox, Keep, Script, Stage};
+use super::{Action, Inbox, Keep, Options, Script, Stage};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -149,9 +149,63 @@ async fn a_script_has_its_say_at_each_stage() {
     assert_eq!(inbox.stop().await.messages, 2);
 }
 
+/// As `dialogue`, with an inbox that offers CHUNKING and keeps what it gets.
+async fn in_chunks(said: &[u8]) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep::Maildir(folder.path().to_owned());
+    let inbox = Inbox::start(loopback(), Options { chunking: true, ..keep.into() }).await.unwrap();
+    let heard = dialogue(&inbox, said).await;
+    inbox.stop().await;
+    let files = fs::read_dir(folder.path().join("new")).unwrap();
+    (heard, files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect())
+}
+
+#[tokio::test]
+async fn a_message_in_chunks_is_taken_as_it_is_dots_and_all() {
+    let said = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\nBDAT 13\r\nSubject: x\r\n\r\
+        BDAT 11 LAST\r\n\n.\r\n..\r\n.\r\n\
+        MAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\nBDAT 0 LAST\r\nQUIT\r\n";
+    let (heard, files) = in_chunks(said).await;
+    assert!(heard.contains("250-CHUNKING\r\n"));
+    assert_eq!(codes(&heard), ["220", "250", "250", "250", "250", "250", "250", "250", "250", "221"]);
+    let envelope = "Return-Path: <>\r\nDelivered-To: ada@example.com\r\n";
+    let mut bodies: Vec<_> = files.iter().map(|file| file.strip_prefix(envelope).unwrap()).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["", "Subject: x\r\n\r\n.\r\n..\r\n.\r\n"]);
+}
+
+#[tokio::test]
+async fn the_octets_of_a_refused_chunk_are_never_taken_for_commands() {
+    let octets = "QUIT\r\n";
+    let said = format!(
+        "EHLO x\r\nBDAT 6 LAST\r\n{octets}MAIL FROM:<>\r\nBDAT 6\r\n{octets}BDAT 6 LAST\r\n{octets}RSET\r\n\
+         MAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\nBDAT 6\r\n{octets}DATA\r\nRCPT TO:<bo@example.com>\r\nBDAT 2 LAST\r\na\n\
+         BDAT 6 LAST\r\n{octets}BDAT x\r\nQUIT\r\n"
+    );
+    let (heard, files) = in_chunks(said.as_bytes()).await;
+    let expected = [
+        "220", "250", "503", "250", "503", "503", "250", "250", "250", "250", "503", "503", "554", "503",
+        "501", "221",
+    ];
+    assert_eq!(codes(&heard), expected, "{heard}");
+    assert_eq!(files.len(), 0);
+}
+
+#[tokio::test]
+async fn chunks_are_for_those_who_were_offered_them_and_have_the_limit_of_a_message() {
+    let inbox = Inbox::start(loopback(), Keep::Discard).await.unwrap();
+    let heard = dialogue(&inbox, b"EHLO x\r\nBDAT 6 LAST\r\nQUIT\r\n").await;
+    assert!(!heard.contains("CHUNKING"));
+    assert_eq!(codes(&heard), ["220", "250", "500", "221"]);
+    let chunk = [b"BDAT 30000000\r\n".as_slice(), &vec![b'a'; 30_000_000]].concat();
+    let said = [b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\n", &chunk[..], &chunk, b"QUIT\r\n"]
+        .concat();
+    assert_eq!(codes(&in_chunks(&said).await.0), ["220", "250", "250", "250", "250", "552", "221"]);
+}
+
 /// Feeds a session its input in chunks, as the connection does: all replies, and whether it closed.
 fn feed(input: &[u8], chunks: &[usize]) -> (String, bool) {
-    let mut session = Session::new(true, None);
+    let mut session = Session::new(true, true, None);
     let (mut start, mut end) = (0, 0);
     let mut chunks = chunks.iter().copied().cycle();
     while end < input.len() {
@@ -178,6 +232,8 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         Just(b"MAIL FROM:<a@example.com>\r\n".to_vec()),
         Just(b"RCPT TO:<b@example.com>\r\n".to_vec()),
         Just(b"DATA\r\n".to_vec()),
+        Just(b"BDAT 3\r\n".to_vec()),
+        Just(b"BDAT 20 LAST\r\n".to_vec()),
         Just(b"\r\n.\r\n".to_vec()),
         Just(b"RSET\r\n".to_vec()),
         Just(vec![b'x'; 2500]),
@@ -193,7 +249,7 @@ proptest! {
         chunks in proptest::collection::vec(1_usize..50, 1..10),
     ) {
         // Out of whatever state the octets led to: a full stop, a line's end, and a last word.
-        let input = [input.as_slice(), b"\r\n.\r\nNOOP\r\nQUIT\r\n"].concat();
+        let input = [input.as_slice(), &[b' '; 20], b"\r\n.\r\nNOOP\r\nQUIT\r\n"].concat();
         let (heard, closed) = feed(&input, &chunks);
         prop_assert_eq!(&feed(&input, &[input.len()]), &(heard.clone(), closed));
         prop_assert!(closed, "{heard}");

@@ -17,7 +17,6 @@ use crate::token::{Keys, Purpose, unsubscribe_url};
 /// An issue made ready for the wire once: headers folded, bodies encoded and cut at their fields.
 pub struct Edition {
     issue: FrozenIssue,
-    envelope_from: EmailAddress,
     /// The header fields that are the same for all.
     head: Vec<u8>,
     /// Between the parts of a message. `=_` cannot occur in quoted-printable (RFC 2045 6.7).
@@ -43,11 +42,7 @@ impl Written {
 impl Edition {
     /// Does for all readers what can be done for all.
     pub fn new(issue: &FrozenIssue) -> Self {
-        let return_path = issue.return_path.as_ref();
         Self {
-            envelope_from: return_path
-                .and_then(|domain| EmailAddress::parse(&format!("bounces@{domain}")).ok())
-                .unwrap_or_else(|| issue.from.address.clone()),
             head: common_head(issue),
             boundary: format!("=_{}", issue.number()),
             text: Body::text(issue),
@@ -56,9 +51,20 @@ impl Edition {
         }
     }
 
-    /// Whom a relay tells when it cannot deliver: MAIL FROM.
-    pub fn envelope_from(&self) -> &EmailAddress {
-        &self.envelope_from
+    /// Whom a relay tells when it cannot deliver this reader's copy: MAIL FROM. With a return path it says whose copy of
+    /// which issue it was, and nobody can forge it (requirement 17); without one it is whoever sends.
+    pub fn envelope_from(&self, recipient: &Recipient, keys: &Keys) -> EmailAddress {
+        let FrozenIssue { return_path, from, .. } = &self.issue;
+        let own = |domain| {
+            let local = keys.return_path(self.issue.number(), recipient.reference);
+            EmailAddress::parse(&format!("{local}@{domain}")).ok()
+        };
+        return_path.as_ref().and_then(own).unwrap_or_else(|| from.address.clone())
+    }
+
+    /// What a bounce calls this reader's copy: ENVID (RFC 3461), the left part of its Message-ID.
+    pub fn envelope_id(&self, recipient: &Recipient, keys: &Keys) -> String {
+        keys.message_id(&self.issue.list, self.issue.number(), recipient.reference)
     }
 
     /// Whether a message to this reader needs a relay that offers SMTPUTF8 (RFC 6531).
@@ -118,9 +124,8 @@ impl Edition {
     }
 
     fn write_message_id(&self, recipient: &Recipient, keys: &Keys, out: &mut Vec<u8>) {
-        let FrozenIssue { list, from, .. } = &self.issue;
-        let local = keys.message_id(list, self.issue.number(), recipient.reference);
-        put(out, format_args!("Message-ID: <{local}@{}>\r\n", from.address.domain()));
+        let (id, domain) = (self.envelope_id(recipient, keys), self.issue.from.address.domain());
+        put(out, format_args!("Message-ID: <{id}@{domain}>\r\n"));
     }
 
     /// By https, one click (RFC 8058); then by mail, where somebody reads it.

@@ -7,7 +7,6 @@ use tokio::task::JoinSet;
 
 use super::line;
 use super::shared::Shared;
-use crate::smtp::SmtpError;
 
 /// Why a run ended.
 #[derive(Debug)]
@@ -16,8 +15,11 @@ pub(super) enum Ended {
     Finished,
     /// Asked to stop.
     Stopped,
-    /// The relay takes nothing, for this reason.
-    RelayAway(SmtpError),
+    /// No relay takes anything.
+    RelayAway {
+        /// Whether trying again would not help.
+        for_good: bool,
+    },
 }
 
 /// Delivers until nothing can be tried for a while.
@@ -30,8 +32,8 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
         if shared.is_stopped() {
             return Ok(Ended::Stopped);
         }
-        if let Some(error) = shared.away.get() {
-            return Ok(Ended::RelayAway(error.clone()));
+        if shared.pool.is_away() {
+            return Ok(Ended::RelayAway { for_good: shared.pool.refuses() });
         }
         // What a connection put back as the last one ended waits for another round.
         if shared.store.counts(shared.issue).await?.waiting > 0 {

@@ -1,17 +1,22 @@
-//! One connection's work: while one message is on its way, the next is built, recorded and announced.
+//! One connection's work: while messages are on their way, the next is built, recorded and handed over.
 //!
-//! At most two readers are `sending` and unsettled: the one whose body is out, and the one whose envelope the relay has.
+//! Where the relay offers nothing more, at most two readers are `sending` and unsettled: the one whose body is out, and
+//! the one whose envelope the relay has ([`turns`]). With CHUNKING it is the window and one more ([`window`]).
+
+mod turns;
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::join;
 use tokio::time::Instant;
 
+use super::journal::JournalGone;
+use super::pool::Seat;
 use super::shared::Shared;
-use crate::delivery::{Intent, Outcome, Settlement};
-use crate::smtp::{Connection, Envelope, Ready, SmtpError, Step};
+use crate::delivery::{Intent, Outcome, Settlement, SmtpReply};
+use crate::smtp::{Connection, Envelope, SmtpError};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -23,8 +28,11 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
-/// A relay that takes longer than this to say that it is not there is not asked again in this run.
+/// A relay that takes longer than this to say that it is not there is given up at once.
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// How many letters a connection carries at most: many relays want it so, and it brings back those that were away.
+const MOST_CARRIED: u32 = 1000;
 
 /// A message, built, with whom it is for.
 struct Letter {
@@ -35,36 +43,43 @@ struct Letter {
     message: Vec<u8>,
 }
 
-/// A letter whose body is all that the relay waits for, recorded as `sending`.
-struct Announced {
-    letter: Letter,
-    ready: Ready,
-}
-
 struct Line {
     shared: Arc<Shared>,
+    /// At the relay that the connection leads to.
+    seat: Option<Seat>,
     connection: Option<Connection>,
+    /// How many letters the connection has carried.
+    carried: u32,
     /// How many connections in a row led to no accepted message.
     fruitless: usize,
+    /// What was last said against a letter.
+    trouble: Option<SmtpError>,
     /// Buffers of letters that are done, to be written into again.
     buffers: Vec<Vec<u8>>,
 }
 
-/// Works until nobody is left, the run is stopped, or the relay is given up.
+/// Works until nobody is left, the run is stopped, or all relays are given up.
 ///
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built. What was announced is not sent then.
 pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
-    let mut line = Line { shared, connection: None, fruitless: 0, buffers: Vec::new() };
-    let mut announced = None;
+    let mut line = Line::new(shared);
     loop {
-        announced = match announced {
-            Some(announced) => line.send(announced).await?,
-            None => match line.announce().await? {
-                Some(announced) => Some(announced),
-                None => break,
-            },
+        // The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
+        line.turn().await;
+        let Some(letter) = line.build().await? else { break };
+        let Some(connection) = line.connect().await else {
+            line.settle(&letter.leased, Outcome::PutBack).await?;
+            break;
         };
+        let connection = match connection.window() {
+            0 => turns::carry(&mut line, connection, letter).await?,
+            _ => window::carry(&mut line, connection, letter).await?,
+        };
+        if !connection.is_usable() {
+            line.count_loss();
+        }
+        line.connection = Some(connection);
     }
     if let Some(connection) = line.connection {
         connection.quit().await;
@@ -73,164 +88,198 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
 }
 
 impl Line {
-    /// Gets a next letter to the point where only its body is missing; `None`: nobody is left, or the run is to stop.
-    ///
-    /// The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
-    async fn announce(&mut self) -> anyhow::Result<Option<Announced>> {
-        let shared = Arc::clone(&self.shared);
-        loop {
-            shared.unless_stopped(shared.pace.turn()).await;
-            let Some(letter) = self.build().await? else { return Ok(None) };
-            let Some(mut connection) = self.connect().await else {
-                self.settle(&letter, Outcome::PutBack).await?;
-                return Ok(None);
-            };
-            let Some(answer) = shared.unless_stopped(connection.envelope(&letter.envelope)).await else {
-                self.settle(&letter, Outcome::PutBack).await?;
-                return Ok(None);
-            };
-            self.connection = Some(connection);
-            let granted = match &answer {
-                Ok(_) => self.shared.journal.sending(letter.intent(&self.shared)).await?,
-                Err(_) => false,
-            };
-            if let Some(announced) = self.announced(letter, answer, granted).await? {
-                return Ok(Some(announced));
-            }
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            seat: None,
+            connection: None,
+            carried: 0,
+            fruitless: 0,
+            trouble: None,
+            buffers: Vec::new(),
         }
     }
 
-    /// What the relay said to an envelope, and whether the journal lets its body follow.
-    async fn announced(
-        &mut self,
-        letter: Letter,
-        answer: Result<Ready, SmtpError>,
-        granted: bool,
-    ) -> anyhow::Result<Option<Announced>> {
-        match answer {
-            Ok(ready) if granted => return Ok(Some(Announced { letter, ready })),
-            Ok(_) => {
-                // The reader has left meanwhile, and the relay waits for a body that must not come: only hanging up takes it back.
-                self.connection = None;
-                self.shared.count();
+    /// The next reader whose destination may be tried; those before them are put off.
+    async fn next(&mut self) -> anyhow::Result<Option<Leased>> {
+        while let Some(leased) = self.shared.next().await? {
+            let Shared { cooling, .. } = &*self.shared;
+            match cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
+                None => return Ok(Some(leased)),
+                Some(outcome) => self.settle(&leased, outcome).await?,
             }
-            Err(error) => self.refused(&letter, &error).await?,
         }
-        self.reuse(letter);
         Ok(None)
     }
 
-    /// Sends the body, and with it the next letter's envelope; answers with the next letter once it is ready for its body.
-    async fn send(&mut self, Announced { letter, ready }: Announced) -> anyhow::Result<Option<Announced>> {
-        let next = if self.shared.pace.turn_now().await { self.build().await? } else { None };
-        let Some(connection) = self.connection.as_mut() else {
-            anyhow::bail!("a letter was announced on no connection")
+    async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
+        let Some(leased) = self.next().await? else { return Ok(None) };
+        let Shared { edition, keys, signer, .. } = &*self.shared;
+        let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
+        let mut message = self.buffers.pop().unwrap_or_default();
+        edition.write(&leased.recipient, keys, date, &mut message)?;
+        signer.sign(&mut message, self.shared.now())?;
+        let envelope = Envelope {
+            from: edition.envelope_from(&leased.recipient, keys),
+            to: leased.recipient.address.clone(),
+            id: Some(edition.envelope_id(&leased.recipient, keys)),
+            smtputf8: edition.needs_smtputf8(&leased.recipient),
+            size: Some(message.len() as u64),
         };
-        let granting = async {
-            match &next {
-                Some(next) => self.shared.journal.sending(next.intent(&self.shared)).await,
-                None => Ok(false),
-            }
-        };
-        let envelope = next.as_ref().map(|next| &next.envelope);
-        let (granted, turn) = join!(granting, connection.body(ready, &letter.message, envelope));
-        match turn.message {
+        Ok(Some(Letter { leased, envelope, date, message }))
+    }
+
+    /// Records what the relay said to a letter whose body is out.
+    async fn conclude(
+        &mut self,
+        letter: Letter,
+        verdict: Result<SmtpReply, SmtpError>,
+    ) -> anyhow::Result<()> {
+        match verdict {
             Ok(reply) => {
                 self.fruitless = 0;
-                self.shared.fine();
-                self.settle(&letter, Outcome::Accepted(reply)).await?;
+                if let Some(seat) = &self.seat {
+                    seat.took_one();
+                }
+                self.hear(&letter, &reply);
+                self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
             }
             Err(error) => self.refused(&letter, &error).await?,
         }
         self.reuse(letter);
-        match (next, turn.next) {
-            (Some(next), Some(answer)) => self.announced(next, answer, granted?).await,
-            (Some(next), None) => {
-                self.settle(&next, Outcome::PutBack).await?;
-                self.reuse(next);
-                Ok(None)
-            }
-            (None, _) => Ok(None),
-        }
+        Ok(())
     }
 
-    async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
-        let Some(leased) = self.shared.next().await? else { return Ok(None) };
-        let Shared { edition, keys, .. } = &*self.shared;
-        let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
-        let mut message = self.buffers.pop().unwrap_or_default();
-        edition.write(&leased.recipient, keys, date, &mut message)?;
-        let envelope = Envelope {
-            from: edition.envelope_from().clone(),
-            to: leased.recipient.address.clone(),
-            size: Some(message.len() as u64),
-        };
-        Ok(Some(Letter { leased, envelope, date, message }))
+    fn hear(&self, letter: &Letter, reply: &SmtpReply) {
+        self.shared.cooling.hear(letter.envelope.to.domain(), reply, self.shared.now());
+    }
+
+    /// Drops a letter whose reader has left meanwhile; the journal knows.
+    fn withhold(&mut self, letter: Letter) {
+        self.shared.count();
+        self.reuse(letter);
     }
 
     fn reuse(&mut self, letter: Letter) {
         self.buffers.push(letter.message);
     }
 
-    /// The connection, opened anew where it is of no more use; `None` once the relay is given up or the run is to stop.
-    async fn connect(&mut self) -> Option<Connection> {
-        if let Some(connection) = self.connection.take().filter(Connection::is_usable) {
-            return Some(connection);
+    /// The next letter for the same connection, unless that has carried enough, its relay was given up, or its turn is not yet.
+    async fn following(&mut self) -> anyhow::Result<Option<Letter>> {
+        self.carried += 1;
+        if self.may_go_on() && self.turn_now().await { self.build().await } else { Ok(None) }
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.carried < MOST_CARRIED && self.seat.is_some()
+    }
+
+    /// Waits until the run and the relay may send one more, or the run is to stop.
+    async fn turn(&mut self) {
+        self.shared.unless_stopped(self.shared.pace.turn()).await;
+        if let Some(seat) = &self.seat {
+            self.shared.unless_stopped(seat.pace().turn()).await;
         }
-        while let Some(wait) = WAITS.get(self.fruitless) {
-            self.shared.sleep(*wait).await;
-            if self.shared.is_stopped() || self.shared.away.get().is_some() {
+    }
+
+    /// Whether the run and the relay may send one more already.
+    async fn turn_now(&mut self) -> bool {
+        match &self.seat {
+            Some(seat) => seat.pace().turn_now().await && self.shared.pace.turn_now().await,
+            None => self.shared.pace.turn_now().await,
+        }
+    }
+
+    /// The connection, or where it is of no more use a new one to the relay that has most room; `None` once all relays are
+    /// away or the run is to stop.
+    async fn connect(&mut self) -> Option<Connection> {
+        match self.connection.take().filter(Connection::is_usable) {
+            Some(connection) if self.may_go_on() => return Some(connection),
+            Some(connection) => connection.quit().await,
+            None => {}
+        }
+        (self.carried, self.seat) = (0, None);
+        loop {
+            let seat = self.shared.pool.seat()?;
+            self.shared.sleep(WAITS[self.fruitless.min(WAITS.len() - 1)]).await;
+            if self.shared.is_stopped() {
                 return None;
+            }
+            if seat.is_away() {
+                continue;
             }
             self.fruitless += 1;
             let began = Instant::now();
-            let error = match self.shared.unless_stopped(Connection::open(&self.shared.relay)).await? {
-                Ok(connection) => return Some(connection),
+            let error = match self.shared.unless_stopped(Connection::open(seat.relay())).await? {
+                Ok(connection) => {
+                    self.seat = Some(seat);
+                    return Some(connection);
+                }
                 Err(error) => error,
             };
-            // One that lets us wait for long would do so again.
-            let is_silent = began.elapsed() > SILENCE;
-            if matches!(error, SmtpError::Permanent(_)) || self.fruitless == WAITS.len() || is_silent {
-                self.shared.give_up(error);
+            // Patience is for the last one: where there is another, nobody waits.
+            let patience = self.fruitless < WAITS.len() && seat.is_the_last() && began.elapsed() < SILENCE;
+            if matches!(error, SmtpError::Permanent(_)) || !patience {
+                self.fruitless = 0;
+                seat.give_up(error);
             }
         }
-        None
+    }
+
+    /// After a connection that was lost: the relay is given up once too many in a row led to nothing, or to doubt.
+    fn count_loss(&mut self) {
+        let is_hopeless = self.fruitless >= WAITS.len();
+        let Some(error) = self.trouble.take() else { return };
+        if matches!(error, SmtpError::InDoubt(_)) && self.took_none() || is_hopeless {
+            self.give_up(error);
+        }
+    }
+
+    /// A message was not taken for no fault of its reader; whether that has happened too often in a row. A relay that refuses
+    /// the issue, or breaks off again and again, must not cost the whole list.
+    fn took_none(&self) -> bool {
+        self.seat.as_ref().is_some_and(Seat::took_none)
+    }
+
+    fn give_up(&mut self, error: SmtpError) {
+        self.fruitless = 0;
+        if let Some(seat) = self.seat.take() {
+            seat.give_up(error);
+        }
     }
 
     /// What becomes of a letter that was not accepted.
     async fn refused(&mut self, letter: &Letter, error: &SmtpError) -> anyhow::Result<()> {
         let failure = error.failure();
-        let outcome = match Blame::of(error) {
-            Blame::Line if matches!(error, SmtpError::InDoubt(_)) => {
-                self.shared.trouble(error);
-                Outcome::InDoubt
-            }
-            Blame::Line => Outcome::PutBack,
-            Blame::Sender => {
-                self.connection = None;
-                if matches!(error, SmtpError::Permanent(_)) {
-                    self.shared.give_up(error.clone());
-                }
+        let outcome = match error {
+            SmtpError::InDoubt(_) => Outcome::InDoubt,
+            // The line broke before the end of the data: nobody's fault, and nothing has arrived.
+            SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
+            // Our sender is not wanted here, whoever reads: that is for the operator to mend.
+            SmtpError::Permanent(_) if failure.is_about_sender() => {
+                self.give_up(error.clone());
                 Outcome::PutBack
             }
-            Blame::Message => {
-                self.shared.trouble(error);
+            // The relay itself is busy; the reader has no part in it.
+            SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
+            SmtpError::Transient(_) | SmtpError::Permanent(_) => {
+                let refuses_issue = failure.is_about_message() && matches!(error, SmtpError::Permanent(_));
+                if refuses_issue && self.took_none() {
+                    self.give_up(error.clone());
+                }
+                self.hear(letter, &failure.reply);
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
             }
-            Blame::Reader => self.shared.judge(failure.reply.clone(), &letter.leased, letter.date),
         };
-        if self.fruitless == WAITS.len() {
-            self.shared.give_up(error.clone());
-        }
-        self.settle(letter, outcome).await
+        self.trouble = Some(error.clone());
+        self.settle(&letter.leased, outcome).await
     }
 
-    async fn settle(&mut self, letter: &Letter, outcome: Outcome) -> anyhow::Result<()> {
-        if !matches!(outcome, Outcome::PutBack) {
+    async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
+        if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
             self.shared.count();
         }
-        let settlement =
-            Settlement { subscriber: letter.leased.recipient.id, by: self.shared.sender, outcome };
+        let settlement = Settlement { subscriber: leased.recipient.id, by: self.shared.sender, outcome };
         Ok(self.shared.journal.settled(settlement).await?)
     }
 }
@@ -241,41 +290,10 @@ impl Letter {
     }
 }
 
-/// Whose fault it is that a letter was not accepted.
-enum Blame {
-    /// The connection broke, with or without the letter having arrived.
-    Line,
-    /// The relay takes nothing from us (RFC 5321 3.3: a reply to MAIL says nothing of any recipient).
-    Sender,
-    /// What the message says, or who sends it: others may meet the same.
-    Message,
-    /// The address.
-    Reader,
-}
-
-impl Blame {
-    fn of(error: &SmtpError) -> Self {
-        let is_permanent = match error {
-            SmtpError::InDoubt(_) => return Self::Line,
-            SmtpError::Transient(_) => false,
-            SmtpError::Permanent(_) => true,
-        };
-        let failure = error.failure();
-        match failure.step {
-            // It is ours to say only what a relay cannot carry to this address, as where SMTPUTF8 is lacking.
-            _ if !failure.said_by_relay => {
-                if is_permanent {
-                    Self::Reader
-                } else {
-                    Self::Line
-                }
-            }
-            Step::Mail => Self::Sender,
-            Step::Body if is_permanent => Self::Message,
-            Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Reset => {
-                Self::Line
-            }
-            Step::Recipient | Step::Data | Step::Body => Self::Reader,
-        }
+/// Records that a letter is about to go; `false`: it must not, or there is none.
+async fn granted(shared: &Shared, letter: Option<&Letter>) -> Result<bool, JournalGone> {
+    match letter {
+        Some(letter) => shared.journal.sending(letter.intent(shared)).await,
+        None => Ok(false),
     }
 }

@@ -295,7 +295,7 @@ impl fmt::Display for Approved {
 
 impl Prepared {
     /// What an approval holds on to.
-    pub(super) fn digest(&self, frozen: &FrozenIssue, config: &Config) -> Digest {
+    pub(crate) fn digest(&self, frozen: &FrozenIssue, config: &Config) -> Digest {
         Digest::of(frozen, self.due(config))
     }
 

@@ -1,21 +1,23 @@
 //! What all connections of one run share: the readers still to be written to, what messages are made of, and the brake.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
+use super::cooling::Cooling;
 use super::journal::Journal;
 use super::pace::Pace;
+use super::pool::Pool;
 use super::{Options, Progress};
 use crate::app::{Clock, random};
 use crate::delivery::{Attempt, Lease, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
-use crate::smtp::{Relay, SmtpError};
+use crate::message::dkim::Signer;
 use crate::store::{Leased, Store};
 use crate::token::Keys;
 
@@ -30,9 +32,11 @@ pub(super) struct Shared {
     pub(super) issue: IssueNumber,
     pub(super) edition: Edition,
     pub(super) keys: Arc<Keys>,
-    pub(super) relay: Relay,
+    pub(super) signer: Arc<Signer>,
+    pub(super) pool: Pool,
     pub(super) journal: Journal,
     pub(super) pace: Pace,
+    pub(super) cooling: Cooling,
     pub(super) policy: RetryPolicy,
     pub(super) clock: Clock,
     pub(super) options: Options,
@@ -41,16 +45,12 @@ pub(super) struct Shared {
     pub(super) leases: Mutex<VecDeque<Leased>>,
     pub(super) settled: AtomicU64,
     pub(super) total: u64,
-    /// Messages in a row, over all connections, that the relay neither took nor blamed on their reader.
-    pub(super) troubles: AtomicU64,
-    /// Why the relay cannot be used, once a connection gave it up.
-    pub(super) away: OnceLock<SmtpError>,
 }
 
 impl Shared {
     /// The next reader to write to; `None`: nobody is left, or the run is to stop.
     pub(super) async fn next(&self) -> anyhow::Result<Option<Leased>> {
-        if self.is_stopped() || self.away.get().is_some() {
+        if self.is_stopped() || self.pool.is_away() {
             return Ok(None);
         }
         let mut leases = self.leases.lock().await;
@@ -73,26 +73,6 @@ impl Shared {
         let mut jitter = [0];
         random(&mut jitter);
         self.policy.outcome(reply, Attempt { number: leased.attempts + 1, first, at: self.now() }, jitter[0])
-    }
-
-    /// A message that the relay did not take, for no fault of its reader. Where that does not end, the run does: a relay that
-    /// refuses us, or breaks off again and again, must not cost the whole list.
-    pub(super) fn trouble(&self, error: &SmtpError) {
-        let troubles = self.troubles.fetch_add(1, Ordering::Relaxed) + 1;
-        if troubles > u64::from(self.connections) + 1 {
-            self.give_up(error.clone());
-        }
-    }
-
-    /// A message that the relay took.
-    pub(super) fn fine(&self) {
-        self.troubles.store(0, Ordering::Relaxed);
-    }
-
-    /// The relay takes nothing: no connection begins anything new.
-    pub(super) fn give_up(&self, error: SmtpError) {
-        // The first reason stands.
-        let _ = self.away.set(error);
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -7,31 +7,62 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{Run, audience};
-use crate::app::{App, random};
-use crate::compose;
+use crate::app::{App, Later, random};
+use crate::compose::{self, Prepared};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
 use crate::id::ListName;
 use crate::lists::{self, Import};
 use crate::message::FrozenIssue;
-use crate::store::{SenderLock, Store, StoredIssue};
+use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 
 /// Reads the draft, the list and, where the issue was queued before, what was frozen then.
 ///
 /// # Errors
-/// Diagnostics on the editor's files; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
+/// Diagnostics on the editor's files; a DKIM key that is none; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
 pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     app.smtp()?;
     app.refuse_unkept_promises()?;
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
-    let store = Arc::new(app.store().await?);
-    let lock = store.sender_lock()?;
+    begin(app, &Sender::take(app).await?, prepared).await
+}
+
+/// The store, and the right to send from it, which one process has at a time.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    pub(crate) store: Arc<Store>,
+    pub(super) lock: Arc<SenderLock>,
+}
+
+impl Sender {
+    /// # Errors
+    /// [`crate::store::StoreError::SenderAtWork`], or whatever keeps the store from being opened.
+    pub(crate) async fn take(app: &App) -> anyhow::Result<Self> {
+        let store = Arc::new(app.store().await?);
+        let lock = Arc::new(store.sender_lock()?);
+        Ok(Self { store, lock })
+    }
+}
+
+/// Gets ready an issue that is composed, or takes it up where it was queued before.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> anyhow::Result<Run> {
     let frozen = prepared.freeze(&app.config);
     let digest = prepared.digest(&frozen, &app.config).to_string();
-    let keys = Arc::new(app.keys()?);
+    let Sender { store, lock } = sender.clone();
     if let Some(queued) = store.issue(frozen.number()).await? {
-        return resume(app, store, lock, queued, &digest).await;
+        let changed = (queued.digest != digest).then(|| {
+            format!(
+                "issue {} was frozen on {:.0}, and the draft has changed since; what is sent is what was frozen",
+                queued.number, queued.queued_at
+            )
+        });
+        let run = resume(app, sender, queued).await?;
+        return Ok(Run { notes: changed.into_iter().collect(), ..run });
     }
+    let (keys, signer) = (Arc::new(app.keys()?), Arc::new(app.signer()?));
     let mut notes = import(app, &store, &frozen.list).await?;
     let verified = audience::verify(&store, &frozen, &keys, app.now(), |_| Ok(())).await?;
     notes.extend((verified.readers == 0).then(|| format!("nobody is on the list `{}`", frozen.list)));
@@ -39,7 +70,9 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
         app: app.clone(),
         _lock: lock,
         keys,
+        signer,
         digest: Some(digest),
+        slot: prepared.slot(&app.config),
         findings: prepared.findings,
         notes,
         counts: Counts::default(),
@@ -50,23 +83,22 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
 }
 
 /// Takes up an issue that was queued before: what was frozen then is what is sent.
-async fn resume(
-    app: &App,
-    store: Arc<Store>,
-    lock: SenderLock,
-    queued: StoredIssue,
-    digest: &str,
-) -> anyhow::Result<Run> {
+///
+/// # Errors
+/// [`Later`] where it is paused.
+pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> anyhow::Result<Run> {
+    let Sender { store, lock } = sender.clone();
     let frozen: FrozenIssue = serde_json::from_str(&queued.frozen)
         .context("the frozen issue cannot be read; was it written by a newer pressroom?")?;
-    let mut notes = Vec::new();
-    if queued.digest != digest {
-        notes.push(format!(
-            "issue {} was frozen on {:.0}, and the draft has changed since; what is sent is what was frozen",
-            queued.number, queued.queued_at
-        ));
+    if queued.state == IssueState::Paused {
+        let number = queued.number;
+        return Err(Later(format!(
+            "issue {number} is paused; `pressroom resume {number}`, then the same command, to go on"
+        ))
+        .into());
     }
     store.recover(queued.number, app.now()).await?;
+    store.skip_cancelled(queued.number, app.now()).await?;
     match app.config.in_doubt {
         InDoubt::Skip => {}
         InDoubt::Resend => {
@@ -77,10 +109,12 @@ async fn resume(
     Ok(Run {
         app: app.clone(),
         keys: Arc::new(app.keys()?),
+        signer: Arc::new(app.signer()?),
         _lock: lock,
         digest: None,
+        slot: queued.slot,
         findings: Diagnostics::none(),
-        notes,
+        notes: Vec::new(),
         readers: counts.waiting + counts.deferred,
         counts,
         frozen,

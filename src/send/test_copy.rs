@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::relay::Route;
 use crate::app::{App, random};
 use crate::compose::{self, specimen};
 use crate::delivery::SmtpReply;
@@ -58,8 +59,9 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     frozen.rendered.subject.insert(0, Piece::Literal("[TEST] ".into()));
     let edition = Edition::new(&frozen);
     let list = app.workspace.list_path(&prepared.issue.list);
-    let (inbox, relay) = app.open_relay().await?;
-    let mut connection = Connection::open(&relay).await?;
+    let signer = app.signer()?;
+    let (inbox, routes) = app.open_relays().await?;
+    let mut connection = open(&routes).await?;
     let mut copies = Vec::new();
     let mut message = Vec::new();
     for address in addresses {
@@ -73,10 +75,19 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
         random(&mut reference);
         recipient.reference = Reference(u64::from_ne_bytes(reference));
         edition.write(&recipient, &Keys::specimen(), app.now(), &mut message)?;
+        signer.sign(&mut message, app.now())?;
         if !connection.is_usable() {
-            connection = Connection::open(&relay).await?;
+            connection = open(&routes).await?;
         }
-        copies.push(copy(&mut connection, &edition, address, &message).await);
+        let from = edition.envelope_from(&recipient, &Keys::specimen());
+        let envelope = Envelope {
+            from,
+            to: address.clone(),
+            id: None,
+            smtputf8: edition.needs_smtputf8(&recipient),
+            size: Some(message.len() as u64),
+        };
+        copies.push(copy(&mut connection, envelope, &message).await);
     }
     connection.quit().await;
     if let Some(inbox) = inbox {
@@ -86,15 +97,25 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     Ok(Copies { issue: frozen.number(), trial: app.is_trial(), copies, inbox })
 }
 
-async fn copy(connection: &mut Connection, edition: &Edition, to: &EmailAddress, message: &[u8]) -> Copied {
-    let size = Some(message.len() as u64);
-    let envelope = Envelope { from: edition.envelope_from().clone(), to: to.clone(), size };
+/// A connection to the first relay that takes one.
+pub(crate) async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
+    let mut last = None;
+    for route in routes {
+        match Connection::open(&route.relay).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.map_or_else(|| anyhow::anyhow!("newsletter.toml names no relay"), Into::into))
+}
+
+async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -> Copied {
     let answer = match connection.envelope(&envelope).await {
         Ok(ready) => connection.body(ready, message, None).await.message,
         Err(error) => Err(error),
     };
     let accepted = answer.is_ok();
-    Copied { to: to.clone(), accepted, reply: answer.unwrap_or_else(|error| error.failure().reply.clone()) }
+    Copied { to: envelope.to, accepted, reply: answer.unwrap_or_else(|error| error.failure().reply.clone()) }
 }
 
 impl fmt::Display for Copies {

@@ -21,6 +21,7 @@ pub struct Capabilities {
     pub(super) starttls: bool,
     pub(super) auth_plain: bool,
     pub(super) auth_login: bool,
+    pub(super) auth_xoauth2: bool,
 }
 
 impl Capabilities {
@@ -44,6 +45,7 @@ impl Capabilities {
                 "AUTH" => words.for_each(|mechanism| {
                     offered.auth_plain |= mechanism == "PLAIN";
                     offered.auth_login |= mechanism == "LOGIN";
+                    offered.auth_xoauth2 |= mechanism == "XOAUTH2";
                 }),
                 _ => {}
             }
@@ -67,6 +69,7 @@ mod tests {
             eight_bit_mime: true,
             auth_plain: true,
             auth_login: true,
+            auth_xoauth2: true,
             ..Capabilities::default()
         };
         assert_eq!(Capabilities::from_ehlo(&reply), expected);

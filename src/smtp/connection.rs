@@ -1,17 +1,16 @@
 //! From a relay's name to a connection that takes messages.
 
-use lettre::transport::smtp::authentication::{Credentials as Identity, Mechanism};
-use lettre::transport::smtp::commands::Auth;
-use lettre::transport::smtp::response::Response;
-use secrecy::ExposeSecret;
+use std::collections::VecDeque;
+
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::capabilities::Capabilities;
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
+use super::window::OnTheWay;
 use super::wire::{Lost, Stream, Wire};
-use super::{Credentials, Relay, Timeouts, Tls, Trust};
+use super::{Relay, Timeouts, Tls, Trust};
 
 /// A connection to a relay, greeted, encrypted and authenticated as asked.
 pub struct Connection {
@@ -19,6 +18,14 @@ pub struct Connection {
     pub(super) capabilities: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) state: State,
+    /// Whether CHUNKING is to be used.
+    pub(super) chunking: bool,
+    /// What was launched and has not landed.
+    pub(super) on_the_way: VecDeque<OnTheWay>,
+    /// Whether the relay said 421 to one of those.
+    pub(super) closing: bool,
+    /// Why no more verdicts are to be had.
+    pub(super) lost: Option<Lost>,
 }
 
 /// Where in a transaction a connection stands.
@@ -50,6 +57,10 @@ impl Connection {
             capabilities: Capabilities::default(),
             timeouts: relay.timeouts,
             state: State::Idle,
+            chunking: relay.chunking,
+            on_the_way: VecDeque::new(),
+            closing: false,
+            lost: None,
         };
         connection.expect(Step::Greeting, &[220]).await?;
         connection.hello(relay).await?;
@@ -123,34 +134,7 @@ impl Connection {
         Ok(Self { wire, ..self })
     }
 
-    /// PLAIN where it is offered, else LOGIN (RFC 4954).
-    async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
-        let unable = |text: &str| SmtpError::permanent(Step::Authentication, 504, "5.5.4", text);
-        let mechanism = match &self.capabilities {
-            offered if offered.auth_plain => Mechanism::Plain,
-            offered if offered.auth_login => Mechanism::Login,
-            _ => return Err(unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN")),
-        };
-        let identity =
-            Identity::new(credentials.user.clone(), credentials.password.expose_secret().to_owned());
-        let mut answer =
-            Auth::new(mechanism, identity.clone(), None).map_err(|_| unable("AUTH cannot be said"))?;
-        // LOGIN asks twice; a relay that goes on asking is not to be humoured.
-        for _ in 0..3 {
-            let reply = self.command(Step::Authentication, &answer.to_string()).await?;
-            if reply.code != 334 {
-                return expected(Step::Authentication, &[235], reply).map(drop);
-            }
-            let challenge = reply.lines.first().map_or("", |line| line.trim());
-            answer = format!("334 {challenge}\r\n")
-                .parse::<Response>()
-                .and_then(|response| Auth::new_from_response(mechanism, identity.clone(), &response))
-                .map_err(|_| unable("the relay asks what AUTH does not know"))?;
-        }
-        Err(unable("the relay asks for more than user and password"))
-    }
-
-    async fn command(&mut self, step: Step, command: &str) -> Result<Reply, SmtpError> {
+    pub(super) async fn command(&mut self, step: Step, command: &str) -> Result<Reply, SmtpError> {
         self.wire.output().extend_from_slice(command.as_bytes());
         self.send(step).await?;
         self.reply(step).await
@@ -191,7 +175,7 @@ impl Connection {
     }
 }
 
-fn expected(step: Step, codes: &[u16], reply: Reply) -> Result<Reply, SmtpError> {
+pub(super) fn expected(step: Step, codes: &[u16], reply: Reply) -> Result<Reply, SmtpError> {
     if codes.contains(&reply.code) { Ok(reply) } else { Err(SmtpError::refused(step, reply.into())) }
 }
 

@@ -94,9 +94,9 @@ impl SmtpError {
         }
     }
 
-    /// The relay said no, or what makes no sense here: only 5xx is for good.
+    /// The relay said no, or what makes no sense here: only 5xx is for good, and not even that where the message had no part in it.
     pub(super) fn refused(step: Step, reply: SmtpReply) -> Self {
-        let permanent = (500..600).contains(&reply.code);
+        let permanent = (500..600).contains(&reply.code) && step != Step::Reset;
         let failure = Failure { step, reply, said_by_relay: true };
         if permanent { Self::Permanent(failure) } else { Self::Transient(failure) }
     }
@@ -118,6 +118,21 @@ impl SmtpError {
 }
 
 impl Failure {
+    /// Whether the relay will not have our sender; the size of a message is said at the same place, and is not meant.
+    pub fn is_about_sender(&self) -> bool {
+        self.step == Step::Mail && self.said_by_relay && self.reply.code != 552
+    }
+
+    /// Whether the relay will not have what the message says: others would meet the same.
+    pub fn is_about_message(&self) -> bool {
+        self.step == Step::Body && self.said_by_relay
+    }
+
+    /// Whether the relay closed before it heard of a reader.
+    pub fn is_about_relay(&self) -> bool {
+        self.reply.code == 421 && !matches!(self.step, Step::Recipient | Step::Data | Step::Body)
+    }
+
     fn ours(step: Step, code: u16, enhanced: &str, text: String) -> Self {
         Self {
             step,

@@ -1,17 +1,22 @@
 mod faults;
 mod relay;
 mod security;
+mod window;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::{ClientId, Connection, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
-use crate::inbox::{Action, Inbox, Keep, Script, Stage};
+use crate::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use crate::mailbox::EmailAddress;
 
 const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.dot\r\nend\r\n";
@@ -23,13 +28,14 @@ fn relay_at(address: SocketAddr) -> Relay {
         tls: Tls::None,
         credentials: None,
         client_name: ClientId::Domain("client.example.com".into()),
+        chunking: false,
         timeouts: Timeouts::default(),
     }
 }
 
 fn to(address: &str) -> Envelope {
     let parse = |address: &str| EmailAddress::parse(address).unwrap();
-    Envelope { from: parse("news@example.com"), to: parse(address), size: None }
+    Envelope { from: parse("news@example.com"), to: parse(address), id: None, smtputf8: false, size: None }
 }
 
 async fn discarding(rule: fn(&str, Stage) -> Option<Action>) -> Inbox {
@@ -53,8 +59,13 @@ async fn arrived(messages: &[&[u8]], reader: &str) -> Vec<String> {
     }
     connection.quit().await;
     inbox.stop().await;
+    files(folder.path())
+}
+
+/// The messages in a Maildir, in the order of their arrival.
+fn files(maildir: &Path) -> Vec<String> {
     let mut files: Vec<_> =
-        fs::read_dir(folder.path().join("new")).unwrap().map(|file| file.unwrap().path()).collect();
+        fs::read_dir(maildir.join("new")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
 }
@@ -197,4 +208,37 @@ async fn a_message_with_the_next_envelope_costs_one_turn() {
     }
     assert_eq!(turns.load(Ordering::Relaxed) - before, MESSAGES);
     assert_eq!(inbox.stop().await.messages, MESSAGES as u64);
+}
+
+/// What relays say, some of it in the right place.
+fn words(offer: &'static str) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let said = [
+        "220 x\r\n",
+        "250 ok\r\n",
+        "250-x\r\n250 PIPELINING\r\n",
+        "354 go\r\n",
+        "250 ok\r\n250 ok\r\n354 go\r\n",
+        "421 4.3.2 bye\r\n",
+        "451 4.0.0 later\r\n",
+        "550 5.0.0 no\r\n",
+        "250-",
+        "\n",
+    ];
+    let said = proptest::sample::select(said.map(|word| word.as_bytes().to_vec()).to_vec());
+    let word = prop_oneof![9 => said, 1 => proptest::collection::vec(any::<u8>(), 0..20)];
+    let greeted =
+        move |words: Vec<Vec<u8>>| [vec![b"220 x\r\n".to_vec(), offer.as_bytes().to_vec()], words].concat();
+    proptest::collection::vec(word, 0..8).prop_map(greeted)
+}
+
+/// Says a word whenever it has heard something, or nothing for a moment, and hangs up after the last: what it heard.
+async fn chatter(words: Vec<Vec<u8>>, listener: TcpListener) -> Vec<u8> {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut heard = Vec::new();
+    for word in words {
+        // Whoever is no longer listened to says the rest to nobody.
+        let _said = stream.write_all(&word).await;
+        let _heard = timeout(Duration::from_millis(5), stream.read_buf(&mut heard)).await;
+    }
+    heard
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use super::Envelope;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
 use super::stuffing::{breaks_lines_badly, stuff};
 use super::wire::Lost;
+use super::{Capabilities, Envelope, parameters};
 use crate::delivery::SmtpReply;
 
 /// The relay waits for a message's body. To change one's mind now takes a new connection: RFC 5321 knows no other way out of DATA.
@@ -33,8 +33,8 @@ impl Connection {
     /// # Errors
     /// A refused envelope leaves the connection usable. Nothing is ever in doubt here.
     pub async fn envelope(&mut self, envelope: &Envelope) -> Result<Ready, SmtpError> {
-        if !self.is_usable() {
-            // In the middle of DATA a command would be taken for the message.
+        if !self.is_usable() || !self.on_the_way.is_empty() {
+            // In the middle of DATA a command would be taken for the message, and replies to what is on the way for replies to it.
             return self.lose(Lost::Closed.at(Step::Mail));
         }
         self.admit(envelope)?;
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// Refuses what this relay is known not to take, without asking it (requirements 11 and 34).
-    fn admit(&self, envelope: &Envelope) -> Result<(), SmtpError> {
+    pub(super) fn admit(&self, envelope: &Envelope) -> Result<(), SmtpError> {
         let offered = &self.capabilities;
         if envelope.needs_smtputf8() && !(offered.smtputf8 && offered.eight_bit_mime) {
             let text = "the address goes beyond ASCII, and the relay offers no SMTPUTF8";
@@ -91,15 +91,14 @@ impl Connection {
         }
     }
 
-    fn write_command(&mut self, step: Step, envelope: &Envelope) {
-        let (smtputf8, sized) = (envelope.needs_smtputf8(), self.capabilities.size.is_some());
-        let size = envelope.size.filter(|_| sized).map(|size| format!(" SIZE={size}")).unwrap_or_default();
-        let utf8 = if smtputf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
+    pub(super) fn write_command(&mut self, step: Step, envelope: &Envelope) {
+        let Capabilities { size: limit, dsn, .. } = self.capabilities;
+        let size = envelope.size.filter(|_| limit.is_some());
         let out = self.wire.output();
         // Writing to memory cannot fail.
         let _written = match step {
-            Step::Mail => write!(out, "MAIL FROM:<{}>{size}{utf8}\r\n", envelope.from),
-            Step::Recipient => write!(out, "RCPT TO:<{}>\r\n", envelope.to),
+            Step::Mail => parameters::write_mail(out, envelope, size, dsn),
+            Step::Recipient => parameters::write_recipient(out, envelope, dsn),
             Step::Data => write!(out, "DATA\r\n"),
             Step::Reset => write!(out, "RSET\r\n"),
             Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Body => {
@@ -216,7 +215,7 @@ impl Refusals {
 }
 
 /// Why a message may not go over the wire, if it may not (requirements 1, 6 and 33).
-fn flaw(message: &[u8], eight_bit: bool) -> Option<&'static str> {
+pub(super) fn flaw(message: &[u8], eight_bit: bool) -> Option<&'static str> {
     if breaks_lines_badly(0, message) || message.ends_with(b"\r") {
         Some("the message holds a bare CR, a bare LF or a NUL")
     } else if !eight_bit && !message.is_ascii() {

@@ -74,12 +74,18 @@ impl Wire {
 
     /// Writes the output in one go. No reply may be left unread: it would be taken for the answer to this.
     pub(super) async fn send(&mut self, patience: Duration) -> Result<(), Lost> {
+        if !self.input.is_empty() {
+            self.sent = 0;
+            self.output.clear();
+            return Err(Lost::OutOfTurn);
+        }
+        self.send_on(patience).await
+    }
+
+    /// As [`Wire::send`], while replies to what went before may still come.
+    pub(super) async fn send_on(&mut self, patience: Duration) -> Result<(), Lost> {
         self.sent = 0;
-        let written = if self.input.is_empty() {
-            timeout(patience, self.write()).await.unwrap_or(Err(Lost::Silent(patience)))
-        } else {
-            Err(Lost::OutOfTurn)
-        };
+        let written = timeout(patience, self.write()).await.unwrap_or(Err(Lost::Silent(patience)));
         self.output.clear();
         written
     }

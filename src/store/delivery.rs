@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::word::{Cells, unreadable};
-use super::{Store, StoreError, begin};
+use super::{Decision, Store, StoreError, begin};
 use crate::delivery::{Counts, DeliveryStatus, SenderId, SkipReason, SmtpReply};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
@@ -25,6 +25,19 @@ pub struct Delivery {
     pub first_attempt_at: Option<Timestamp>,
     /// Since when it stands there.
     pub since: Timestamp,
+    /// What an operator decided about it last.
+    pub decision: Option<(Decision, Timestamp)>,
+}
+
+/// Which records of an issue are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// All.
+    All,
+    /// Those who did not get it, or may not have: everything but accepted.
+    Missed,
+    /// Those who may have got it.
+    InDoubt,
 }
 
 impl TryFrom<Cells<'_>> for Delivery {
@@ -38,6 +51,10 @@ impl TryFrom<Cells<'_>> for Delivery {
             attempts: row.number("attempts")?,
             first_attempt_at: row.some_time("first_attempt_at")?,
             since: row.time("since")?,
+            decision: match row.some_time("decided_at")? {
+                Some(at) => Some((row.word("decision")?, at)),
+                None => None,
+            },
         })
     }
 }
@@ -154,19 +171,35 @@ impl Store {
         rows.iter().map(Cells).map(|row| Ok((row.word("reason")?, row.number("readers")?))).collect()
     }
 
-    /// The records of those who did not get an issue, or may not have: everything but accepted, in the order of their rows, a page
-    /// after a reader or from the first.
+    /// An issue's records, or some of them, in the order of their rows: a page after a reader or from the first.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn missed(
+    pub async fn deliveries(
         &self,
         issue: IssueNumber,
+        among: Among,
         after: Option<SubscriberId>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let select = "select d.*, b.address from delivery d join subscriber b on b.id = d.subscriber \
-            where d.issue = $1 and d.subscriber > $2 and d.status <> 'accepted' order by d.subscriber limit $3";
+        macro_rules! select {
+            ($among:literal) => {
+                concat!(
+                    "select d.*, b.address, x.decision, x.at as decided_at \
+                     from delivery d join subscriber b on b.id = d.subscriber \
+                     left join decision x on x.issue = d.issue and x.subscriber = d.subscriber and x.at = \
+                     (select max(at) from decision where issue = d.issue and subscriber = d.subscriber) \
+                     where d.issue = $1 and d.subscriber > $2 and ",
+                    $among,
+                    " order by d.subscriber limit $3"
+                )
+            };
+        }
+        let select = match among {
+            Among::All => select!("true"),
+            Among::Missed => select!("d.status <> 'accepted'"),
+            Among::InDoubt => select!("d.status = 'in-doubt'"),
+        };
         let rows = sqlx::query(select)
             .bind(i64::from(issue.get()))
             .bind(after.map_or(0, |id| id.0))

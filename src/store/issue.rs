@@ -8,12 +8,24 @@ use super::word::{Cells, unreadable};
 use super::{Store, StoreError, begin};
 use crate::id::{IssueNumber, ListName};
 
+/// An issue's state, as a select's column: what an operator said outranks that some readers are left.
+macro_rules! state {
+    () => {
+        "case when brake = 'cancelled' then brake when state = 'finished' then state else coalesce(brake, state) end"
+    };
+}
+pub(super) use state;
+
 /// Whether there is anything left to do for an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IssueState {
     /// Some readers may still be tried.
     Running,
+    /// They wait until it is resumed.
+    Paused,
+    /// Whoever was left was skipped, for good.
+    Cancelled,
     /// None is left.
     Finished,
 }
@@ -31,6 +43,8 @@ pub struct StoredIssue {
     pub digest: String,
     /// When its audience was queued.
     pub queued_at: Timestamp,
+    /// The time of the schedule that it was for.
+    pub slot: Option<Timestamp>,
     /// Whether there is anything left to do.
     pub state: IssueState,
 }
@@ -54,6 +68,7 @@ impl TryFrom<Cells<'_>> for StoredIssue {
             frozen: row.text("frozen")?.to_owned(),
             digest: row.text("digest")?.to_owned(),
             queued_at: row.time("queued_at")?,
+            slot: row.some_time("slot")?,
             state: row.word("state")?,
         })
     }
@@ -68,14 +83,15 @@ impl Store {
     pub async fn queue(&self, issue: &StoredIssue) -> Result<Queued, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer).await?;
-        let insert = "insert into issue (number, list, frozen, digest, queued_at, state) \
-            values ($1, $2, $3, $4, $5, 'running') on conflict (number) do nothing";
+        let insert = "insert into issue (number, list, frozen, digest, queued_at, slot, state) \
+            values ($1, $2, $3, $4, $5, $6, 'running') on conflict (number) do nothing";
         let done = sqlx::query(insert)
             .bind(i64::from(issue.number.get()))
             .bind(issue.list.as_str())
             .bind(&issue.frozen)
             .bind(&issue.digest)
             .bind(issue.queued_at.as_millisecond())
+            .bind(issue.slot.map(Timestamp::as_millisecond))
             .execute(&mut *transaction)
             .await?;
         if done.rows_affected() == 0 {
@@ -101,19 +117,34 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn issue(&self, number: IssueNumber) -> Result<Option<StoredIssue>, StoreError> {
-        let select = "select number, list, frozen, digest, queued_at, state from issue where number = $1";
+        let select = concat!(
+            "select number, list, frozen, digest, queued_at, slot, ",
+            state!(),
+            " as state from issue where number = $1"
+        );
         let row = sqlx::query(select).bind(i64::from(number.get())).fetch_optional(&self.readers).await?;
         row.as_ref().map(|row| Cells(row).try_into()).transpose()
     }
 
-    /// The issues that are not finished, by number.
+    /// The issues that can go on, by number: neither finished nor held.
     ///
     /// # Errors
     /// A database's error.
     pub async fn unfinished(&self) -> Result<Vec<IssueNumber>, StoreError> {
-        let select = "select number from issue where state = 'running' order by number";
+        let select = "select number from issue where state = 'running' and brake is null order by number";
         let rows: Vec<i64> = sqlx::query_scalar(select).fetch_all(&self.readers).await?;
         rows.into_iter().map(issue_number).collect()
+    }
+
+    /// Whether an issue that was for this time of the schedule was ever queued.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn is_slot_taken(&self, slot: Timestamp) -> Result<bool, StoreError> {
+        let select = "select count(*) from issue where slot = $1";
+        let issues: i64 =
+            sqlx::query_scalar(select).bind(slot.as_millisecond()).fetch_one(&self.readers).await?;
+        Ok(issues > 0)
     }
 
     /// The highest number that was ever queued.
@@ -131,7 +162,7 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn finish(&self, number: IssueNumber) -> Result<IssueState, StoreError> {
-        let update = "update issue set state = 'finished' where number = $1 and not exists (select 1 from delivery d \
+        let update = "update issue set state = 'finished', brake = nullif(brake, 'paused') where number = $1 and not exists (select 1 from delivery d \
             where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
         let query = sqlx::query(update).bind(i64::from(number.get()));
         let done = query.execute(&mut *self.writer().await).await?;

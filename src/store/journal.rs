@@ -249,6 +249,9 @@ impl<'o> From<&'o Outcome> for Said<'o> {
             Outcome::Deferred { reply, retry_at } => {
                 Self { retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
             }
+            Outcome::Postponed { reply, retry_at } => {
+                Self { tried: 0, retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
+            }
             Outcome::Refused(reply) => said("refused", Some(reply)),
             Outcome::InDoubt => said("in-doubt", None),
             Outcome::PutBack => Self { tried: 0, ..said("queued", None) },

@@ -9,9 +9,15 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
 
-use super::{Claim, Purpose, SPECIMEN, Token};
+use super::{Claim, Purpose, SPECIMEN, Token, base32};
 use crate::id::{IssueNumber, ListName, Reference};
 use crate::mailbox::EmailAddress;
+
+/// What stands before the token in a return path.
+const BOUNCES: &str = "bounces+";
+
+/// What a return path is signed for: beside the numbers of [`Purpose`], and like them in mail that is out there.
+const RETURN_PATH: u8 = 5;
 
 /// A newsletter's keys. `Debug` prints none of them.
 pub struct Keys {
@@ -100,17 +106,44 @@ impl Keys {
     /// The token of a reader, or of [`Reference::EVERYONE`], for one purpose in one issue.
     pub fn token(&self, purpose: Purpose, issue: IssueNumber, reference: Reference) -> Token {
         let TokenKey { id, secret } = &self.newest;
-        Token::new(*id, reference, secret.token_mac(purpose, issue, reference))
+        Token::new(*id, reference, secret.token_mac(purpose as u8, issue, reference))
     }
 
     /// Whom a token stands for, if one of these keys made it for this purpose and issue. In constant time where it counts.
     pub fn verify(&self, purpose: Purpose, issue: IssueNumber, token: &str) -> Option<Reference> {
-        let claim = Claim::parse(token).filter(|claim| claim.key_id != SPECIMEN)?;
-        let TokenKey { secret, .. } =
-            self.older.iter().chain([&self.newest]).find(|key| key.id == claim.key_id)?;
-        let mac = secret.token_mac(purpose, issue, claim.reference);
-        verify_slices_are_equal(&mac, &claim.mac).ok()?;
-        Some(claim.reference)
+        let Claim { key_id, reference, mac } = Claim::parse(token)?;
+        let expected = self.verifying(key_id)?.token_mac(purpose as u8, issue, reference);
+        verify_slices_are_equal(&expected, &mac).ok()?;
+        Some(reference)
+    }
+
+    /// The local part of the address that a relay tells when it cannot deliver this reader's copy (VERP): 55 octets, the same
+    /// in lower case, `bounces` with a detail (RFC 5233), so that one mailbox may take them all.
+    pub fn return_path(&self, issue: IssueNumber, reference: Reference) -> String {
+        let TokenKey { id, secret } = &self.newest;
+        let mac = secret.token_mac(RETURN_PATH, issue, reference);
+        let claim = [&[*id][..], &issue.get().to_be_bytes(), &reference.0.to_be_bytes(), &mac].concat();
+        format!("{BOUNCES}{}", base32::encode(&claim))
+    }
+
+    /// Whose copy of which issue came back, if one of these keys made this local part, whatever its case.
+    pub fn verify_return_path(&self, local: &str) -> Option<(IssueNumber, Reference)> {
+        let local = local.to_ascii_lowercase();
+        let claim: [u8; 29] = base32::decode(local.strip_prefix(BOUNCES)?)?.try_into().ok()?;
+        let ([key_id], rest) = claim.split_first_chunk()?;
+        let (issue, rest) = rest.split_first_chunk()?;
+        let (reference, mac) = rest.split_first_chunk()?;
+        let issue = IssueNumber::new(u32::from_be_bytes(*issue).into())?;
+        let reference = Reference(u64::from_be_bytes(*reference));
+        let expected = self.verifying(*key_id)?.token_mac(RETURN_PATH, issue, reference);
+        verify_slices_are_equal(&expected, mac).ok()?;
+        Some((issue, reference))
+    }
+
+    /// The secret of a key id; a specimen verifies nothing.
+    fn verifying(&self, id: u8) -> Option<&Secret> {
+        let mut keys = self.older.iter().chain([&self.newest]);
+        keys.find(|key| key.id == id && id != SPECIMEN).map(|key| &key.secret)
     }
 
     /// The local part of a Message-ID: the same for this reader's copy on every retry, and for nobody else's (promise 1).
@@ -160,8 +193,8 @@ impl Secret {
         mac
     }
 
-    fn token_mac(&self, purpose: Purpose, issue: IssueNumber, reference: Reference) -> [u8; 16] {
-        self.mac(&[&[purpose as u8], &issue.get().to_be_bytes(), &reference.0.to_be_bytes()])
+    fn token_mac(&self, purpose: u8, issue: IssueNumber, reference: Reference) -> [u8; 16] {
+        self.mac(&[&[purpose], &issue.get().to_be_bytes(), &reference.0.to_be_bytes()])
     }
 }
 

@@ -98,6 +98,43 @@ fn a_message_id_tells_readers_issues_and_lists_apart() {
 }
 
 #[test]
+fn a_return_path_names_its_reader_and_issue_whatever_becomes_of_its_case() {
+    let (keys, stranger, reader) = (keys(1), keys(2), Reference(0x0123_4567_89ab_cdef));
+    let local = keys.return_path(issue(379), reader);
+    assert!(local.len() <= 64 && local == local.to_ascii_lowercase(), "{local}");
+    assert!(EmailAddress::parse(&format!("{local}@bounces.example.com")).is_ok());
+    for spelling in [local.clone(), local.to_ascii_uppercase()] {
+        assert_eq!(keys.verify_return_path(&spelling), Some((issue(379), reader)));
+        assert_eq!(stranger.verify_return_path(&spelling), None);
+    }
+    assert_eq!(Keys::specimen().verify_return_path(&Keys::specimen().return_path(issue(1), reader)), None);
+}
+
+#[test]
+fn a_return_path_changed_in_any_character_is_refused() {
+    let keys = keys(1);
+    let local = keys.return_path(issue(379), Reference(7));
+    for at in 0..local.len() {
+        for other in ["a", "b", "7", "+", "ß"] {
+            let mut changed = local.clone();
+            changed.replace_range(at..=at, other);
+            if changed != local {
+                assert_eq!(keys.verify_return_path(&changed), None, "{at} {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clicks_token_is_no_return_path() {
+    let keys = keys(1);
+    let click = keys.token(Purpose::Click, issue(379), Reference(7));
+    let bytes = URL_SAFE_NO_PAD.decode(click.as_str()).unwrap();
+    let claim = [&bytes[..1], &379_u32.to_be_bytes(), &bytes[1..]].concat();
+    assert_eq!(keys.verify_return_path(&format!("bounces+{}", base32::encode(&claim))), None);
+}
+
+#[test]
 fn an_address_is_suppressed_in_any_spelling() {
     let hash = |text| keys(1).suppression(&EmailAddress::parse(text).unwrap());
     assert_eq!(hash("Ada@Example.com"), hash("ada@example.com"));
@@ -159,6 +196,23 @@ proptest! {
     fn no_bytes_at_all_are_a_token_or_a_panic(text in ".*") {
         prop_assert_eq!(keys(1).verify(Purpose::Click, issue(1), &text), None);
         is_specimen(&text);
+    }
+
+    #[test]
+    fn no_local_part_at_all_is_a_return_path_or_a_panic(text in "(bounces\\+)?(.*|[a-z2-7]{47})") {
+        prop_assert_eq!(keys(1).verify_return_path(&text), None);
+    }
+
+    #[test]
+    fn base32_comes_back(bytes in any::<Vec<u8>>()) {
+        prop_assert_eq!(base32::decode(&base32::encode(&bytes)), Some(bytes));
+    }
+
+    #[test]
+    fn any_return_path_comes_back(reference in any::<u64>(), number in 1..=u32::MAX) {
+        let (keys, issue) = (keys(1), issue(number.into()));
+        let local = keys.return_path(issue, Reference(reference));
+        prop_assert_eq!(keys.verify_return_path(&local), Some((issue, Reference(reference))));
     }
 
     #[test]

@@ -28,6 +28,19 @@ impl Workspace {
         found.or(draft)
     }
 
+    /// The drafts by number, as they are written, whatever mistakes are in them; one whose number nobody can tell is left out.
+    pub fn drafts(&self) -> Vec<(IssueNumber, Source)> {
+        let read = |name: &String| {
+            let source = self.read(&Path::new("drafts").join(name)).ok()??;
+            let named = name.strip_suffix(".toml").and_then(|stem| stem.parse().ok());
+            let number = named.or_else(|| Draft::number_in(&source).map(|number| number.value))?;
+            Some((number, source))
+        };
+        let mut drafts: Vec<_> = self.draft_names().iter().filter_map(read).collect();
+        drafts.sort_by_key(|(number, _)| *number);
+        drafts
+    }
+
     fn find_draft(&self, named: &str) -> Result<PathBuf, Diagnostics> {
         let by_number = named.parse::<IssueNumber>().ok().map(|number| format!("drafts/{number}.toml"));
         let places = match &by_number {

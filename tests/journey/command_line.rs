@@ -5,7 +5,20 @@ use crate::folder::Folder;
 #[test]
 fn help_names_every_command_and_gives_examples() {
     let folder = Folder::with_readers(&[]);
-    for command in ["compose", "send", "approve", "inbox", "subscribers", "completions"] {
+    for command in [
+        "compose",
+        "send",
+        "approve",
+        "dispatch",
+        "pause",
+        "resume",
+        "cancel",
+        "deliveries",
+        "inbox",
+        "subscribers",
+        "dkim",
+        "completions",
+    ] {
         assert!(stdout(&folder, &["--help"]).contains(command), "{command}");
         assert!(stdout(&folder, &[command, "--help"]).contains("Example"), "{command} --help has no example");
     }

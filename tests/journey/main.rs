@@ -7,9 +7,12 @@
     reason = "a test says what it missed by panicking"
 )]
 
+mod braking;
 mod command_line;
 mod composing;
+mod dispatching;
 mod folder;
 mod killing;
 mod reviewing;
 mod sending;
+mod signing;

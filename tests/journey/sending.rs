@@ -1,5 +1,6 @@
 //! An issue is sent: nobody twice, nobody forgotten.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
@@ -84,6 +85,7 @@ async fn a_relay_that_refuses_the_sender_costs_no_reader() {
     let (inbox, _maildir) = relay(&folder, script).await;
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.waiting, sent.counts.refused), (Ending::RelayRefuses, 30, 0));
+    assert!(sent.to_string().contains("not from you"), "{sent}");
     folder.edit("newsletter.toml", &format!("smtp://{}", inbox.addr()), "inbox");
     inbox.stop().await;
     assert_eq!(folder.send().await.unwrap().counts.accepted, 30);
@@ -151,6 +153,33 @@ async fn a_relay_that_says_nothing_is_left_as_soon_as_the_run_is_to_stop() {
 }
 
 #[tokio::test]
+async fn with_chunking_several_are_on_the_way_and_a_cut_line_leaves_only_those_in_doubt() {
+    let folder = Folder::with_many_readers(200);
+    let kept = AtomicU64::new(0);
+    let script = Script::new(move |envelope, stage| match stage {
+        Stage::Recipient if envelope.to.last()?.as_str() == "reader7@example.com" => {
+            Some(Action::Reply("550 5.1.1 no such mailbox".into()))
+        }
+        Stage::Kept if kept.fetch_add(1, Ordering::Relaxed) == 99 => Some(Action::Cut),
+        Stage::Mail | Stage::Recipient | Stage::Data | Stage::Body | Stage::Kept => None,
+    });
+    let maildir = TempDir::new().unwrap();
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let options = pressroom::inbox::Options { keep, script: Some(script), chunking: true };
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.edit("newsletter.toml", "connections = 2", "connections = 2\nchunking = true");
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.refused), (Ending::Incomplete, 1));
+    assert!((1..=4).contains(&sent.counts.in_doubt), "{:?}", sent.counts);
+    assert_eq!(sent.counts.accepted + sent.counts.in_doubt, 199);
+    let copies = copies(&received(maildir.path()));
+    assert_eq!(copies.values().max(), Some(&1));
+    assert!((sent.counts.accepted..=199).contains(&(copies.len() as u64)));
+    assert_eq!(inbox.stop().await.connections, 3, "one more for the one that was cut");
+}
+
+#[tokio::test]
 async fn who_leaves_while_it_goes_out_gets_nothing_more() {
     let folder = Folder::with_many_readers(3);
     let run = folder.prepare().await.unwrap();
@@ -176,6 +205,52 @@ async fn a_relay_that_is_away_loses_nobody() {
     folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"smtp://127.0.0.1:1\"\nconnections = 2");
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.waiting, sent.counts.accepted), (Ending::RelayAway, 3, 0));
+}
+
+#[tokio::test]
+async fn a_destination_that_asks_for_less_is_left_alone_and_the_others_are_served() {
+    let readers: Vec<String> = (0..40)
+        .map(|n| format!("r{n}@{}", if n % 2 == 0 { "busy.example" } else { "example.com" }))
+        .collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let script = Script::new(move |envelope, stage| {
+        let busy = stage == Stage::Recipient && envelope.to.last()?.domain() == "busy.example";
+        busy.then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Action::Reply("421 4.7.0 too much mail at once".into())
+        })
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.deferred), (Ending::Deferred, 20, 20));
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(asked <= 4, "{asked} tried: two connections, each with one reader on its way and one more");
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn of_several_relays_each_has_its_share_and_one_that_is_away_holds_nobody_up() {
+    let folder = Folder::with_many_readers(300);
+    let (first, second) = (counting().await, counting().await);
+    let relay = |address: &str, weight: u32| {
+        format!("[[smtp.relay]]\nurl = \"smtp://{address}\"\nweight = {weight}\n")
+    };
+    let relays =
+        [relay(&first.addr().to_string(), 3), relay("127.0.0.1:1", 1), relay(&second.addr().to_string(), 1)];
+    folder.edit("newsletter.toml", "url = \"inbox\"", &format!("connections = 4\n{}", relays.concat()));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 300));
+    assert!(sent.to_string().contains("127.0.0.1:1 cannot be reached"), "{sent}");
+    let (first, second) = (first.stop().await, second.stop().await);
+    assert_eq!(first.messages + second.messages, 300);
+    assert!(first.messages > second.messages && second.messages > 0, "{first} and {second}");
+}
+
+/// A relay that only counts.
+async fn counting() -> Inbox {
+    Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Discard).await.unwrap()
 }
 
 #[tokio::test]

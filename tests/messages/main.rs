@@ -218,11 +218,13 @@ fn the_bytes_of_html_are_those_the_reader_gets() {
 }
 
 #[test]
-fn bounces_go_to_the_return_path_or_else_to_the_sender() {
-    let mut issue = issue();
-    assert_eq!(Edition::new(&issue).envelope_from().as_str(), "bounces@bounces.example.com");
+fn a_bounce_to_the_return_path_says_whose_copy_it_was_and_others_go_to_the_sender() {
+    let (mut issue, ada) = (issue(), reader("Ada", "ada@example.com"));
+    let address = Edition::new(&issue).envelope_from(&ada, &keys());
+    assert_eq!(address.domain(), "bounces.example.com");
+    assert_eq!(keys().verify_return_path(address.local()), Some((issue.number(), ada.reference)));
     issue.return_path = None;
-    assert_eq!(Edition::new(&issue).envelope_from(), &issue.from.address);
+    assert_eq!(Edition::new(&issue).envelope_from(&ada, &keys()), issue.from.address);
 }
 
 #[test]

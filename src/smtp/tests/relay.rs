@@ -74,6 +74,7 @@ pub(super) async fn serve(
         tls: Tls::None,
         credentials: None,
         client_name: ClientId::Domain("client.example.com".into()),
+        chunking: false,
         timeouts: Timeouts::default(),
     };
     let acceptor = certificate.map(|certificate| certificate.acceptor.clone());

@@ -22,7 +22,8 @@ fn script(parts: &[&[Act]]) -> Vec<Act> {
 
 fn trusting(relay: Relay, certificate: &Certificate, tls: fn(Trust) -> Tls) -> Relay {
     let trust = Trust::of_this_machine(vec![certificate.authority.clone()]).unwrap();
-    let credentials = Credentials { user: "ada".into(), password: SecretString::from(PASSWORD) };
+    let credentials =
+        Credentials { user: "ada".into(), password: SecretString::from(PASSWORD), is_token: false };
     Relay { tls: tls(trust), credentials: Some(credentials), ..relay }
 }
 
@@ -65,6 +66,55 @@ async fn tls_from_the_first_octet_then_auth_login() {
     assert_eq!(error.to_string(), "the relay answered AUTH with 535 5.7.8 no");
     assert!(matches!(error, SmtpError::Permanent(_)));
     assert!(!format!("{relay:?} {error:?}").contains(PASSWORD));
+}
+
+/// Tries to authenticate under TLS with a relay that offers this and then acts so.
+async fn authenticate(
+    offer: &'static str,
+    acts: &[Act],
+    is_token: bool,
+) -> (Result<Connection, SmtpError>, String) {
+    let certificate = Certificate::new();
+    let greeting = [Secure, Say("220 localhost\r\n"), Hear("EHLO"), Say(offer)];
+    let (relay, serving) = serve(script(&[&greeting, acts]), Some(&certificate)).await;
+    let mut relay = trusting(relay, &certificate, Tls::Implicit);
+    relay.credentials = relay.credentials.map(|credentials| Credentials { is_token, ..credentials });
+    let opened = Connection::open(&relay).await;
+    (opened, serving.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_token_is_said_by_xoauth2_and_by_nothing_else() {
+    let offer = "250-localhost\r\n250 AUTH PLAIN LOGIN XOAUTH2\r\n";
+    let said = "AUTH XOAUTH2 dXNlcj1hZGEBYXV0aD1CZWFyZXIgY2FuYXJ5LTFmMGMBAQ==";
+    let (opened, _) = authenticate(offer, &[Hear(said), Say("235 2.7.0 welcome\r\n")], true).await;
+    opened.unwrap();
+    let expired =
+        [Hear(said), Say("334 eyJzdGF0dXMiOiI0MDEifQ==\r\n"), Hear("\r\n"), Say("535 5.7.8 expired\r\n")];
+    let error = authenticate(offer, &expired, true).await.0.err().unwrap();
+    assert_eq!(error.to_string(), "the relay answered AUTH with 535 5.7.8 expired");
+    let (opened, heard) = authenticate("250-localhost\r\n250 AUTH PLAIN\r\n", &[Hear("")], true).await;
+    assert!(opened.err().unwrap().to_string().contains("does not offer AUTH XOAUTH2"));
+    assert_eq!(heard, "EHLO client.example.com\r\n");
+}
+
+#[tokio::test]
+async fn a_relay_that_repeats_the_password_does_not_bring_it_into_any_text() {
+    for (offer, echo, is_token) in [
+        ("PLAIN", "500 what is AUTH PLAIN AGFkYQBjYW5hcnktMWYwYw==?\r\n", false),
+        ("PLAIN", "535 5.7.8 no 'canary-1f0c' here\r\n", false),
+        ("PLAIN", "535-5.7.8 it began with\r\n535 5.7.8 AGFkYQBjYW5hcn...\r\n", false),
+        ("XOAUTH2", "500 <dXNlcj1hZGEBYXV0aD1CZWFyZXIgY2FuYXJ5LTFmMGMBAQ==>\r\n", true),
+    ] {
+        let offer =
+            if offer == "PLAIN" { "250-x\r\n250 AUTH PLAIN\r\n" } else { "250-x\r\n250 AUTH XOAUTH2\r\n" };
+        let error = authenticate(offer, &[Hear("AUTH"), Say(echo)], is_token).await.0.err().unwrap();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains('…'), "{text}");
+        for canary in [PASSWORD, "AGFkYQ", "dXNlcj", "Y2FuYX"] {
+            assert!(!text.contains(canary), "{text}");
+        }
+    }
 }
 
 #[tokio::test]

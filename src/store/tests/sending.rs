@@ -14,6 +14,7 @@ fn issue() -> StoredIssue {
         frozen: "{}".to_owned(),
         digest: "d".to_owned(),
         queued_at: NOW,
+        slot: None,
         state: IssueState::Running,
     }
 }
@@ -131,7 +132,7 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
     assert_eq!(store.recover(number(), later(2)).await.unwrap(), 0);
     let counts = store.counts(number()).await.unwrap();
     assert_eq!(counts, Counts { queued: 4, accepted: 1, in_doubt: 1, waiting: 2, ..Counts::default() });
-    let missed = store.missed(number(), None, 10).await.unwrap();
+    let missed = store.deliveries(number(), Among::Missed, None, 10).await.unwrap();
     let statuses: Vec<_> =
         missed.into_iter().map(|delivery| (delivery.address.to_string(), delivery.status)).collect();
     assert_eq!(
@@ -163,7 +164,7 @@ async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
             assert_eq!(granted.len(), 3);
             return;
         }
-        let sending = store.missed(number(), None, 9).await.unwrap();
+        let sending = store.deliveries(number(), Among::Missed, None, 9).await.unwrap();
         let kept = sending.iter().filter(|one| matches!(one.status, DeliveryStatus::Leased { .. })).count();
         if kept == 0 {
             assert_eq!(

@@ -1,0 +1,113 @@
+//! Holding an issue that is on its way, letting it go on, giving it up: a sender at work sees it within a second.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::app::{App, Wrong};
+use crate::delivery::Counts;
+use crate::id::IssueNumber;
+use crate::store::{IssueState, Store};
+
+/// What an operator asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pull {
+    /// No new message until it is resumed.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Never go on: whoever is left is skipped.
+    Cancel,
+}
+
+/// How an issue stands now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Braked {
+    /// Which.
+    pub issue: IssueNumber,
+    /// Its state.
+    pub state: IssueState,
+    /// Whether this changed anything.
+    pub changed: bool,
+    /// Whether a sender has it in hand.
+    pub at_work: bool,
+    /// The store's counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Does what is asked for, if the issue is in a state for it.
+///
+/// # Errors
+/// [`Wrong`] for an issue that was never queued, is finished, or was cancelled before.
+pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<Braked> {
+    let store = app.store().await?;
+    let before = queued(&store, issue).await?;
+    if let Some(refusal) = refusal(issue, before, pull) {
+        return Err(Wrong(refusal).into());
+    }
+    let changed = match pull {
+        Pull::Pause => store.pause(issue).await?,
+        Pull::Resume => store.resume(issue).await?,
+        Pull::Cancel => store.cancel(issue, app.now()).await?,
+    };
+    let at_work = tidy(app, &store, issue).await?;
+    let (state, counts) = (queued(&store, issue).await?, store.counts(issue).await?);
+    Ok(Braked { issue, state, changed, at_work, counts })
+}
+
+/// The state of an issue that was queued.
+///
+/// # Errors
+/// [`Wrong`] where it never was.
+pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
+    let never = || Wrong(format!("issue {issue} was never sent; `pressroom send {issue}` does it"));
+    Ok(store.state(issue).await?.ok_or_else(never)?)
+}
+
+/// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.
+async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bool> {
+    let Ok(_lock) = store.sender_lock() else { return Ok(true) };
+    store.recover(issue, app.now()).await?;
+    store.skip_cancelled(issue, app.now()).await?;
+    store.finish(issue).await?;
+    Ok(false)
+}
+
+fn refusal(issue: IssueNumber, state: IssueState, pull: Pull) -> Option<String> {
+    match (state, pull) {
+        (IssueState::Running | IssueState::Paused, _) | (IssueState::Cancelled, Pull::Cancel) => None,
+        (IssueState::Cancelled, Pull::Pause | Pull::Resume) => {
+            Some(format!("issue {issue} was cancelled; whoever was left is skipped, for good"))
+        }
+        (IssueState::Finished, Pull::Pause | Pull::Resume | Pull::Cancel) => {
+            Some(format!("issue {issue} is finished; nobody is left to try"))
+        }
+    }
+}
+
+impl fmt::Display for Braked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { waiting, accepted, deferred, skipped, .. } = self.counts;
+        let issue = self.issue;
+        let word = match self.state {
+            IssueState::Running => "goes on",
+            IssueState::Paused => "is paused",
+            IssueState::Cancelled => "is cancelled",
+            IssueState::Finished => "is finished",
+        };
+        let already = if self.changed { "" } else { " already" };
+        writeln!(
+            f,
+            "issue {issue} {word}{already}: {accepted} accepted, {deferred} deferred, {waiting} not tried, {skipped} skipped"
+        )?;
+        match (self.at_work, self.state) {
+            (true, _) => writeln!(f, "a sender is at work, and sees it within a second"),
+            (false, IssueState::Running) => {
+                writeln!(f, "no sender is at work; `pressroom send {issue}` or the next dispatch goes on")
+            }
+            (false, IssueState::Paused) => writeln!(f, "`pressroom resume {issue}` lets it go on"),
+            (false, IssueState::Cancelled | IssueState::Finished) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What cron calls, as often as it likes: goes on with what was interrupted or deferred, and starts what is due.
+//!
+//! Nothing due, or another sender at work: it does nothing. What one issue lacks keeps no other from its readers.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::app::{App, Wrong};
+use crate::compose;
+use crate::delivery::Counts;
+use crate::diagnostic::Source;
+use crate::draft::Draft;
+use crate::id::IssueNumber;
+use crate::schedule::{self, Turn};
+use crate::send::{self, Ending, Options, Sender, Sent};
+use crate::store::StoreError;
+
+mod approved;
+mod notify;
+
+/// Under this name the store keeps until when the schedule was looked at.
+const LOOKED_AT: &str = "schedule";
+
+/// What a dispatch did.
+#[derive(Debug, Default)]
+pub struct Dispatched {
+    /// Issues that were worked on, in their order.
+    pub sent: Vec<Done>,
+    /// What should have been and was not; said this once.
+    pub said: Vec<String>,
+    /// What was wrong with single issues; said again until it is mended.
+    pub faults: Vec<anyhow::Error>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+/// An issue that was worked on.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Done(pub Sent);
+
+struct Dispatch<'a> {
+    app: &'a App,
+    sender: Sender,
+    options: &'a Options,
+    outcome: Dispatched,
+    /// Times of the schedule whose issue is on its way, or of which enough is said.
+    accounted: BTreeSet<Timestamp>,
+}
+
+/// Does whatever is due.
+///
+/// # Errors
+/// Mistakes in newsletter.toml or skipped.toml, or a store that is away. What is wrong with one issue is among the faults.
+pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched> {
+    app.smtp()?;
+    app.refuse_unkept_promises()?;
+    let skipped = app.workspace.skipped()?;
+    let sender = match Sender::take(app).await {
+        Ok(sender) => sender,
+        Err(error) if is_busy(&error) => return Ok(Dispatched::default()),
+        Err(error) => return Err(error),
+    };
+    let outcome = Dispatched::default();
+    let mut dispatch = Dispatch { app, sender, options, outcome, accounted: BTreeSet::new() };
+    dispatch.go_on().await?;
+    dispatch.start().await?;
+    // Cut short, it cannot tell what would have been started.
+    if !dispatch.is_stopped() {
+        dispatch.look_back(&skipped).await?;
+    }
+    let mut outcome = dispatch.outcome;
+    if let Err(error) = notify::notify(app, &outcome).await {
+        outcome.notes.push(format!("`notify` could not be told: {error:#}"));
+    }
+    Ok(outcome)
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::SenderAtWork { .. }))
+}
+
+impl Dispatch<'_> {
+    /// Takes up what was interrupted, and whom the relay had asked to come later.
+    async fn go_on(&mut self) -> anyhow::Result<()> {
+        for number in self.sender.store.unfinished().await? {
+            if let Err(fault) = self.resume(number).await {
+                self.outcome.faults.push(fault);
+            }
+        }
+        Ok(())
+    }
+
+    async fn resume(&mut self, number: IssueNumber) -> anyhow::Result<()> {
+        let Some(queued) = self.sender.store.issue(number).await? else { return Ok(()) };
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let run = send::resume(self.app, &self.sender, queued).await?;
+        if run.is_due().await? {
+            self.outcome.sent.push(Done(run.go(self.options.clone()).await?));
+        } else {
+            self.sender.store.finish(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what is ready and due.
+    async fn start(&mut self) -> anyhow::Result<()> {
+        for (number, source) in self.app.workspace.drafts() {
+            if self.is_stopped() || self.sender.store.state(number).await?.is_some() {
+                continue;
+            }
+            let claims_ready = claims_ready(&source);
+            let fault = match Draft::parse(source) {
+                Ok(draft) if draft.ready => self.consider(&draft).await.err(),
+                Err(mistakes) if claims_ready => Some(mistakes.into()),
+                // Still being written.
+                Ok(_) | Err(_) => None,
+            };
+            self.outcome.faults.extend(fault);
+        }
+        Ok(())
+    }
+
+    async fn consider(&mut self, draft: &Draft) -> anyhow::Result<()> {
+        let config = &self.app.config;
+        let number = draft.number.value;
+        let slot = config.timetable().slot(draft.date);
+        let Some(due) = config.timetable().due(draft.date, draft.send_at.as_ref()) else {
+            return Err(Wrong(format!(
+                "issue {number} is ready but has no time; write `send_at` in {}, or `schedule` in newsletter.toml",
+                draft.source.name()
+            ))
+            .into());
+        };
+        let highest = self.sender.store.highest_issue().await?;
+        match schedule::turn(number, due, self.app.now(), config.max_late, highest) {
+            Turn::NotYet => self.accounted.extend(slot),
+            Turn::TooLate => {
+                self.accounted.extend(slot);
+                self.say(
+                    &format!("late {number} {}", due.as_millisecond()),
+                    format!(
+                        "issue {number} was due on {}, longer ago than `max_late`; only `pressroom send {number}` sends it",
+                        self.local(due)
+                    ),
+                )
+                .await?;
+            }
+            Turn::Behind(highest) => {
+                self.accounted.extend(slot);
+                self.say(
+                    &format!("behind {number}"),
+                    format!(
+                        "issue {number} comes before issue {highest}, which was sent; only `pressroom send {number}` sends it"
+                    ),
+                )
+                .await?;
+            }
+            Turn::Due => self.send(draft).await?,
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, draft: &Draft) -> anyhow::Result<()> {
+        let prepared = compose::prepare(&self.app.workspace, &self.app.config, draft.source.name())?;
+        approved::check(self.app, &prepared)?;
+        let run = send::begin(self.app, &self.sender, prepared).await?;
+        self.outcome.notes.extend_from_slice(run.notes());
+        self.outcome.sent.push(Done(run.go(self.options.clone()).await?));
+        Ok(())
+    }
+
+    /// Says which times of the schedule have passed without an issue, since it was last looked at; the first time, as far back as an issue
+    /// could still start.
+    async fn look_back(&mut self, skipped: &[Date]) -> anyhow::Result<()> {
+        let (now, timetable) = (self.app.now(), self.app.config.timetable());
+        let since = match self.sender.store.noted(LOOKED_AT).await? {
+            Some(since) => since,
+            None => now.checked_sub(self.app.config.max_late).unwrap_or(now),
+        };
+        self.accounted.extend(skipped.iter().filter_map(|date| timetable.slot(*date)));
+        for slot in timetable.passed(since, now) {
+            if !self.accounted.contains(&slot) && !self.sender.store.is_slot_taken(slot).await? {
+                let local = self.local(slot);
+                self.outcome.said.push(format!(
+                    "no issue was started for {local}; finish its draft and write `ready = true`, or declare the week off in skipped.toml"
+                ));
+            }
+        }
+        Ok(self.sender.store.note(LOOKED_AT, now).await?)
+    }
+
+    /// Says something once for ever.
+    async fn say(&mut self, subject: &str, text: String) -> Result<(), StoreError> {
+        if self.sender.store.noted(subject).await?.is_none() {
+            self.sender.store.note(subject, self.app.now()).await?;
+            self.outcome.said.push(text);
+        }
+        Ok(())
+    }
+
+    fn local(&self, at: Timestamp) -> String {
+        at.to_zoned(self.app.config.newsletter.time_zone.clone())
+            .strftime("%a, %Y-%m-%d %H:%M %Z")
+            .to_string()
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.options.stop.borrow()
+    }
+}
+
+/// Whether a draft with mistakes means to be sent, as far as one can tell: half-written ones are nobody's business.
+fn claims_ready(source: &Source) -> bool {
+    source.text().lines().any(|line| line.trim_start().starts_with("ready") && line.contains("true"))
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = &self.0;
+        let trial = if sent.trial { "trial: " } else { "" };
+        let Counts { queued, waiting, accepted, deferred, refused, in_doubt, skipped } = sent.counts;
+        write!(
+            f,
+            "{trial}issue {}: {} accepted now; of {queued}, {accepted} accepted, {deferred} deferred, {refused} refused, \
+             {in_doubt} in doubt, {waiting} not tried; {skipped} skipped",
+            sent.issue, sent.accepted_now
+        )?;
+        match sent.ending {
+            Ending::Done | Ending::NothingToDo | Ending::Incomplete => Ok(()),
+            Ending::Deferred => match sent.next_attempt {
+                Some(at) => write!(f, "; again from {at:.0} on"),
+                None => Ok(()),
+            },
+            Ending::Stopped => f.write_str("; stopped"),
+            Ending::Paused => write!(f, "; paused, `pressroom resume {}` to go on", sent.issue),
+            Ending::Cancelled => f.write_str("; cancelled"),
+            Ending::RelayAway | Ending::RelayRefuses => {
+                write!(f, "; the relay takes nothing: {}", sent.relay_said.as_deref().unwrap_or_default())
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Destinations that asked for less: for a while their readers are put off untried, and all others are served (requirement 28).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::delivery::{Outcome, SmtpReply};
+
+/// The first pause; each further one is twice as long.
+const FIRST: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+/// The destinations that are being left alone, or were of late.
+#[derive(Debug, Default)]
+pub(super) struct Cooling(Mutex<HashMap<String, Pause>>);
+
+#[derive(Debug)]
+struct Pause {
+    until: Timestamp,
+    length: SignedDuration,
+    reply: SmtpReply,
+}
+
+impl Cooling {
+    /// Hears what was said to a message for this domain.
+    pub(super) fn hear(&self, domain: &str, reply: &SmtpReply, now: Timestamp) {
+        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reply.is_positive() {
+            pauses.remove(domain);
+        } else if asks_for_less(reply) {
+            let last = pauses.get(domain);
+            // Several connections hear of the same pause.
+            if last.is_some_and(|last| now < last.until) {
+                return;
+            }
+            let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
+            let pause = Pause { until: now + length, length, reply: reply.clone() };
+            pauses.insert(domain.to_owned(), pause);
+        }
+    }
+
+    /// What becomes of a reader at this domain who is not to be tried now.
+    pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<Outcome> {
+        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = pauses.get(domain).filter(|pause| now < pause.until)?;
+        Some(Outcome::Postponed { reply: pause.reply.clone(), retry_at: pause.until })
+    }
+}
+
+/// 421, or a policy that may change its mind (RFC 3463: 4.7.x). Greylisting is about one reader, and passes by itself.
+fn asks_for_less(reply: &SmtpReply) -> bool {
+    let policy = reply.enhanced.as_deref().is_some_and(|code| code.starts_with("4.7."));
+    let text = reply.text.to_ascii_lowercase();
+    let greylisted = text.contains("greylist") || text.contains("graylist");
+    (reply.code == 421 || policy) && !greylisted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(code: u16, enhanced: &str, text: &str) -> SmtpReply {
+        SmtpReply { code, enhanced: Some(enhanced.to_owned()), text: text.to_owned() }
+    }
+
+    #[test]
+    fn each_pause_is_longer_and_an_accepted_message_ends_them() {
+        let cooling = Cooling::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        let slow_down = reply(421, "4.7.0", "slow down");
+        let mut lengths = Vec::new();
+        for _ in 0..7 {
+            cooling.hear("example.com", &slow_down, now);
+            cooling.hear("example.com", &slow_down, now + SignedDuration::from_secs(1));
+            let Some(Outcome::Postponed { retry_at, .. }) = cooling.postpones("example.com", now) else {
+                panic!("no pause");
+            };
+            lengths.push(retry_at.duration_since(now).as_secs());
+            now = retry_at;
+            assert_eq!(cooling.postpones("example.com", now), None);
+        }
+        assert_eq!(lengths, [30, 60, 120, 240, 480, 900, 900]);
+        assert_eq!(cooling.postpones("example.org", Timestamp::UNIX_EPOCH), None);
+        cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
+        cooling.hear("example.com", &slow_down, now);
+        assert_eq!(cooling.postpones("example.com", now + FIRST), None);
+    }
+
+    #[test]
+    fn a_reader_who_is_greylisted_or_has_a_full_mailbox_slows_nobody_down() {
+        for (said, slows) in [
+            (reply(421, "4.3.2", "busy"), true),
+            (reply(450, "4.7.28", "unusual rate of mail"), true),
+            (reply(451, "4.7.1", "Greylisted, come back later"), false),
+            (reply(452, "4.2.2", "mailbox full"), false),
+            (reply(550, "5.7.1", "no"), false),
+        ] {
+            assert_eq!(asks_for_less(&said), slows, "{said:?}");
+        }
+    }
+}

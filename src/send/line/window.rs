@@ -1,0 +1,61 @@
+//! Several messages on the way at once, and while the oldest is waited for, the next is recorded.
+
+use std::collections::VecDeque;
+
+use tokio::join;
+
+use super::{Letter, Line, granted};
+use crate::smtp::Connection;
+
+/// Sends the letter and others after it, until nobody is left or the connection is of no more use; then nothing is on the way.
+pub(super) async fn carry(
+    line: &mut Line,
+    mut connection: Connection,
+    letter: Letter,
+) -> anyhow::Result<Connection> {
+    let mut on_the_way = VecDeque::new();
+    let mut next = Some(letter);
+    while next.is_some() || !on_the_way.is_empty() {
+        let oldest = match on_the_way.len() {
+            waiting if next.is_some() && waiting < connection.window() => None,
+            _ => on_the_way.pop_front(),
+        };
+        let verdict = async {
+            match oldest {
+                Some(letter) => Some((letter, connection.landed().await)),
+                None => None,
+            }
+        };
+        let (granted, verdict) = join!(granted(&line.shared, next.as_ref()), verdict);
+        if let Some((letter, verdict)) = verdict {
+            line.conclude(letter, verdict).await?;
+        }
+        if let Some(letter) = next.take() {
+            on_the_way.extend(launch(line, &mut connection, letter, granted?).await?);
+        }
+        if connection.is_usable() {
+            next = line.following().await?;
+        }
+    }
+    Ok(connection)
+}
+
+/// Hands a letter over, if it may go; answers with it if it is on the way.
+async fn launch(
+    line: &mut Line,
+    connection: &mut Connection,
+    letter: Letter,
+    granted: bool,
+) -> anyhow::Result<Option<Letter>> {
+    if !granted {
+        line.withhold(letter);
+        return Ok(None);
+    }
+    match connection.launch(&letter.envelope, &letter.message).await {
+        Ok(()) => Ok(Some(letter)),
+        Err(error) => {
+            line.conclude(letter, Err(error)).await?;
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What an operator decides about readers whose message was refused or may have arrived.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use super::word::{Cells, word};
+use super::{Store, StoreError, begin};
+use crate::id::IssueNumber;
+use crate::mailbox::EmailAddress;
+
+/// What is to become of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Back into the queue: for those in doubt or refused.
+    Resend,
+    /// They have it: for those in doubt.
+    Accepted,
+}
+
+/// A reader about whom this cannot be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecidable {
+    /// Who.
+    pub address: EmailAddress,
+    /// Where their record stands, as the table has it; `None`: the issue was never for them.
+    pub status: Option<String>,
+}
+
+impl Store {
+    /// Decides about these readers, all of them or, where it cannot be decided about some, none; those are answered. What stood there
+    /// is kept, with the time. An issue that was finished goes on.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn decide(
+        &self,
+        issue: IssueNumber,
+        decision: Decision,
+        addresses: &[EmailAddress],
+        now: Timestamp,
+    ) -> Result<Vec<Undecidable>, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let mut undecidable = Vec::new();
+        for address in addresses {
+            if let Err(one) = decide(&mut transaction, issue, decision, address, now).await? {
+                undecidable.push(one);
+            }
+        }
+        let reopen = "update issue set state = 'running' where number = $1 and exists \
+            (select 1 from delivery where issue = $1 and status = 'queued')";
+        sqlx::query(reopen).bind(i64::from(issue.get())).execute(&mut *transaction).await?;
+        if undecidable.is_empty() {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(undecidable)
+    }
+}
+
+async fn decide(
+    connection: &mut SqliteConnection,
+    issue: IssueNumber,
+    decision: Decision,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<Result<(), Undecidable>, StoreError> {
+    let number = i64::from(issue.get());
+    let select = "select d.subscriber, d.status from delivery d join subscriber b on b.id = d.subscriber \
+        where d.issue = $1 and b.key = $2";
+    let row = sqlx::query(select).bind(number).bind(address.key()).fetch_optional(&mut *connection).await?;
+    let undecidable = |status| Ok(Err(Undecidable { address: address.clone(), status }));
+    let Some(row) = row.as_ref().map(Cells) else { return undecidable(None) };
+    let status = row.text("status")?;
+    let update = match (decision, status) {
+        (Decision::Resend, "in-doubt" | "refused") => {
+            "update delivery set status = 'queued', owner = null, since = $1 where issue = $2 and subscriber = $3"
+        }
+        (Decision::Accepted, "in-doubt") => {
+            "update delivery set status = 'accepted', owner = null, since = $1, code = 250, enhanced = null, \
+             reply = 'the operator settled it' where issue = $2 and subscriber = $3"
+        }
+        (Decision::Resend | Decision::Accepted, _) => return undecidable(Some(status.to_owned())),
+    };
+    let subscriber = row.integer("subscriber")?;
+    record(connection, (number, subscriber), decision, now).await?;
+    sqlx::query(update).bind(now.as_millisecond()).bind(number).bind(subscriber).execute(connection).await?;
+    Ok(Ok(()))
+}
+
+/// Keeps what stands in a record, as text: the status, since when, and what the relay had said.
+async fn record(
+    connection: &mut SqliteConnection,
+    (issue, subscriber): (i64, i64),
+    decision: Decision,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let insert = "insert into decision (issue, subscriber, at, decision, was) \
+        select issue, subscriber, $1, $2, status || ' ' || since || ' ' || coalesce(code, 0) || ' ' || coalesce(reply, '') \
+        from delivery where issue = $3 and subscriber = $4 on conflict (issue, subscriber, at) do nothing";
+    sqlx::query(insert)
+        .bind(now.as_millisecond())
+        .bind(word(decision))
+        .bind(issue)
+        .bind(subscriber)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! What was said before, so that it is said once.
+
+use jiff::Timestamp;
+
+use super::word::Cells;
+use super::{Store, StoreError};
+
+impl Store {
+    /// When something was noted; `None` where it never was.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn noted(&self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
+        let select = "select at from notice where subject = $1";
+        let row = sqlx::query(select).bind(subject).fetch_optional(&self.readers).await?;
+        row.as_ref().map(|row| Cells(row).time("at")).transpose()
+    }
+
+    /// Notes something, with the time; the last time stands.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn note(&self, subject: &str, at: Timestamp) -> Result<(), StoreError> {
+        let upsert = "insert into notice (subject, at) values ($1, $2) \
+            on conflict (subject) do update set at = excluded.at";
+        let query = sqlx::query(upsert).bind(subject).bind(at.as_millisecond());
+        query.execute(&mut *self.writer().await).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! The operator's hand on an issue that is on its way, and on what became of it.
+
+use std::process::Output;
+use std::time::Duration;
+
+use pressroom::app::App;
+use pressroom::brake::{self, Pull};
+use pressroom::id::IssueNumber;
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::send::{Ending, Options, Sent};
+use pressroom::store::{Among, IssueState};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::folder::{Folder, copies, options, received};
+
+const READERS: u64 = 300;
+
+#[tokio::test]
+async fn a_paused_issue_stops_and_goes_on_where_it_stopped() {
+    let (folder, inbox, maildir) = slow().await;
+    let sender = set_out(&folder, options()).await;
+    pull_after_some(&folder, &inbox, Pull::Pause).await;
+    let sent = sender.await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted + sent.counts.waiting), (Ending::Paused, READERS));
+    assert!(sent.counts.waiting > 0, "it ran to its end");
+
+    let refused = folder.prepare().await.unwrap_err().to_string();
+    assert!(refused.contains("paused") && refused.contains("pressroom resume 1"), "{refused}");
+    let resumed = brake::pull(&folder.app(), one(), Pull::Resume).await.unwrap();
+    assert_eq!((resumed.state, resumed.at_work), (IssueState::Running, false));
+    quicken(&folder);
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, READERS));
+    assert_each_once(&maildir);
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_goes_on_when_the_issue_is_resumed() {
+    let (folder, inbox, maildir) = slow().await;
+    let patient = Options { patience: jiff::SignedDuration::MAX, ..options() };
+    let sender = set_out(&folder, patient).await;
+    let paused = pull_after_some(&folder, &inbox, Pull::Pause).await;
+    assert!(paused.at_work);
+    until_nobody_is_in_hand(&folder.app()).await;
+    let held = inbox.counts().messages;
+    assert!(held < READERS && !sender.is_finished());
+    brake::pull(&folder.app(), one(), Pull::Resume).await.unwrap();
+    let sent = sender.await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, READERS));
+    assert_each_once(&maildir);
+}
+
+#[tokio::test]
+async fn a_cancelled_issue_skips_whoever_is_left_for_good() {
+    let (folder, inbox, maildir) = slow().await;
+    let sender = set_out(&folder, options()).await;
+    pull_after_some(&folder, &inbox, Pull::Cancel).await;
+    let sent = sender.await.unwrap();
+    assert_eq!(sent.ending, Ending::Cancelled);
+    assert_eq!((sent.counts.accepted + sent.counts.skipped, sent.counts.waiting), (READERS, 0));
+    assert!(sent.counts.skipped > 0, "it ran to its end");
+    assert_eq!(received(maildir.path()).len() as u64, sent.counts.accepted);
+
+    let again = folder.send().await.unwrap();
+    assert_eq!((again.ending, again.accepted_now), (Ending::Cancelled, 0));
+    let refused = brake::pull(&folder.app(), one(), Pull::Resume).await.unwrap_err().to_string();
+    assert!(refused.contains("cancelled"), "{refused}");
+}
+
+#[test]
+fn an_issue_that_was_never_sent_cannot_be_paused() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let ended = folder.run(&["pause", "1"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("never sent"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_sees_who_missed_an_issue_and_why_and_sends_it_again() {
+    let folder = Folder::with_many_readers(5);
+    let maildir = TempDir::new().unwrap();
+    let script = Script::new(|envelope, stage| {
+        let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader3@example.com");
+        (stage == Stage::Recipient && is_theirs).then(|| Action::Reply("550 5.1.1 no such mailbox".into()))
+    });
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.send().await.unwrap();
+
+    let all = lines(&folder.run(&["--json", "deliveries", "1"]));
+    assert_eq!(all.len(), 5);
+    let missed = lines(&folder.run(&["--json", "deliveries", "1", "--missed"]));
+    assert_eq!(missed.len(), 1);
+    let it = |key: &str| missed[0][key].clone();
+    assert_eq!((it("address"), it("status")), ("reader3@example.com".into(), "refused".into()));
+    assert_eq!((it("code"), it("enhanced"), it("attempts")), (550.into(), "5.1.1".into(), 1.into()));
+    let text = String::from_utf8(folder.run(&["deliveries", "1", "--missed"]).stdout).unwrap();
+    assert!(text.starts_with("reader3@example.com  refused since"), "{text}");
+    assert!(text.trim_end().ends_with("1 attempt: 550 5.1.1 no such mailbox"), "{text}");
+
+    let refused = folder.run(&["deliveries", "1", "--resend", "reader3@example.com", "reader1@example.com"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        said.contains("nothing was changed") && said.contains("reader1@example.com is accepted"),
+        "{said}"
+    );
+
+    let again = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
+    let again = again.await.unwrap();
+    folder.edit("newsletter.toml", &inbox.addr().to_string(), &again.addr().to_string());
+    assert!(folder.run(&["deliveries", "1", "--resend", "reader3@example.com"]).status.success());
+    folder.run(&["send", "1", "--yes"]);
+    let all = lines(&folder.run(&["--json", "deliveries", "1"]));
+    assert!(all.iter().all(|line| line["status"] == "accepted"), "{all:?}");
+    assert_eq!(
+        all.iter().filter(|line| line["decision"] == "resend" && !line["decided_at"].is_null()).count(),
+        1
+    );
+    assert_eq!(copies(&received(maildir.path())).values().max(), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_settles_doubt() {
+    let folder = Folder::with_many_readers(3);
+    let script = Script::new(|envelope, stage| {
+        let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader1@example.com");
+        (stage == Stage::Kept && is_theirs).then_some(Action::Cut)
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.send().await.unwrap();
+    let doubtful = lines(&folder.run(&["--json", "deliveries", "1", "--in-doubt"]));
+    assert_eq!(doubtful.len(), 1, "{doubtful:?}");
+    assert_eq!(folder.run(&["deliveries", "1", "--settle", "refused"]).status.code(), Some(2));
+    assert!(folder.run(&["deliveries", "1", "--settle", "accepted", "reader1@example.com"]).status.success());
+    assert!(lines(&folder.run(&["--json", "deliveries", "1", "--in-doubt"])).is_empty());
+    assert!(lines(&folder.run(&["--json", "deliveries", "1", "--missed"])).is_empty());
+}
+
+/// A newsletter whose relay gets so few messages a second that there is time to act.
+async fn slow() -> (Folder, Inbox, TempDir) {
+    let folder = Folder::with_many_readers(usize::try_from(READERS).unwrap());
+    let maildir = TempDir::new().unwrap();
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), keep).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.edit("newsletter.toml", "connections = 2", "connections = 2\nrate = \"60/s\"");
+    (folder, inbox, maildir)
+}
+
+fn quicken(folder: &Folder) {
+    folder.edit("newsletter.toml", "rate = \"60/s\"", "rate = \"9000/s\"");
+}
+
+async fn set_out(folder: &Folder, options: Options) -> JoinHandle<Sent> {
+    let run = folder.prepare().await.unwrap();
+    tokio::spawn(async { run.go(options).await.unwrap() })
+}
+
+async fn pull_after_some(folder: &Folder, inbox: &Inbox, pull: Pull) -> brake::Braked {
+    while inbox.counts().messages < 10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let braked = brake::pull(&folder.app(), one(), pull).await.unwrap();
+    assert!(braked.changed);
+    braked
+}
+
+/// Waits until the sender has put everybody back.
+async fn until_nobody_is_in_hand(app: &App) {
+    let store = app.store().await.unwrap();
+    let in_hand = async || {
+        let lines = store.deliveries(one(), Among::Missed, None, 1000).await.unwrap();
+        lines.iter().any(|line| line.status != pressroom::delivery::DeliveryStatus::Queued)
+    };
+    while in_hand().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn assert_each_once(maildir: &TempDir) {
+    let copies = copies(&received(maildir.path()));
+    assert_eq!((copies.len() as u64, copies.values().max()), (READERS, Some(&1)));
+}
+
+fn one() -> IssueNumber {
+    IssueNumber::new(1).unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

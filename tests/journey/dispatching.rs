@@ -1,0 +1,264 @@
+//! What cron does with an editor's drafts, the clock held still at each call.
+
+use std::process::Output;
+
+use jiff::{SignedDuration, Timestamp};
+use pressroom::dispatch::{Dispatched, dispatch};
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::send::{Ending, Options};
+
+use crate::folder::{Folder, copies, header, options, received};
+
+/// Sunday, 2 July 2023, 20:00 in New York.
+const DUE: &str = "2023-07-03T00:00:00Z";
+
+#[tokio::test]
+async fn a_week_of_hourly_calls_across_a_clock_change_sends_each_issue_once_at_its_time() {
+    for (friday, drafts, expected) in [
+        (
+            "2023-03-10T00:00:00Z",
+            ["date = 2023-03-12\nsend_at = 2023-03-12T02:30:00", "date = 2023-03-12", "date = 2023-03-19"],
+            [("2023-03-12T07:00:00Z", 1), ("2023-03-13T00:00:00Z", 2)],
+        ),
+        (
+            "2023-11-03T00:00:00Z",
+            ["date = 2023-11-05\nsend_at = 2023-11-05T01:30:00", "date = 2023-11-05", "date = 2023-11-12"],
+            [("2023-11-05T06:00:00Z", 1), ("2023-11-06T01:00:00Z", 2)],
+        ),
+    ] {
+        let folder = weekly();
+        for (number, when) in (1..).zip(drafts) {
+            draft(&folder, number, when);
+        }
+        let mut now: Timestamp = friday.parse().unwrap();
+        let mut sent = Vec::new();
+        for _ in 0..7 * 24 {
+            let done = at(&folder, &now.to_string()).await;
+            assert!(done.said.is_empty() && done.faults.is_empty(), "{now}: {done:?}");
+            sent.extend(done.sent.iter().map(|done| (now.to_string(), done.0.issue.get())));
+            now += SignedDuration::from_hours(1);
+        }
+        assert_eq!(sent, expected.map(|(at, number)| (at.to_owned(), number)));
+        let copies = copies(&readers_mail(&folder));
+        assert_eq!((copies.len(), copies.values().max()), (2, Some(&2)), "two issues to each of two readers");
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_write_to_each_reader_once() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let (one, other) = tokio::join!(at(&folder, DUE), at(&folder, DUE));
+    assert_eq!(one.sent.len() + other.sent.len(), 1);
+    assert!(one.faults.is_empty() && other.faults.is_empty());
+    assert_eq!(readers_mail(&folder).len(), 2);
+}
+
+#[tokio::test]
+async fn while_another_sender_is_at_work_it_says_nothing() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let store = folder.app().store().await.unwrap();
+    let _at_work = store.sender_lock().unwrap();
+    let ended = folder.run(&["dispatch"]);
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stdout.is_empty() && ended.stderr.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_ready_or_not_due_waits_in_silence() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-09");
+    folder.write("drafts/2.toml", "number = 2\ndate = 2023-07-02\n[[article]]\ntitel = \"Half wri");
+    folder.write("skipped.toml", "[[skip]]\ndate = 2023-07-02\nreason = \"summer\"\n");
+    let done = at(&folder, DUE).await;
+    assert!(is_silent(&done), "{done:?}");
+    assert!(folder.received().is_empty());
+}
+
+#[tokio::test]
+async fn no_issue_starts_later_than_max_late_and_that_is_said_once() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let done = at(&folder, "2023-07-04T00:00:01Z").await;
+    assert!(done.sent.is_empty() && done.said.len() == 1, "{done:?}");
+    assert!(done.said[0].contains("Sun, 2023-07-02 20:00 EDT") && done.said[0].contains("pressroom send 1"));
+    assert!(is_silent(&at(&folder, "2023-07-04T01:00:00Z").await));
+    assert!(readers_mail(&folder).is_empty());
+}
+
+#[tokio::test]
+async fn no_issue_starts_behind_a_higher_number_and_that_is_said_once() {
+    let folder = weekly();
+    draft(&folder, 2, "date = 2023-07-02");
+    assert_eq!(at(&folder, DUE).await.sent.len(), 1);
+    draft(&folder, 1, "date = 2023-07-02");
+    let done = at(&folder, "2023-07-03T01:00:00Z").await;
+    assert!(done.sent.is_empty() && done.said.len() == 1, "{done:?}");
+    assert!(done.said[0].contains("issue 1 comes before issue 2"), "{done:?}");
+    assert!(is_silent(&at(&folder, "2023-07-03T02:00:00Z").await));
+}
+
+#[tokio::test]
+async fn under_require_review_only_what_was_approved_is_sent() {
+    let folder = weekly();
+    folder.edit("newsletter.toml", "schedule =", "require_review = true\nschedule =");
+    draft(&folder, 1, "date = 2023-07-02");
+    let refused = at(&folder, DUE).await;
+    assert!(refused.sent.is_empty() && fault(&refused).contains("nobody has approved it"), "{refused:?}");
+
+    folder.run(&["approve", "1", "--by", "Ada Example"]);
+    folder.edit("drafts/1.toml", "A queue", "Another queue");
+    let refused = at(&folder, "2023-07-03T01:00:00Z").await;
+    let said = fault(&refused);
+    assert!(refused.sent.is_empty() && said.contains("Ada Example"), "{refused:?}");
+    assert!(said.contains("HTML, text") && !said.contains("subject"), "{said}");
+
+    folder.edit("drafts/1.toml", "Another queue", "A queue");
+    assert_eq!(at(&folder, "2023-07-03T02:00:00Z").await.sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_week_without_an_issue_is_said_once_also_by_mail() {
+    let folder = weekly();
+    let missed = at(&folder, "2023-07-03T00:30:00Z").await;
+    assert_eq!(missed.said.len(), 1, "{missed:?}");
+    assert!(missed.said[0].contains("no issue was started for Sun, 2023-07-02 20:00 EDT"), "{missed:?}");
+    assert!(is_silent(&at(&folder, "2023-07-03T01:00:00Z").await));
+    let mail = operators_mail(&folder);
+    assert_eq!(mail.len(), 1);
+    assert_eq!(header(&mail[0], "Auto-Submitted"), "auto-generated");
+    assert_eq!(header(&mail[0], "Subject"), "Small Hours: no issue was sent");
+    assert!(mail[0].contains("no issue was started for Sun, 2023-07-02"), "{}", mail[0]);
+}
+
+#[tokio::test]
+async fn an_issue_moved_to_another_day_leaves_no_week_missed() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02\nsend_at = 2023-07-03T08:00:00");
+    assert!(is_silent(&at(&folder, "2023-07-03T00:30:00Z").await));
+    assert_eq!(at(&folder, "2023-07-03T12:00:00Z").await.sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_bad_draft_stops_no_other() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02\ntitel = \"?\"");
+    draft(&folder, 2, "date = 2023-07-02");
+    let done = at(&folder, DUE).await;
+    assert_eq!(done.sent.iter().map(|done| done.0.issue.get()).collect::<Vec<_>>(), [2]);
+    assert!(fault(&done).contains("titel"), "{done:?}");
+}
+
+#[tokio::test]
+async fn an_interrupted_issue_goes_on_though_its_draft_is_gone() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let (_signal, stop) = tokio::sync::watch::channel(true);
+    let stopped = folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    assert_eq!((stopped.ending, stopped.counts.waiting), (Ending::Stopped, 2));
+    std::fs::remove_file(folder.path().join("drafts/1.toml")).unwrap();
+    let done = at(&folder, DUE).await;
+    assert_eq!((done.sent.len(), done.sent[0].0.ending), (1, Ending::Done));
+    assert_eq!(readers_mail(&folder).len(), 2);
+    let mail = operators_mail(&folder);
+    assert_eq!(header(&mail[0], "Subject"), "Small Hours: issue 1");
+    assert!(mail[0].contains("of 2, 2 accepted"), "{}", mail[0]);
+    assert!(is_silent(&at(&folder, "2023-07-03T01:00:00Z").await));
+}
+
+#[tokio::test]
+async fn the_deferred_are_tried_again_when_their_time_has_come() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let maildir = tempfile::TempDir::new().unwrap();
+    let greeted = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let script = Script::new(move |envelope, stage| {
+        let to = envelope.to.last().map(ToString::to_string)?;
+        let is_new = stage == Stage::Recipient && greeted.lock().unwrap().insert(to);
+        is_new.then(|| Action::Reply("451 4.7.1 greylisted".to_owned()))
+    });
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
+    folder.relay_through(&inbox);
+    let endings =
+        async |now| at(&folder, now).await.sent.iter().map(|done| done.0.ending).collect::<Vec<_>>();
+    assert_eq!(endings(DUE).await, [Ending::Deferred]);
+    assert_eq!(endings("2023-07-03T00:00:10Z").await, []);
+    assert_eq!(endings("2023-07-03T00:01:00Z").await, [Ending::Done]);
+    let copies = copies(&received(maildir.path()));
+    assert_eq!((copies.get("ada@example.com"), copies.get("bo@example.org")), (Some(&1), Some(&1)));
+}
+
+#[test]
+fn cron_sees_a_missed_time_once_as_a_failure() {
+    let folder = weekly();
+    let daily = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map(|day| format!("\"{day} 00:00\""));
+    folder.edit("newsletter.toml", "\"Sun 20:00\"", &format!("[{}]", daily.join(", ")));
+    let ended = folder.run(&["dispatch"]);
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(said(&ended).contains("no issue was started for") && ended.stdout.is_empty());
+    let again = folder.run(&["dispatch"]);
+    assert_eq!((again.status.code(), said(&again).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn cron_sees_a_wrong_draft_as_such_until_it_is_mended() {
+    let folder = weekly();
+    folder.edit("newsletter.toml", "schedule = \"Sun 20:00\"\n", "");
+    draft(&folder, 1, "date = 2023-07-02");
+    for _ in 0..2 {
+        let ended = folder.run(&["dispatch"]);
+        assert_eq!(ended.status.code(), Some(2));
+        assert!(said(&ended).contains("send_at"), "{}", said(&ended));
+    }
+}
+
+/// A newsletter that is due on Sundays at 20:00 in New York, with two readers and no draft yet.
+fn weekly() -> Folder {
+    let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
+    std::fs::remove_file(folder.path().join("drafts/1.toml")).unwrap();
+    folder.edit(
+        "newsletter.toml",
+        "list = ",
+        "schedule = \"Sun 20:00\"\nnotify = \"operator@example.com\"\nlist = ",
+    );
+    folder
+}
+
+/// A draft that is ready.
+fn draft(folder: &Folder, number: u32, when: &str) {
+    let article = "[[article]]\ntitle = \"A queue\"\nurl = \"https://halyard.example/\"\n";
+    let text = format!(
+        "number = {number}\n{when}\nready = true\npreheader = \"One story about a queue.\"\n{article}"
+    );
+    folder.write(&format!("drafts/{number}.toml"), &text);
+}
+
+async fn at(folder: &Folder, now: &str) -> Dispatched {
+    dispatch(&folder.app_at(now), &options()).await.unwrap()
+}
+
+fn is_silent(done: &Dispatched) -> bool {
+    done.sent.is_empty() && done.said.is_empty() && done.faults.is_empty() && done.notes.is_empty()
+}
+
+/// The one thing that was wrong.
+fn fault(done: &Dispatched) -> String {
+    assert_eq!(done.faults.len(), 1, "{done:?}");
+    format!("{:#}", done.faults[0])
+}
+
+fn said(ended: &Output) -> String {
+    String::from_utf8(ended.stderr.clone()).unwrap()
+}
+
+fn operators_mail(folder: &Folder) -> Vec<String> {
+    let is_theirs = |mail: &String| header(mail, "To") == "operator@example.com";
+    folder.received().into_iter().filter(is_theirs).collect()
+}
+
+fn readers_mail(folder: &Folder) -> Vec<String> {
+    let is_theirs = |mail: &String| header(mail, "To") != "operator@example.com";
+    folder.received().into_iter().filter(is_theirs).collect()
+}
