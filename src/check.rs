@@ -1,9 +1,10 @@
 //! Findings on an issue: what the editor should look at before readers do.
 //!
-//! Last of the stages on the way to an issue's final form. What makes an issue wrong is refused before; here stands what
-//! a careful colleague would say. Each finding has a kind by which `[[check.silence]]` accepts it.
+//! Last of the stages on the way to an issue's final form. What makes a file wrong is refused before; here stands what
+//! a careful colleague would say, and what no issue may lack. Each warning has a kind by which `[[check.silence]]` accepts it.
 
 mod links;
+mod obligations;
 mod places;
 mod size;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub const KINDS: [&str; 14] = [
 /// What to look at in an issue, without what was silenced. An error is never silenced.
 pub fn findings(issue: &Issue, rendering: &Rendering, newsletter: &Newsletter) -> Diagnostics {
     let mut found = rendering.findings.0.clone();
+    found.extend(obligations::owed(issue, &rendering.issue, newsletter));
     found.extend(words::preheader(issue, &rendering.issue));
     found.extend(words::subject(issue, &rendering.issue));
     found.extend(no_sponsor(issue));

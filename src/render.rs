@@ -13,6 +13,7 @@ mod html;
 mod inline;
 mod markup;
 mod mjml;
+mod seen;
 mod segments;
 mod template;
 mod text;
@@ -27,6 +28,7 @@ use crate::issue::Issue;
 use crate::newsletter::Newsletter;
 use fields::Fields;
 use files::{Files, Filled};
+pub(crate) use seen::Seen;
 
 /// The editor's templates, or the built-in ones.
 #[derive(Debug, Clone)]

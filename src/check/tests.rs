@@ -2,16 +2,21 @@
 
 use super::*;
 use crate::issue::tests::{assemble, newsletter};
-use crate::render::{Field, Link, Piece, RenderedIssue};
+use crate::render::{Field, Link, Piece, RenderedIssue, TextBlock};
 
-/// An issue rendered to this subject and HTML, the rest empty.
-fn rendering(issue: &Issue, html: Vec<Piece>) -> Rendering {
+/// Who sends, from where, and whose messages stand in it.
+const OWED: &str = "\nQUIET PAGER\nFrom our sponsor, Rootly:\nCalm.\nFrom Tidemark:\nFull.\n14 Rope\nWalk\n";
+
+/// An issue rendered to this subject, this HTML and all that is owed to its readers.
+fn rendering(issue: &Issue, mut html: Vec<Piece>) -> Rendering {
+    let owed = [Piece::Literal(OWED.to_owned()), Piece::Field(Field::Unsubscribe)];
+    html.extend_from_slice(&owed);
     let issue = RenderedIssue {
         number: issue.number,
         subject: vec![Piece::Literal("Quiet Pager Issue #379".to_owned())],
         preheader: None,
         html,
-        text: Vec::new(),
+        text: vec![TextBlock::Lines(owed.to_vec())],
         links: vec![Link { url: "https://example.com".to_owned(), words: "x".to_owned() }],
         sizes: vec![
             ("head".to_owned(), 3_000),
@@ -114,7 +119,7 @@ fn html_near_the_limit_is_a_warning_and_beyond_it_an_error_with_what_weighs_most
     assert_eq!(sized(89_000), Diagnostics::none());
     assert!(!sized(90_001).has_errors());
     assert!(sized(102_000).has_errors());
-    insta::assert_snapshot!(sized(95_000).0[0].message, @"issue 379 is about 95.1 kB of HTML; Gmail cuts at 102.0 kB");
+    insta::assert_snapshot!(sized(95_000).0[0].message, @"issue 379 is about 95.3 kB of HTML; Gmail cuts at 102.0 kB");
     insta::assert_snapshot!(
         sized(120_000).0[0].help,
         @"shorten what weighs most: Outages (70.0 kB), articles (20.0 kB), head (3.0 kB)"
@@ -132,6 +137,47 @@ fn what_was_seen_and_accepted_is_silent_but_errors_never_are() {
     let kinds: Vec<_> = found.0.iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, ["preheader-missing", "html-too-large", "silence-unknown", "silence-unknown"]);
     assert_eq!(found.0[3].help, "did you mean `preheader-missing`?");
+}
+
+/// What is owed and missing when the parts of an issue are these.
+fn owed(html: Vec<Piece>, text: Vec<Piece>) -> Diagnostics {
+    let issue = assemble(BOOKED, &format!("{PREHEADER}{ARTICLE}")).unwrap();
+    let mut rendering = rendering(&issue, Vec::new());
+    rendering.issue.html = html;
+    rendering.issue.text = vec![TextBlock::Lines(text)];
+    let mut newsletter = newsletter();
+    let silence = |finding: &str| Silence { finding: finding.to_owned(), reason: "known".to_owned() };
+    newsletter.silenced = vec![silence("postal-address-missing"), silence("sponsor-unlabelled")];
+    let mut found = findings(&issue, &rendering, &newsletter);
+    found.0.retain(|finding| finding.severity == Severity::Error);
+    found
+}
+
+/// A part with these words and a way to leave.
+fn part(words: &str) -> Vec<Piece> {
+    vec![Piece::Literal(words.to_owned()), Piece::Field(Field::Unsubscribe)]
+}
+
+#[test]
+fn without_sender_postal_address_unsubscribe_and_sponsors_named_in_both_parts_nothing_goes_out() {
+    let nothing = vec![Piece::Literal("<p>Calm. Full.</p>".to_owned())];
+    insta::assert_snapshot!("owed", owed(nothing, Vec::new()));
+    assert_eq!(owed(part(OWED), part(OWED)), Diagnostics::none());
+}
+
+#[test]
+fn what_is_owed_counts_where_a_reader_sees_it_and_in_whatever_language() {
+    let html =
+        |words: &str| owed(part(words), part(OWED)).0.iter().map(|found| found.kind).collect::<Vec<_>>();
+    let footer = "<img alt=\"Quiet Pager\" /><p>14&#32;Rope<br />Walk</p>";
+    let good = format!("Anzeige: <b>Rootly</b><p>Calm.</p>Publicité Tidemark<p>Full.</p>{footer}");
+    assert_eq!(html(&good), [""; 0]);
+    let hidden = good.replace("<p>14", "<p style=\"display:none\">14").replace("<br />", " ");
+    assert_eq!(html(&hidden), ["postal-address-missing"]);
+    let logo = good.replace("<b>Rootly</b>", "<img alt=\"Rootly\" />");
+    assert_eq!(html(&logo), ["sponsor-unlabelled"]);
+    let late = good.replace("<b>Rootly</b>", "").replace("Calm.", "Calm. Thanks, Rootly");
+    assert_eq!(html(&late), ["sponsor-unlabelled"]);
 }
 
 #[test]
