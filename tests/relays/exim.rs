@@ -14,7 +14,7 @@ use crate::folder::received;
 /// Whom it runs as: nobody.
 const USER: u32 = 65534;
 /// How long to wait for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running exim; it ends when dropped.
 pub(crate) struct Exim {
