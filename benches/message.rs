@@ -5,13 +5,16 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
+use pressroom::dkim;
 use pressroom::id::{IssueNumber, Place, Reference, SubscriberId};
 use pressroom::mailbox::{EmailAddress, Mailbox};
+use pressroom::message::dkim::{Algorithm, Signer, SigningKey};
 use pressroom::message::{Edition, FrozenIssue};
 use pressroom::newsletter::{BaseUrl, Tracking, TrackingPolicy};
 use pressroom::render::{Field, Link, Piece, RenderedIssue, TextBlock};
 use pressroom::subscriber::{Format, Recipient};
 use pressroom::token::Keys;
+use secrecy::ExposeSecret;
 
 const PLACES: u16 = 44;
 
@@ -33,6 +36,26 @@ fn write(bencher: Bencher<'_, '_>, tracking: Tracking) {
 #[divan::bench]
 fn write_text_alone(bencher: Bencher<'_, '_>) {
     write_to(bencher, &Recipient { format: Format::Text, ..reader() });
+}
+
+/// What a message costs with its signatures: the body hashed once for both.
+#[divan::bench(args = [&[Algorithm::Ed25519][..], &[Algorithm::Rsa], &[Algorithm::Rsa, Algorithm::Ed25519]])]
+fn write_and_sign(bencher: Bencher<'_, '_>, algorithms: &[Algorithm]) {
+    let (edition, keys, reader) = (Edition::new(&issue()), Keys::generate(|bytes| bytes.fill(7)), reader());
+    let signer = algorithms.iter().fold(Signer::none(), |signer, algorithm| {
+        signer.with("example.com", &algorithm.to_string(), signing_key(*algorithm))
+    });
+    let mut out = Vec::new();
+    let mut write = || {
+        edition.write(black_box(&reader), &keys, Timestamp::UNIX_EPOCH, &mut out).unwrap();
+        signer.sign(&mut out, Timestamp::UNIX_EPOCH).unwrap();
+        out.len()
+    };
+    bencher.counter(BytesCount::new(write())).bench_local(write);
+}
+
+fn signing_key(algorithm: Algorithm) -> SigningKey {
+    SigningKey::parse(dkim::generate(algorithm).unwrap().expose_secret().as_bytes()).unwrap()
 }
 
 fn write_to(bencher: Bencher<'_, '_>, reader: &Recipient) {

@@ -25,6 +25,8 @@ pub enum Pull {
 pub struct Braked {
     /// Which.
     pub issue: IssueNumber,
+    /// Whether it is a trial.
+    pub trial: bool,
     /// Its state.
     pub state: IssueState,
     /// Whether this changed anything.
@@ -53,7 +55,7 @@ pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<B
     };
     let at_work = tidy(app, &store, issue).await?;
     let (state, counts) = (queued(&store, issue).await?, store.counts(issue).await?);
-    Ok(Braked { issue, state, changed, at_work, counts })
+    Ok(Braked { issue, trial: app.is_trial(), state, changed, at_work, counts })
 }
 
 /// The state of an issue that was queued.
@@ -96,17 +98,21 @@ impl fmt::Display for Braked {
             IssueState::Cancelled => "is cancelled",
             IssueState::Finished => "is finished",
         };
+        let trial = if self.trial { "trial: " } else { "" };
         let already = if self.changed { "" } else { " already" };
         writeln!(
             f,
-            "issue {issue} {word}{already}: {accepted} accepted, {deferred} deferred, {waiting} not tried, {skipped} skipped"
+            "{trial}issue {issue} {word}{already}: {accepted} accepted, {deferred} deferred, {waiting} not tried, {skipped} skipped"
         )?;
         match (self.at_work, self.state) {
-            (true, _) => writeln!(f, "a sender is at work, and sees it within a second"),
+            (true, _) => writeln!(f, "{trial}a sender is at work, and sees it within a second"),
             (false, IssueState::Running) => {
-                writeln!(f, "no sender is at work; `pressroom send {issue}` or the next dispatch goes on")
+                writeln!(
+                    f,
+                    "{trial}no sender is at work; `pressroom send {issue}` or the next dispatch goes on"
+                )
             }
-            (false, IssueState::Paused) => writeln!(f, "`pressroom resume {issue}` lets it go on"),
+            (false, IssueState::Paused) => writeln!(f, "{trial}`pressroom resume {issue}` lets it go on"),
             (false, IssueState::Cancelled | IssueState::Finished) => Ok(()),
         }
     }

@@ -74,6 +74,8 @@ pub async fn list(
 pub struct Decided {
     /// For which issue.
     pub issue: IssueNumber,
+    /// Whether it is a trial.
+    pub trial: bool,
     /// What.
     pub decision: Decision,
     /// About whom.
@@ -105,7 +107,7 @@ pub async fn decide(
     readers.retain(|reader| seen.insert(reader.key()));
     let undecidable = store.decide(issue, decision, &readers, app.now()).await?;
     if undecidable.is_empty() {
-        return Ok(Decided { issue, decision, readers, at: app.now() });
+        return Ok(Decided { issue, trial: app.is_trial(), decision, readers, at: app.now() });
     }
     Err(Wrong(refusal(issue, decision, &undecidable)).into())
 }
@@ -187,17 +189,22 @@ impl fmt::Display for Line {
 
 impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trial = if self.trial { "trial: " } else { "" };
         let word = match self.decision {
             Decision::Resend => "is queued again",
             Decision::Accepted => "is settled as accepted",
         };
         for reader in &self.readers {
-            writeln!(f, "{reader} {word}")?;
+            writeln!(f, "{trial}{reader} {word}")?;
         }
         match (self.decision, self.readers.len()) {
-            (_, 0) => writeln!(f, "nobody is in doubt"),
+            (_, 0) => writeln!(f, "{trial}nobody is in doubt"),
             (Decision::Resend, _) => {
-                writeln!(f, "`pressroom send {0}` or the next dispatch sends issue {0} to them", self.issue)
+                writeln!(
+                    f,
+                    "{trial}`pressroom send {0}` or the next dispatch sends issue {0} to them",
+                    self.issue
+                )
             }
             (Decision::Accepted, _) => Ok(()),
         }

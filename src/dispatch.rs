@@ -138,13 +138,14 @@ impl Dispatch<'_> {
             ))
             .into());
         };
+        let left = format!("left {number} {}", due.as_millisecond());
         let highest = self.sender.store.highest_issue().await?;
         match schedule::turn(number, due, self.app.now(), config.max_late, highest) {
             Turn::NotYet => self.accounted.extend(slot),
             Turn::TooLate => {
                 self.accounted.extend(slot);
                 self.say(
-                    &format!("late {number} {}", due.as_millisecond()),
+                    &left,
                     format!(
                         "issue {number} was due on {}, longer ago than `max_late`; only `pressroom send {number}` sends it",
                         self.local(due)
@@ -155,7 +156,7 @@ impl Dispatch<'_> {
             Turn::Behind(highest) => {
                 self.accounted.extend(slot);
                 self.say(
-                    &format!("behind {number}"),
+                    &left,
                     format!(
                         "issue {number} comes before issue {highest}, which was sent; only `pressroom send {number}` sends it"
                     ),
@@ -187,9 +188,9 @@ impl Dispatch<'_> {
         self.accounted.extend(skipped.iter().filter_map(|date| timetable.slot(*date)));
         for slot in timetable.passed(since, now) {
             if !self.accounted.contains(&slot) && !self.sender.store.is_slot_taken(slot).await? {
-                let local = self.local(slot);
+                let (trial, local) = (self.trial(), self.local(slot));
                 self.outcome.said.push(format!(
-                    "no issue was started for {local}; finish its draft and write `ready = true`, or declare the week off in skipped.toml"
+                    "{trial}no issue was started for {local}; finish its draft and write `ready = true`, or declare the week off in skipped.toml"
                 ));
             }
         }
@@ -200,9 +201,13 @@ impl Dispatch<'_> {
     async fn say(&mut self, subject: &str, text: String) -> Result<(), StoreError> {
         if self.sender.store.noted(subject).await?.is_none() {
             self.sender.store.note(subject, self.app.now()).await?;
-            self.outcome.said.push(text);
+            self.outcome.said.push(format!("{}{text}", self.trial()));
         }
         Ok(())
+    }
+
+    fn trial(&self) -> &'static str {
+        if self.app.is_trial() { "trial: " } else { "" }
     }
 
     fn local(&self, at: Timestamp) -> String {

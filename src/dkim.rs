@@ -69,8 +69,11 @@ pub fn new(app: &App, algorithm: Algorithm, selector: Option<&str>) -> anyhow::R
     })
 }
 
-/// PKCS#8 in PEM; RSA with 2048 bits, the longest that fits every resolver's answer.
-fn generate(algorithm: Algorithm) -> Result<SecretString, Unspecified> {
+/// A new private key as PKCS#8 in PEM; RSA with 2048 bits, the longest that fits every resolver's answer.
+///
+/// # Errors
+/// Where the cryptography fails.
+pub fn generate(algorithm: Algorithm) -> Result<SecretString, Unspecified> {
     let der = match algorithm {
         Algorithm::Rsa => {
             let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;

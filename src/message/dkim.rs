@@ -1,6 +1,6 @@
 //! DKIM signatures (RFC 6376; RFC 8463 for Ed25519): relaxed/relaxed, over the whole body, no `l=`.
 //!
-//! A message's body is hashed once for all its signatures, and so are its header fields but the signature's own.
+//! A message's body is hashed once for all its signatures, and its header brought into canonical form once.
 
 mod canonical;
 mod key;
@@ -154,8 +154,8 @@ impl Signed {
 fn tail(names: &[&str], body_hash: &str, at: Timestamp) -> Vec<u8> {
     let mut tail = format!(" t={};\r\n h=", at.as_second()).into_bytes();
     let mut column = " h=".len();
-    for (at, name) in names.iter().enumerate() {
-        if at > 0 {
+    for (nth, name) in names.iter().enumerate() {
+        if nth > 0 {
             tail.push(b':');
         }
         if column + name.len() > WIDTH {

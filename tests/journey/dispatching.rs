@@ -3,7 +3,9 @@
 use std::process::Output;
 
 use jiff::{SignedDuration, Timestamp};
+use pressroom::brake::{self, Pull};
 use pressroom::dispatch::{Dispatched, dispatch};
+use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
 
@@ -85,6 +87,10 @@ async fn no_issue_starts_later_than_max_late_and_that_is_said_once() {
     assert!(done.said[0].contains("Sun, 2023-07-02 20:00 EDT") && done.said[0].contains("pressroom send 1"));
     assert!(is_silent(&at(&folder, "2023-07-04T01:00:00Z").await));
     assert!(readers_mail(&folder).is_empty());
+
+    draft(&folder, 2, "date = 2023-07-09");
+    assert_eq!(at(&folder, "2023-07-10T00:00:00Z").await.sent.len(), 1);
+    assert!(is_silent(&at(&folder, "2023-07-10T01:00:00Z").await), "nor is it said that it is behind now");
 }
 
 #[tokio::test]
@@ -165,6 +171,19 @@ async fn an_interrupted_issue_goes_on_though_its_draft_is_gone() {
     assert_eq!(header(&mail[0], "Subject"), "Small Hours: issue 1");
     assert!(mail[0].contains("of 2, 2 accepted"), "{}", mail[0]);
     assert!(is_silent(&at(&folder, "2023-07-03T01:00:00Z").await));
+}
+
+#[tokio::test]
+async fn a_paused_issue_is_passed_over_until_it_is_resumed() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let (_signal, stop) = tokio::sync::watch::channel(true);
+    folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    let one = IssueNumber::new(1).unwrap();
+    brake::pull(&folder.app(), one, Pull::Pause).await.unwrap();
+    assert!(is_silent(&at(&folder, DUE).await));
+    brake::pull(&folder.app(), one, Pull::Resume).await.unwrap();
+    assert_eq!(at(&folder, DUE).await.sent.len(), 1);
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ pub(super) fn body(body: &[u8], mut feed: impl FnMut(&[u8])) {
     if rest.is_empty() {
         return;
     }
-    while let Some(at) =
-        find(rest, |here, next| here == b'\t' || here == b' ' && (is_blank(next) || next == b'\r'))
-    {
+    let odd =
+        |here, next| is(here, b'\t') | is(here, b' ') & (is(next, b' ') | is(next, b'\t') | is(next, b'\r'));
+    while let Some(at) = find(rest, odd) {
         feed(&rest[..at]);
         rest = trim_start(&rest[at..], is_blank);
         if !rest.starts_with(b"\r\n") {
@@ -47,7 +47,9 @@ pub(super) fn field(field: &[u8], out: &mut Vec<u8>) {
     out.extend(name.iter().map(u8::to_ascii_lowercase));
     out.push(b':');
     let mut rest = trim_end(trim_start(value, is_white), is_white);
-    while let Some(at) = find(rest, |here, next| is_white(here) && (here != b' ' || is_white(next))) {
+    let white = |byte| is(byte, b' ') | is(byte, b'\t') | is(byte, b'\r') | is(byte, b'\n');
+    let odd = |here, next| white(here) & ((is(here, b' ') ^ 1) | white(next));
+    while let Some(at) = find(rest, odd) {
         out.extend_from_slice(&rest[..at]);
         out.push(b' ');
         rest = trim_start(&rest[at..], is_white);
@@ -74,15 +76,20 @@ fn without_end(mut body: &[u8]) -> &[u8] {
 
 const STRIDE: usize = 64;
 
-/// Where the first byte stands that is odd before the one after it; the last byte is before none.
-fn find(bytes: &[u8], is_odd: impl Fn(u8, u8) -> bool) -> Option<usize> {
-    let odd = |(here, next): (&u8, &u8)| is_odd(*here, *next);
+/// Where the first byte stands that is odd (1, not 0) before the one after it; the last byte is before none.
+fn find(bytes: &[u8], odd: impl Fn(u8, u8) -> u8) -> Option<usize> {
+    let odd = |(here, next): (&u8, &u8)| odd(*here, *next);
     let next = bytes.get(1..)?;
     let strides = bytes.chunks_exact(STRIDE).zip(next.chunks_exact(STRIDE));
     let is_calm =
-        |(here, next): (&[u8], &[u8])| !here.iter().zip(next).fold(false, |any, pair| any | odd(pair));
+        |(here, next): (&[u8], &[u8])| here.iter().zip(next).fold(0, |any, pair| any | odd(pair)) == 0;
     let calm = strides.take_while(|stride| is_calm(*stride)).count() * STRIDE;
-    bytes[calm..].iter().zip(&next[calm..]).position(odd).map(|at| calm + at)
+    bytes[calm..].iter().zip(&next[calm..]).position(|pair| odd(pair) == 1).map(|at| calm + at)
+}
+
+/// Equality as a number: of booleans the compiler makes branches.
+fn is(byte: u8, other: u8) -> u8 {
+    u8::from(byte == other)
 }
 
 /// WSP of RFC 6376 2.8.

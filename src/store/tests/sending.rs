@@ -74,6 +74,26 @@ async fn an_issue_is_queued_once_with_everyone_and_the_reasons_of_the_skipped() 
 }
 
 #[tokio::test]
+async fn a_store_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pressroom.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+    let first = migrations().into_iter().take(1).collect();
+    Migrator::with_migrations(first).run(&mut old).await.unwrap();
+    let insert = "insert into issue (number, list, frozen, digest, queued_at, state) \
+        values (379, 'readers', '{}', 'd', 1700000000000, 'running')";
+    sqlx::query(insert).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = Store::open(&path).await.unwrap();
+    assert_eq!(store.issue(number()).await.unwrap(), Some(issue()));
+    assert!(store.pause(number()).await.unwrap());
+    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Paused));
+    assert!(store.unfinished().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn everyone_is_leased_once_sent_once_and_settled() {
     let store = TestStore::queued(5).await;
     let mut seen = Vec::new();
