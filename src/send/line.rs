@@ -164,12 +164,28 @@ impl Line {
         self.carried < MOST_CARRIED && self.seat.is_some()
     }
 
-    /// Waits until the run and the relay may send one more.
-    async fn turn(&mut self) {
-        self.shared.pace.turn().await;
-        if let Some(seat) = &self.seat {
-            seat.turn().await;
+    /// Waits until the run and the relay may send one more; `false` where the run is to stop before that.
+    async fn turn(&mut self) -> bool {
+        let mut stop = self.shared.options.stop.clone();
+        let turn = async {
+            self.shared.pace.turn().await;
+            if let Some(seat) = &self.seat {
+                seat.turn().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = turn => true,
+            // Where nobody can ask any more, the time alone counts.
+            Ok(_) = stop.wait_for(|stop| *stop) => false,
         }
+    }
+
+    /// Back into the queue with a letter of which nothing has gone out.
+    async fn put_back(&mut self, letter: Letter) -> anyhow::Result<()> {
+        self.settle(&letter.leased, Outcome::PutBack).await?;
+        self.reuse(letter);
+        Ok(())
     }
 
     /// The connection, or where it is of no more use a new one to the relay that has most room; `None` once all relays are

@@ -3,7 +3,6 @@
 use tokio::join;
 
 use super::{Letter, Line, granted};
-use crate::delivery::Outcome;
 use crate::smtp::{Connection, Ready, SmtpError};
 
 /// A letter whose body is all that the relay waits for, recorded as `sending`.
@@ -50,7 +49,14 @@ async fn send(
     Announced { letter, ready }: Announced,
 ) -> anyhow::Result<Option<Announced>> {
     let next = line.following().await?;
-    line.turn().await;
+    if !line.turn().await {
+        // Only hanging up takes an envelope back; the connection is of no use now, and is closed.
+        line.put_back(letter).await?;
+        if let Some(next) = next {
+            line.put_back(next).await?;
+        }
+        return Ok(None);
+    }
     let envelope = next.as_ref().map(|next| &next.envelope);
     let (granted, turn) =
         join!(granted(&line.shared, next.as_ref()), connection.body(ready, &letter.message, envelope));
@@ -58,8 +64,7 @@ async fn send(
     match (next, turn.next) {
         (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,
         (Some(next), None) => {
-            line.settle(&next.leased, Outcome::PutBack).await?;
-            line.reuse(next);
+            line.put_back(next).await?;
             Ok(None)
         }
         (None, _) => Ok(None),

@@ -16,8 +16,12 @@ pub(super) async fn carry(
     let mut on_the_way = VecDeque::new();
     let mut next = Some(letter);
     while next.is_some() || !on_the_way.is_empty() {
-        if next.is_some() {
-            line.turn().await;
+        if let Some(letter) = next.take() {
+            if line.turn().await {
+                next = Some(letter);
+            } else {
+                line.put_back(letter).await?;
+            }
         }
         let oldest = match on_the_way.len() {
             waiting if next.is_some() && waiting < connection.window() => None,
