@@ -190,6 +190,13 @@ impl Line {
         }
     }
 
+    /// Back into the queue with a letter of which nothing has gone out.
+    async fn put_back(&mut self, letter: Letter) -> anyhow::Result<()> {
+        self.settle(&letter.leased, Outcome::PutBack).await?;
+        self.reuse(letter);
+        Ok(())
+    }
+
     /// The connection, or where it is of no more use a new one to the relay that has most room; `None` once all relays are
     /// away or the run is to stop.
     async fn connect(&mut self) -> Option<Connection> {
@@ -271,7 +278,10 @@ impl Line {
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
             }
         };
-        self.trouble = Some(error.clone());
+        // What followed a doubt on the same connection says less.
+        if !matches!(self.trouble, Some(SmtpError::InDoubt(_))) {
+            self.trouble = Some(error.clone());
+        }
         self.settle(&letter.leased, outcome).await
     }
 

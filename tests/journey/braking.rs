@@ -69,6 +69,16 @@ async fn a_cancelled_issue_skips_whoever_is_left_for_good() {
     assert!(refused.contains("cancelled"), "{refused}");
 }
 
+#[tokio::test]
+async fn a_pause_waits_for_no_slow_rate() {
+    let (folder, inbox, _maildir) = slow().await;
+    folder.edit("newsletter.toml", "60/s", "2/m");
+    let sender = set_out(&folder, options()).await;
+    pull_after(1, &folder, &inbox, Pull::Pause).await;
+    let sent = sender.await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.waiting), (Ending::Paused, 1, READERS - 1));
+}
+
 #[test]
 fn an_issue_that_was_never_sent_cannot_be_paused() {
     let folder = Folder::with_readers(&["ada@example.com"]);
@@ -162,7 +172,11 @@ async fn set_out(folder: &Folder, options: Options) -> JoinHandle<Sent> {
 }
 
 async fn pull_after_some(folder: &Folder, inbox: &Inbox, pull: Pull) -> brake::Braked {
-    while inbox.counts().messages < 10 {
+    pull_after(10, folder, inbox, pull).await
+}
+
+async fn pull_after(messages: u64, folder: &Folder, inbox: &Inbox, pull: Pull) -> brake::Braked {
+    while inbox.counts().messages < messages {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let braked = brake::pull(&folder.app(), one(), pull).await.unwrap();

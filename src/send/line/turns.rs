@@ -3,7 +3,6 @@
 use tokio::join;
 
 use super::{Letter, Line, granted};
-use crate::delivery::Outcome;
 use crate::smtp::{Connection, Ready, SmtpError};
 
 /// A letter whose body is all that the relay waits for, recorded as `sending`.
@@ -60,8 +59,7 @@ async fn send(
     match (next, turn.next) {
         (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,
         (Some(next), None) => {
-            line.settle(&next.leased, Outcome::PutBack).await?;
-            line.reuse(next);
+            line.put_back(next).await?;
             Ok(None)
         }
         (None, _) => Ok(None),
