@@ -2,6 +2,7 @@
 //!
 //! Words of the house. Every stage that reads what a person wrote answers with [`Diagnostics`]: all that was found, together.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -175,11 +176,44 @@ pub fn render(diagnostics: &Diagnostics, handler: &miette::GraphicalReportHandle
     drawn
 }
 
+/// A text as a terminal may show it (requirement 72): a stand-in for whatever would steer the terminal or turn the line around,
+/// of the same length in bytes and as wide as a letter, so that marks stay in place.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut drawn = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c.len_utf8() {
+            _ if !steers(c) || c == '\r' && rest.peek() == Some(&'\n') => drawn.push(c),
+            1 => drawn.push('?'),
+            2 => drawn.push('¿'),
+            _ => drawn.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    Cow::Owned(drawn)
+}
+
+impl Source {
+    fn harmless(&self) -> Self {
+        let harmless = |text: &Arc<str>| match harmless(text) {
+            Cow::Borrowed(_) => text.clone(),
+            Cow::Owned(drawn) => drawn.into(),
+        };
+        Self { name: harmless(&self.name), text: harmless(&self.text) }
+    }
+}
+
 /// A diagnostic in the shape that miette draws: one file a report, further files as related reports.
 #[derive(Debug)]
 struct Drawn<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<&'a Source>,
+    source: Option<Source>,
     labels: Vec<miette::LabeledSpan>,
     elsewhere: Vec<Elsewhere>,
 }
@@ -191,9 +225,9 @@ impl<'a> Drawn<'a> {
             diagnostic.spots.iter().partition(|spot| Some(&spot.source) == first);
         Self {
             diagnostic,
-            source: first,
+            source: first.map(Source::harmless),
             labels: here.into_iter().enumerate().map(|(index, spot)| labelled(spot, index == 0)).collect(),
-            elsewhere: elsewhere.into_iter().map(|spot| Elsewhere { spot: spot.clone() }).collect(),
+            elsewhere: elsewhere.into_iter().map(Elsewhere::new).collect(),
         }
     }
 }
@@ -225,7 +259,7 @@ impl miette::SourceCode for Source {
 
 /// The culprit is the primary one: its line and column head the drawing.
 fn labelled(spot: &Spot, culprit: bool) -> miette::LabeledSpan {
-    let label = (!spot.label.is_empty()).then(|| spot.label.clone());
+    let label = (!spot.label.is_empty()).then(|| harmless(&spot.label).into_owned());
     let span = (spot.span.start, spot.span.len());
     if culprit {
         miette::LabeledSpan::new_primary_with_span(label, span)
@@ -236,7 +270,7 @@ fn labelled(spot: &Spot, culprit: bool) -> miette::LabeledSpan {
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&harmless(&self.diagnostic.message))
     }
 }
 
@@ -251,11 +285,12 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        (!self.diagnostic.help.is_empty()).then(|| Box::new(&self.diagnostic.help) as Box<dyn fmt::Display>)
+        (!self.diagnostic.help.is_empty())
+            .then(|| Box::new(harmless(&self.diagnostic.help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.map(|source| source as &dyn miette::SourceCode)
+        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
@@ -277,6 +312,12 @@ struct Elsewhere {
     spot: Spot,
 }
 
+impl Elsewhere {
+    fn new(spot: &Spot) -> Self {
+        Self { spot: Spot { source: spot.source.harmless(), ..spot.clone() } }
+    }
+}
+
 impl fmt::Display for Elsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the other side")
@@ -296,5 +337,48 @@ impl miette::Diagnostic for Elsewhere {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
         Some(Box::new(std::iter::once(labelled(&self.spot, true))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_holds_never_steers_the_terminal_and_marks_stay_in_place() {
+        let text = "a = \"\u{1b}[2J\u{7}\0\u{7f}\u{9b}1m\u{202e}\u{2069}\tü\" x\r\n";
+        let (draft, other) = (Source::new("drafts/\u{1b}7.toml", text), Source::new("list.csv", text));
+        let at = text.find('x').unwrap();
+        let fault = Diagnostic::error("x", "no `\u{1b}]0;`")
+            .at(draft.spot(at..at + 1, "\u{1b}c"))
+            .at(other.spot(0..1, ""))
+            .help("not\u{8}");
+        let drawn = Diagnostics::from(fault).to_string();
+        assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
+        insta::assert_snapshot!(drawn, @r#"
+  × no `?]0;`
+   ╭─[drafts/?7.toml:1:22]
+ 1 │ a = "?[2J???¿1m��   ü" x
+   ·                        ┬
+   ·                        ╰── ?c
+   ╰────
+  help: not?
+
+Advice: 
+  ☞ the other side
+   ╭─[list.csv:1:1]
+ 1 │ a = "?[2J???¿1m��   ü" x
+   · ─
+   ╰────
+"#);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_stand_in_is_as_long_as_what_it_stands_for(text in "[\\x00-\\x1f\\x7f-\\xa0a\\u{202a}-\\u{202e}\\u{2066}-\\u{2069}]*") {
+            let drawn = harmless(&text);
+            proptest::prop_assert_eq!(drawn.len(), text.len());
+            proptest::prop_assert_eq!(drawn.lines().count(), text.lines().count());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use mrml::prelude::parser::Error;
@@ -245,11 +246,45 @@ pub(super) fn to_html(mjml: &str) -> Result<String, Fault> {
 }
 
 fn rendered(mjml: &str) -> Result<String, Fault> {
-    let document = mrml::parse(mjml).map_err(|error| fault(&error, mjml))?;
+    let document =
+        mrml::parse(plain(mjml)).or_else(|_| mrml::parse(mjml)).map_err(|error| fault(&error, mjml))?;
     let options = RenderOptions { fonts: HashMap::new(), ..RenderOptions::default() };
     let html = document.element.render(&options);
     let html = html.map_err(|error| Fault::new(0..0, format!("MJML: {error}"), ""))?;
     Ok(html.replacen("<!doctype html>", "<!DOCTYPE html>", 1))
+}
+
+/// The MJML with references for what mrml would write as Rust does, `\\` as `\\\\`: it quotes the title and all attributes that way.
+fn plain(mjml: &str) -> String {
+    let mut plain = String::with_capacity(mjml.len() + 64);
+    let (mut at, mut in_title) = (0, false);
+    let mut refer = |range: Range<usize>| {
+        plain.push_str(&mjml[at..range.start]);
+        at = range.end;
+        for c in mjml[range].chars() {
+            match c {
+                '\'' => plain.push(c),
+                c if c.escape_debug().count() == 1 => plain.push(c),
+                // Writing to a String cannot fail.
+                c => drop(write!(plain, "&#x{:x};", u32::from(c))),
+            }
+        }
+    };
+    for token in Scanner::new(mjml) {
+        match token {
+            Token::Text(range) if in_title => refer(range),
+            Token::Tag(tag) => {
+                in_title = tag.name == "mj-title";
+                if tag.name.starts_with("mj") {
+                    tag.attributes.iter().for_each(|attribute| refer(attribute.value_range()));
+                }
+            }
+            Token::Text(_) | Token::Opaque(_) | Token::Comment(_) | Token::Doctype(_) | Token::Broken(..) => {
+            }
+        }
+    }
+    plain.push_str(&mjml[at..]);
+    plain
 }
 
 /// The MJML with spaces for every `<mj-style inline="inline">`, and their CSS.

@@ -310,6 +310,23 @@ fn a_field_stands_in_text_and_in_words_of_attributes() {
 }
 
 #[test]
+fn a_title_and_an_attribute_say_to_the_letter_what_the_editor_wrote() {
+    let words = "a\\n 👩\u{200d}💻 \u{202e}it's\u{300} &amp; \u{ad}é";
+    let section = format!(
+        "<mj-section><mj-column><mj-image src=\"https://a.example/\" alt=\"{words}\" /></mj-column></mj-section>"
+    );
+    let head = format!("<mj-head><mj-title>{words}</mj-title></mj-head>\n<mj-body>");
+    let rendering = rendered(&around(&section).replace("<mj-body>", &head), "words");
+    let html = entities::decode(&shown(&rendering.issue.html, &rendering.issue)).into_owned();
+    let words = entities::decode(words);
+    for said in
+        [format!("<title>{words}</title>"), format!("aria-label=\"{words}\""), format!("alt=\"{words}\"")]
+    {
+        assert!(html.contains(&said), "{said}\n{html}");
+    }
+}
+
+#[test]
 fn the_subject_is_one_line_cut_at_its_fields() {
     let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap();
     assert_eq!(
