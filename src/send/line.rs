@@ -69,7 +69,7 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
         line.turn().await;
         let Some(letter) = line.build().await? else { break };
         let Some(connection) = line.connect().await else {
-            line.settle(&letter.leased, Outcome::PutBack).await?;
+            line.put_back(letter).await?;
             break;
         };
         let connection = match connection.window() {

@@ -18,7 +18,7 @@ pub(super) async fn carry(
     letter: Letter,
 ) -> anyhow::Result<Connection> {
     let Some(answer) = line.shared.unless_stopped(connection.envelope(&letter.envelope)).await else {
-        line.settle(&letter.leased, Outcome::PutBack).await?;
+        line.put_back(letter).await?;
         return Ok(connection);
     };
     let granted = granted(&line.shared, answer.is_ok().then_some(&letter)).await?;
