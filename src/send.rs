@@ -149,14 +149,16 @@ impl Run {
     /// # Errors
     /// [`Later`] where the store is away; others where it failed for good.
     pub async fn go(self, options: Options) -> anyhow::Result<Sent> {
-        if let Some(digest) = &self.digest {
-            self.queue(digest).await?;
-        } else if !self.is_left_to_do() {
+        if !self.is_left_to_do() {
             let is_whole = self.counts.refused + self.counts.in_doubt == 0;
             return self.sent(if is_whole { Ending::NothingToDo } else { Ending::Incomplete }, 0, None).await;
         }
-        let before = self.store.counts(self.frozen.number()).await?.accepted;
+        // What is wrong with the relay's configuration is found before anything is queued.
         let (inbox, relay) = self.app.open_relay().await?;
+        if let Some(digest) = &self.digest {
+            self.queue(digest).await?;
+        }
+        let before = self.store.counts(self.frozen.number()).await?.accepted;
         let ended = self.deliver(relay, options).await;
         if let Some(inbox) = inbox {
             inbox.stop().await;
@@ -209,7 +211,8 @@ impl Run {
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
-            Later(format!("the store takes no more: {error:#}; nothing that it does not know of has left"))
+            let path = self.store.path().display();
+            Later(format!("{path}: {error:#}; nothing that it does not know of has left"))
         })?;
         self.store.recover(self.frozen.number(), self.app.now()).await?;
         self.store.finish(self.frozen.number()).await?;

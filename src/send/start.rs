@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{Run, audience};
-use crate::app::{App, random};
+use crate::app::{App, Wrong, random};
 use crate::compose;
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
@@ -28,13 +28,13 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     let lock = store.sender_lock()?;
     let frozen = prepared.freeze(&app.config);
     let digest = prepared.digest(&frozen, &app.config).to_string();
-    let keys = Arc::new(app.keys()?);
+    let keys = Arc::new(app.keys(&store).await?);
     if let Some(queued) = store.issue(frozen.number()).await? {
         return resume(app, store, lock, queued, &digest).await;
     }
-    let mut notes = import(app, &store, &frozen.list).await?;
+    let notes = import(app, &store, &frozen.list).await?;
     let verified = audience::verify(&store, &frozen, &keys, app.now(), |_| Ok(())).await?;
-    notes.extend((verified.readers == 0).then(|| format!("nobody is on the list `{}`", frozen.list)));
+    refuse_nobody(&frozen.list, verified.readers)?;
     Ok(Run {
         app: app.clone(),
         _lock: lock,
@@ -47,6 +47,17 @@ pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
         frozen,
         store,
     })
+}
+
+/// An issue is queued once: for nobody, its number would be spent.
+pub(super) fn refuse_nobody(list: &ListName, readers: u64) -> Result<(), Wrong> {
+    if readers > 0 {
+        return Ok(());
+    }
+    Err(Wrong(format!(
+        "nobody on the list `{list}` would get it, and nothing was queued; write subscribers/{list}.csv (a line `email`, \
+         then one reader a line), or `pressroom subscribers add ADDRESS --list {list}`"
+    )))
 }
 
 /// Takes up an issue that was queued before: what was frozen then is what is sent.
@@ -76,7 +87,7 @@ async fn resume(
     let counts = store.counts(queued.number).await?;
     Ok(Run {
         app: app.clone(),
-        keys: Arc::new(app.keys()?),
+        keys: Arc::new(app.keys(&store).await?),
         _lock: lock,
         digest: None,
         findings: Diagnostics::none(),

@@ -13,3 +13,4 @@ mod folder;
 mod killing;
 mod reviewing;
 mod sending;
+mod trouble;
