@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::{Config, Smtp, StoreUrl};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::token::Keys;
 use crate::workspace::Workspace;
 
@@ -82,12 +82,31 @@ impl App {
         Ok(Store::open(path).await?)
     }
 
-    /// The keys beside the store, made where they are absent; those in the environment come first.
+    /// The keys beside the store, made where no issue was queued yet; those in the environment come first.
     ///
     /// # Errors
-    /// Keys that cannot be read or written.
-    pub fn keys(&self) -> anyhow::Result<Keys> {
-        keys::load_or_make(&self.workspace.keys_path(&self.workspace.store(&self.config)))
+    /// As [`keys::load_or_make`]; the store's.
+    pub async fn keys(&self, store: &Store) -> anyhow::Result<Keys> {
+        let is_unused = store.highest_issue().await?.is_none();
+        keys::load_or_make(&self.workspace.keys_path(&self.workspace.store(&self.config)), is_unused)
+    }
+
+    /// What every line of a trial begins with; nothing where it is none.
+    pub fn mark(&self) -> &'static str {
+        if self.is_trial() { "trial: " } else { "" }
+    }
+
+    /// The same error, with the store's path if it is the store's.
+    pub fn naming_store(&self, error: anyhow::Error) -> anyhow::Error {
+        let is_unnamed = |cause: &(dyn std::error::Error + 'static)| {
+            matches!(cause.downcast_ref(), Some(StoreError::Database(_)))
+        };
+        match self.workspace.store(&self.config) {
+            StoreUrl::Sqlite(path) if error.chain().any(is_unnamed) => {
+                error.context(path.display().to_string())
+            }
+            StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => error,
+        }
     }
 
     fn store_path(&self) -> anyhow::Result<PathBuf> {

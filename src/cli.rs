@@ -26,9 +26,16 @@ mod subscribers;
 
 use face::Face;
 
+const EXIT_CODES: &str = "Exit codes:
+   0  done, or nothing to do
+   1  failed
+   2  the command line, a draft or the configuration is wrong, and nothing was sent
+   3  finished, with some refused or in doubt
+  75  try again later: relay or store away, disk full, recipients deferred, or stopped";
+
 /// Composes an email newsletter from a TOML draft and sends it to a list, each reader once.
 #[derive(Debug, Parser)]
-#[command(name = "pressroom", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "pressroom", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The newsletter's folder, or one inside it
     #[arg(
@@ -96,7 +103,7 @@ impl Cli {
             Command::Inbox(command) => command.run(&self.directory, face),
             Command::Subscribers(command) => command.run(&self.directory, face),
             Command::Dkim(command) => command.run(&self.directory, face),
-            Command::Completions(command) => Ok(command.run()),
+            Command::Completions(command) => command.run(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -167,9 +168,15 @@ pub fn compose(
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
     let path = folder.join(name);
     fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, bytes))
+        .and_then(|()| replace(&path, bytes))
         .with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
+}
+
+/// Writes a file whole or, where that fails, leaves what was there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_added_extension("new");
+    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 fn contents(issue: &Issue) -> Vec<Title> {

@@ -172,9 +172,7 @@ impl Run {
     /// # Errors
     /// [`Later`] where the store is away; others where it failed for good.
     pub async fn go(self, options: Options) -> anyhow::Result<Sent> {
-        if let Some(digest) = &self.digest {
-            self.queue(digest).await?;
-        } else if !self.is_left_to_do() {
+        if !self.is_left_to_do() {
             let is_whole = self.counts.refused + self.counts.in_doubt == 0;
             let ending = match self.state().await? {
                 IssueState::Cancelled => Ending::Cancelled,
@@ -183,8 +181,12 @@ impl Run {
             };
             return self.sent(ending, 0, None).await;
         }
-        let before = self.store.counts(self.frozen.number()).await?.accepted;
+        // What is wrong with the relays' configuration is found before anything is queued.
         let (inbox, routes) = self.app.open_relays().await?;
+        if let Some(digest) = &self.digest {
+            self.queue(digest).await?;
+        }
+        let before = self.store.counts(self.frozen.number()).await?.accepted;
         let pool = Pool::new(routes);
         let ended = self.deliver(pool.clone(), options).await;
         if let Some(inbox) = inbox {
@@ -242,7 +244,8 @@ impl Run {
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
-            Later(format!("the store takes no more: {error:#}; nothing that it does not know of has left"))
+            let path = self.store.path().display();
+            Later(format!("{path}: {error:#}; nothing that it does not know of has left"))
         })?;
         self.store.recover(number, self.app.now()).await?;
         self.store.skip_cancelled(number, self.app.now()).await?;

@@ -7,6 +7,7 @@ mod audience;
 mod brake;
 mod decision;
 mod delivery;
+mod error;
 mod import;
 mod issue;
 mod journal;
@@ -22,13 +23,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use self::audience::Audience;
+pub use self::audience::{Audience, LeftOut};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery};
 pub use self::import::{ImportCounts, Imported, Staging};
@@ -87,9 +87,9 @@ pub enum StoreError {
         /// Who says so in the lock file.
         holder: String,
     },
-    /// A statement failed.
-    #[error("the store does not answer")]
-    Database(#[from] sqlx::Error),
+    /// A statement failed. What it says is said once: it has no source.
+    #[error("the store cannot be used: {}", error::explained(.0))]
+    Database(sqlx::Error),
     /// A row that no version of ours has written.
     #[error("the store holds a `{column}` that nobody can read: `{text}`")]
     Unreadable {
@@ -159,26 +159,6 @@ impl Store {
     }
 }
 
-impl StoreError {
-    /// Whether another time may do: exit code 75.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::SenderAtWork { .. } => true,
-            Self::Database(error) => {
-                let code = error.as_database_error().and_then(DatabaseError::code);
-                // SQLITE_BUSY and SQLITE_LOCKED; extended codes keep the primary one in the low byte.
-                code.and_then(|code| code.parse::<u32>().ok())
-                    .is_some_and(|code| matches!(code & 0xff, 5 | 6))
-            }
-            Self::Open { .. }
-            | Self::Network { .. }
-            | Self::Newer { .. }
-            | Self::Migrate { .. }
-            | Self::Unreadable { .. } => false,
-        }
-    }
-}
-
 /// A transaction that writes: it waits for other writers at its start, never in its middle.
 async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
     connection.begin_with("BEGIN IMMEDIATE").await
@@ -202,6 +182,7 @@ async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), Store
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
             StoreError::Newer { path: path.to_owned() }
         }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
         source => StoreError::Migrate { path: path.to_owned(), source },
     })?;
     Ok(transaction.commit().await?)

@@ -1,47 +1,77 @@
 //! The keys beside the store: made on first use, readable by their owner alone, or from the environment.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use secrecy::ExposeSecret;
 
+use super::{Later, Wrong};
 use crate::token::Keys;
 
 /// Where keys come from if not from the file, in the file's own form.
 pub const VARIABLE: &str = "PRESSROOM_KEYS";
 
-/// The keys in `PRESSROOM_KEYS`, else in `path`, else new ones written there.
+/// The keys in `PRESSROOM_KEYS`, else in `path`, else new ones written there if the store `is_unused`.
 ///
 /// # Errors
-/// Keys that cannot be read or written. Where the store is there and its keys are not, none are made: with other keys
-/// every link already sent would be dead.
-pub fn load_or_make(path: &Path) -> anyhow::Result<Keys> {
+/// [`Wrong`]: keys that are damaged, that others can read, or that are gone while mail bears tokens made with them: with other keys every
+/// link already sent would be dead, and a retry would bear another Message-ID.
+pub fn load_or_make(path: &Path, is_unused: bool) -> anyhow::Result<Keys> {
     if let Some(text) = std::env::var_os(VARIABLE) {
-        let text = text.into_string().map_err(|_| anyhow::anyhow!("{VARIABLE} is not UTF-8"))?;
-        return Keys::parse(&text).with_context(|| format!("{VARIABLE} holds no keys"));
+        let text = text.into_string().map_err(|_| Wrong(format!("{VARIABLE} is not UTF-8")))?;
+        return parse(VARIABLE, &text);
     }
-    match fs::read_to_string(path) {
-        Ok(text) => Keys::parse(&text)
-            .with_context(|| format!("{} holds no keys; restore it from a backup", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+    match File::open(path) {
+        Ok(file) => parse(&path.display().to_string(), &read(file, path)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_unused => make(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(path).into()),
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
+}
+
+fn parse(place: &str, text: &str) -> anyhow::Result<Keys> {
+    Ok(Keys::parse(text).map_err(|error| Wrong(format!("{place}: {error}")))?)
+}
+
+fn read(mut file: File, path: &Path) -> anyhow::Result<String> {
+    let shown = path.display();
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(
+            Wrong(format!("{shown} is open to others (mode {mode:04o}); run `chmod 600 {shown}`")).into()
+        );
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).with_context(|| format!("{shown} cannot be read"))?;
+    Ok(text)
+}
+
+fn missing(path: &Path) -> Wrong {
+    Wrong(format!(
+        "{} is missing, and mail already queued bears tokens made with its keys: new ones would break every link in it; \
+         restore the file from a backup, or give its text in {VARIABLE}",
+        path.display()
+    ))
 }
 
 fn make(path: &Path) -> anyhow::Result<Keys> {
     let keys = Keys::generate(super::random);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            file.write_all(keys.to_file().expose_secret().as_bytes())?;
-            file.sync_all()?;
-            Ok(keys)
-        }
+        Ok(file) => write(file, &keys)
+            .inspect_err(|_| drop(fs::remove_file(path)))
+            .with_context(|| format!("{} cannot be written", path.display()))
+            .map(|()| keys),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{} is being made by another command; run this again", path.display())
+            Err(Later(format!("{} is being made by another command; run this again", path.display())).into())
         }
         Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
     }
+}
+
+fn write(mut file: File, keys: &Keys) -> io::Result<()> {
+    file.write_all(keys.to_file().expose_secret().as_bytes())?;
+    file.sync_all()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use secrecy::SecretString;
@@ -111,8 +111,9 @@ impl App {
     }
 
     fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
-        let password =
-            password(&login.password, self.workspace.root()).context("the relay's password cannot be had")?;
+        let password = password(&login.password, self.workspace.root()).map_err(|error| {
+            Wrong(format!("the relay's password cannot be had: {error:#}; nothing was sent"))
+        })?;
         Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
 }
@@ -132,22 +133,33 @@ fn client_name() -> ClientId {
 }
 
 fn password(source: &PasswordSource, root: &Path) -> anyhow::Result<SecretString> {
-    let text = match source {
-        PasswordSource::File(file) => {
-            let path = root.join(file);
-            fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?
+    let (key, text) = match source {
+        PasswordSource::File(file) => ("password_file", password_in(&root.join(file))?),
+        PasswordSource::Env(name) => {
+            let remedy = || format!("`password_env` names {name}: set that variable to the password");
+            ("password_env", std::env::var(name).with_context(remedy)?)
         }
-        PasswordSource::Env(name) => std::env::var(name).with_context(|| format!("the variable {name}"))?,
-        PasswordSource::Command(command) => {
-            let output = Command::new("sh").arg("-c").arg(command).current_dir(root).output()?;
-            if !output.status.success() {
-                bail!("password_command ended with {}", output.status);
-            }
-            String::from_utf8(output.stdout).context("password_command printed what is not UTF-8")?
-        }
+        PasswordSource::Command(command) => ("password_command", password_from(command, root)?),
     };
     match text.lines().next() {
         Some(password) if !password.is_empty() => Ok(password.to_owned().into()),
-        Some(_) | None => bail!("it is empty"),
+        Some(_) | None => bail!("what `{key}` leads to is empty; the password belongs on the first line"),
     }
+}
+
+fn password_in(path: &Path) -> anyhow::Result<String> {
+    let path_shown = path.display();
+    fs::read_to_string(path).with_context(|| {
+        format!("`password_file` names {path_shown}: write the password there, readable by you alone")
+    })
+}
+
+/// What the command says on stderr reaches the operator.
+fn password_from(command: &str, root: &Path) -> anyhow::Result<String> {
+    let mut shell = Command::new("sh");
+    let output = shell.arg("-c").arg(command).current_dir(root).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        bail!("`password_command` ended with {}; run it by hand to see why", output.status);
+    }
+    String::from_utf8(output.stdout).context("`password_command` must print the password, in UTF-8")
 }

@@ -26,7 +26,9 @@ impl Approve {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
         let runtime = tokio::runtime::Runtime::new()?;
-        let approved = runtime.block_on(review::approve(&app, &self.draft, &self.by))?;
+        let approved = runtime
+            .block_on(review::approve(&app, &self.draft, &self.by))
+            .map_err(|error| app.naming_store(error))?;
         face.draw(&approved.review.findings);
         face.say(&approved)?;
         Ok(ExitCode::SUCCESS)

@@ -1,10 +1,11 @@
 //! `pressroom completions`: for the shell, from the same definitions.
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+
+use super::face;
 
 /// Prints completions for a shell.
 #[derive(Debug, Args)]
@@ -17,8 +18,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> ExitCode {
-        clap_complete::generate(self.shell, &mut super::Cli::command(), "pressroom", &mut io::stdout());
-        ExitCode::SUCCESS
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::Cli::command(), "pressroom", &mut script);
+        face::print(&script)?;
+        Ok(ExitCode::SUCCESS)
     }
 }

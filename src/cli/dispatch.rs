@@ -34,7 +34,7 @@ impl Dispatch {
         for note in dispatched.notes.iter().chain(&dispatched.said) {
             face::note(note);
         }
-        let faults: Vec<u8> = dispatched.faults.iter().map(|fault| face.fail(fault)).collect();
+        let faults: Vec<u8> = dispatched.faults.iter().map(|fault| face.complain(fault)).collect();
         Ok(code(&dispatched, &faults).into())
     }
 }

@@ -1,9 +1,12 @@
 //! How the command line speaks: data on stdout, the rest on stderr, colour and progress only on a terminal.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::{Later, Wrong};
 use crate::diagnostic::{self, Diagnostics};
@@ -51,12 +54,13 @@ impl Face {
     pub(super) fn say<T: Display + Serialize>(&self, outcome: &T) -> anyhow::Result<()> {
         let text =
             if self.json { serde_json::to_string_pretty(outcome)? } else { harmless(&outcome.to_string()) };
-        print(&text)
+        print(format!("{}\n", text.trim_end()).as_bytes())
     }
 
     /// One of many, on stdout; in JSON each is an object on a line of its own.
     pub(super) fn line<T: Display + Serialize>(&self, one: &T) -> anyhow::Result<()> {
-        print(&if self.json { serde_json::to_string(one)? } else { harmless(&one.to_string()) })
+        let text = if self.json { serde_json::to_string(one)? } else { harmless(&one.to_string()) };
+        print(format!("{}\n", text.trim_end()).as_bytes())
     }
 
     /// Findings, drawn with their places, on stderr.
@@ -76,22 +80,34 @@ impl Face {
         let _ = write!(io::stderr(), "{drawn}");
     }
 
-    /// Says what went wrong and chooses the exit code.
-    pub(super) fn fail(&self, error: &anyhow::Error) -> u8 {
+    /// Says what went wrong on stderr, and answers with the exit code for it.
+    pub(super) fn complain(&self, error: &anyhow::Error) -> u8 {
         if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
             self.draw(diagnostics);
         } else {
-            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-            note(&format!("pressroom: {}", causes.join(": ")));
+            note(&format!("pressroom: {error:#}"));
         }
         exit_code(error)
     }
+
+    /// Says what ended the command, with `--json` on stdout too, and answers with the exit code.
+    pub(super) fn fail(&self, error: &anyhow::Error) -> u8 {
+        let exit = self.complain(error);
+        if self.json {
+            // Where stdout is gone too, the exit code is left.
+            let _ = writeln!(io::stdout(), "{:#}", json!({ "error": format!("{error:#}"), "exit": exit }));
+        }
+        exit
+    }
 }
 
-/// Where nobody reads any more, nothing is lost.
-fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+/// Data, on stdout; whoever has read enough may hang up.
+pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -111,23 +127,67 @@ pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<Diagnostics>()
+    // A store away is a store away, whatever it was wanted for.
+    if error.is::<Later>() || error.chain().any(is_transient) {
+        LATER
+    } else if error.is::<Diagnostics>()
         || error.is::<WorkspaceError>()
         || error.is::<Wrong>()
-        || error.is::<ImportError>()
+        || error.downcast_ref::<ImportError>().is_some_and(|error| !matches!(error, ImportError::Store(_)))
         || error.is::<MailboxError>()
         || error.is::<MissingField>()
     {
         WRONG
-    } else if error.is::<Later>() || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
-    {
-        LATER
     } else {
         FAILED
     }
 }
 
+/// The store is away, or a disk is full.
+fn is_transient(cause: &(dyn Error + 'static)) -> bool {
+    let is_full = |error: &io::Error| error.kind() == io::ErrorKind::StorageFull;
+    cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
+        || cause.downcast_ref().is_some_and(is_full)
+}
+
 /// What comes from readers and relays may hold escape sequences; a terminal must never see them.
 fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+    use super::*;
+
+    /// What a statement says where another connection holds the store, without patience.
+    async fn busy() -> StoreError {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("pressroom.db"))
+            .create_if_missing(true)
+            .busy_timeout(std::time::Duration::ZERO);
+        let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
+        let mut waiter = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("begin exclusive").execute(&mut holder).await.unwrap();
+        sqlx::query("begin immediate").execute(&mut waiter).await.unwrap_err().into()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_another_program_holds_is_for_later_whatever_it_was_wanted_for() {
+        assert_eq!(exit_code(&busy().await.into()), LATER);
+        let import: anyhow::Error = ImportError::Store(busy().await).into();
+        assert_eq!(exit_code(&import), LATER);
+        assert_eq!(
+            format!("{import:#}"),
+            "the list cannot be taken in: the store cannot be used: another program holds it; wait until that one ends, and run this again"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_for_later() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(exit_code(&anyhow::Error::new(full).context("build/1 cannot be written")), LATER);
+    }
 }

@@ -1,5 +1,6 @@
 //! `pressroom inbox`.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::{self, Face};
+use crate::app::Wrong;
 use crate::inbox::{Inbox, Keep, Options};
 
 /// Runs the built-in SMTP server on loopback, which keeps what it gets in a Maildir and passes nothing on.
@@ -39,12 +41,26 @@ impl InboxCommand {
         };
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            let inbox = Inbox::start(self.listen, Options { chunking: self.chunking, ..keep.into() }).await?;
+            let options = Options { chunking: self.chunking, ..keep.into() };
+            let inbox =
+                Inbox::start(self.listen, options).await.map_err(|error| refused(self.listen, error))?;
             face::note(&format!("listening on {}; Ctrl-C ends it", inbox.addr()));
             tokio::signal::ctrl_c().await?;
             let counts = inbox.stop().await;
             face.say(&counts)?;
             Ok(ExitCode::SUCCESS)
         })
+    }
+}
+
+/// What to do about an address that cannot be listened on.
+fn refused(listen: SocketAddr, error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => Wrong(error.to_string()).into(),
+        io::ErrorKind::AddrInUse => {
+            let remedy = "end the program that listens there, or choose another port with --listen";
+            Wrong(format!("{listen} is in use; {remedy}")).into()
+        }
+        _ => anyhow::Error::new(error).context(format!("the inbox cannot be opened on {listen}")),
     }
 }

@@ -1,11 +1,12 @@
 //! `pressroom send`: the review, the test copy and the true run.
 
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
@@ -45,30 +46,34 @@ impl Send {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
-            if self.dry_run {
-                let review = review::review(&app, &self.draft).await?;
-                face.draw(&review.findings);
-                face.say(&review)?;
-                Ok(ExitCode::SUCCESS)
-            } else if self.to.is_empty() {
-                self.send(&app, face).await
-            } else {
-                let copies = test_copy::send(&app, &self.draft, &self.to).await?;
-                face.say(&copies)?;
-                Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
-            }
-        })
+        runtime.block_on(self.carry_out(&app, face)).map_err(|error| app.naming_store(error))
+    }
+
+    async fn carry_out(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
+        if self.dry_run {
+            let review = review::review(app, &self.draft).await?;
+            face.draw(&review.findings);
+            face.say(&review)?;
+            Ok(ExitCode::SUCCESS)
+        } else if self.to.is_empty() {
+            self.send(app, face).await
+        } else {
+            let copies = test_copy::send(app, &self.draft, &self.to).await?;
+            face.say(&copies)?;
+            Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
+        }
     }
 
     async fn send(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
         let run = send::prepare(app, &self.draft).await?;
         face.draw(run.findings());
-        for note in run.notes() {
-            face::note(note);
+        let mark = app.mark();
+        for line in run.notes().iter().flat_map(|note| note.lines()) {
+            face::note(&format!("{mark}{line}"));
         }
-        if run.is_left_to_do() && !self.yes && face.can_ask() && !face::ask(&run.question())? {
-            face::note("nothing was sent");
+        let question = format!("{mark}{}", run.question());
+        if run.is_left_to_do() && !self.yes && face.can_ask() && !face::ask(&question)? {
+            face::note(&format!("{mark}nothing was sent"));
             return Ok(ExitCode::SUCCESS);
         }
         let options = send::Options {
@@ -113,8 +118,12 @@ fn progress(face: &Face) -> Arc<dyn Fn(Progress) + std::marker::Send + Sync> {
         return Arc::new(|_| {});
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos} of {len}, {per_sec}, {eta} left {msg}") {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos} of {len}, {pace}, {eta} left {msg}") {
+        let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // What cannot be drawn is not missed.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("pace", pace));
     }
     Arc::new(move |progress: Progress| {
         bar.set_length(progress.total);

@@ -90,11 +90,11 @@ impl<'a> Value<'a> {
         let Some(text) = self.inner.as_str() else { return self.mistyped("a string") };
         if text.trim().is_empty() {
             let name = self.name;
-            return self.refuse(
-                "empty",
-                format!("`{name}` is empty"),
-                "write something, or take the line out",
-            );
+            return if self.in_array {
+                self.refuse("empty", format!("one of `{name}` is empty"), "write something, or take it out")
+            } else {
+                self.refuse("empty", format!("`{name}` is empty"), "write something, or take the line out")
+            };
         }
         Some(text)
     }

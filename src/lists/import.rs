@@ -88,7 +88,7 @@ pub enum ImportError {
         bad: BadLines,
     },
     /// The store failed.
-    #[error(transparent)]
+    #[error("the list cannot be taken in")]
     Store(#[from] StoreError),
 }
 

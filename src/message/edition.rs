@@ -134,10 +134,10 @@ impl Edition {
         let mut field = header::Field::new(out, "List-Unsubscribe");
         let url = unsubscribe_url(&self.issue.base_url, number, token);
         match &self.issue.unsubscribe_mailbox {
-            None => field.word(&format!("<{url}>")),
+            None => field.uri(&format!("<{url}>")),
             Some(address) => {
-                field.word(&format!("<{url}>,"));
-                field.word(&format!("<mailto:{}?subject=unsubscribe%20{number}%20{token}>", mailto(address)));
+                field.uri(&format!("<{url}>,"));
+                field.uri(&format!("<mailto:{}?subject=unsubscribe%20{number}%20{token}>", mailto(address)));
             }
         }
         field.end();

@@ -44,6 +44,12 @@ impl<'a> Field<'a> {
         self.first = false;
     }
 
+    /// Adds a word that is long for certain, below the field's name where it does not fit beside it.
+    pub(super) fn uri(&mut self, uri: &str) {
+        self.first = self.first && self.column + 1 + uri.len() <= WIDTH;
+        self.word(uri);
+    }
+
     /// Adds words, as they are where every server can read them, else as encoded-words.
     pub(super) fn text(&mut self, text: &str) {
         let text = one_line(text);

@@ -100,6 +100,18 @@ impl Fields {
         text
     }
 
+    /// Those of a file that would be read as an element's name.
+    pub(super) fn as_elements(&self, source: &Source) -> Vec<Diagnostic> {
+        let here = self.found.iter().filter(|found| found.spot.source == *source);
+        let opened = here.filter(|found| source.text()[..found.spot.span.start].ends_with('<'));
+        let fault = |found: &Found| {
+            Diagnostic::error("mjml", format!("a `<` before `{}` begins no tag", found.name()))
+                .at(found.spot.clone())
+                .help("in text, write `&lt;` and `&gt;`")
+        };
+        opened.map(fault).collect()
+    }
+
     /// Chooses the sentinels: `texts` are all that is rendered, and hold none of them.
     pub(super) fn choose(&mut self, texts: &[&str]) {
         let mut hasher = DefaultHasher::new();

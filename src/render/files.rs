@@ -41,6 +41,7 @@ impl<'a> Files<'a> {
             let mut found = Diagnostics::none();
             let text = fields.take(source, &mut found);
             if !name_ends(name, "txt") {
+                found.0.extend(fields.as_elements(source));
                 let names = mjml::names(&mjml::blanked(source.text())).into_iter();
                 found.0.extend(
                     names.map(|fault| diagnostic(fault, |range, label| Some(source.spot(range, label)))),

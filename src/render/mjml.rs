@@ -47,7 +47,16 @@ pub(super) fn blanked(template: &str) -> String {
 pub(super) fn names(blanked: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     for token in Scanner::new(blanked) {
-        let Token::Tag(tag) = token else { continue };
+        let tag = match token {
+            Token::Tag(tag) => tag,
+            Token::Opaque(css) => {
+                let at = blanked[css.clone()].to_ascii_lowercase().find("data:");
+                faults.extend(at.map(|at| barred_url(css.start + at..css.start + at + 5, "data:")));
+                continue;
+            }
+            Token::Text(_) | Token::Comment(_) | Token::Doctype(_) | Token::Broken(..) => continue,
+        };
+        faults.extend(barred(&tag));
         if tag.shape == Shape::Closes || !tag.name.starts_with("mj") || tag.name.contains(BLANK) {
             continue;
         }
@@ -61,6 +70,34 @@ pub(super) fn names(blanked: &str) -> Vec<Fault> {
         faults.extend(tag.attributes.iter().filter_map(value));
     }
     faults
+}
+
+/// Elements that mail programs strip, or take a message for an attack by (requirement 61).
+const BARRED: &[&str] = &["embed", "form", "iframe", "input", "object", "script", "svg"];
+
+/// Attributes that hold a URL.
+const URLS: &[&str] = &["background", "background-url", "href", "src", "srcset", "style", "thumbnails-src"];
+
+/// What no mail may hold.
+fn barred(tag: &Tag<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if tag.shape != Shape::Closes && BARRED.iter().any(|name| tag.name.eq_ignore_ascii_case(name)) {
+        let name = tag.range.start + 1..tag.range.start + 1 + tag.name.len();
+        let help = "mail programs strip it or refuse the message; link to a page that has it";
+        faults.push(Fault::new(name, format!("`{}` may not stand in a mail", tag.name), help));
+    }
+    for attribute in tag.attributes.iter().filter(|attribute| URLS.contains(&attribute.name)) {
+        let value = attribute.value.to_ascii_lowercase().replace([' ', '"', '\''], "");
+        let is_in = |scheme: &&str| value.starts_with(*scheme) || value.contains(&format!("url({scheme}"));
+        let scheme = ["data:", "javascript:"].into_iter().find(is_in);
+        faults.extend(scheme.map(|scheme| barred_url(attribute.value_range(), scheme)));
+    }
+    faults
+}
+
+fn barred_url(range: Range<usize>, scheme: &str) -> Fault {
+    let help = "put it on a server and write its `https://` URL";
+    Fault::new(range, format!("a `{scheme}` URL may not stand in a mail"), help)
 }
 
 fn unknown_element(tag: &Tag<'_>) -> Fault {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spot};
 use crate::document::nearest;
 use crate::render::context::WIDTH;
 use crate::render::fields::Fields;
-use crate::render::segments::{Kind, segments, unended};
+use crate::render::segments::{Kind, Segment, segments, unended};
 use crate::wrap::wrap;
 
 /// A template's file, its fields taken out.
@@ -141,6 +141,14 @@ fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
             reported(report.message(), report.filename(), report.span().range.clone(), files).into()
         }
+        ErrorKind::CircularInclude { include_chain: chain, .. }
+        | ErrorKind::CircularExtend { inheritance_chain: chain, .. } => circular(chain, files).into(),
+        ErrorKind::MissingParent { current, parent } => {
+            let others: Vec<&File<'_>> = files.iter().copied().filter(|file| file.name != current).collect();
+            let (message, help) = reworded(&format!("Unknown template `{parent}`"), &others);
+            let fault = Diagnostic::error("template", message).help(help);
+            naming(current, parent, files).into_iter().fold(fault, Diagnostic::at).into()
+        }
         kind => {
             let message = kind.to_string();
             let drawn: Vec<Diagnostic> =
@@ -155,10 +163,29 @@ fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
     }
 }
 
+/// Templates that need each other, the first of which is the last.
+fn circular(chain: &[String], files: &[&File<'_>]) -> Diagnostic {
+    let name = chain.first().map_or("", String::as_str);
+    let fault = Diagnostic::error("template", format!("{name} is part of itself: {}", chain.join(" needs ")))
+        .help("take one of these away");
+    chain.windows(2).filter_map(|pair| naming(&pair[0], &pair[1], files)).fold(fault, Diagnostic::at)
+}
+
+/// Where one template includes or extends another.
+fn naming(name: &str, other: &str, files: &[&File<'_>]) -> Option<Spot> {
+    let file = files.iter().find(|file| file.name == name)?;
+    let names = |segment: &Segment<'_>| {
+        let quoted = segment.inner().1.split(['"', '\'', '`']).nth(1);
+        matches!(segment.keyword(), "include" | "extends") && quoted == Some(other)
+    };
+    let segment = segments(&file.text).into_iter().find(names)?;
+    Some(file.source.spot(segment.start..segment.start + segment.text.len(), ""))
+}
+
 /// A diagnostic of unknown names, which Tera gives only as it draws them: message, ` --> file:line:column`, carets.
 fn read_back(drawn: &str, files: &[&File<'_>]) -> Option<Diagnostic> {
-    let (message, rest) = drawn.split_once("\n --> ")?;
-    let mut place = rest.lines().next()?.rsplitn(3, ':');
+    let (message, rest) = drawn.split_once('\n')?;
+    let mut place = rest.lines().next()?.trim_start().strip_prefix("--> ")?.rsplitn(3, ':');
     let column: usize = place.next()?.parse().ok()?;
     let line: usize = place.next()?.parse().ok()?;
     let name = place.next()?;
@@ -195,7 +222,11 @@ fn reworded(message: &str, files: &[&File<'_>]) -> (String, String) {
     let name = message.split('`').nth(1).unwrap_or_default();
     if let Some((found, expected)) = message.split_once(" but expected ") {
         let found = found.trim_start_matches("Found ");
-        return (format!("{found} does not belong here"), format!("Tera expects {expected}"));
+        let help = match sentence(expected).as_str() {
+            "}}" => "end with `}}` what `{{` began; for two braces in text, write `{{ \"{{\" }}`".to_owned(),
+            expected => format!("Tera expects {expected}"),
+        };
+        return (format!("{found} does not belong here"), help);
     }
     if let Some((_, names)) = message.split_once(" Available ") {
         let names: Vec<&str> =
@@ -211,13 +242,32 @@ fn reworded(message: &str, files: &[&File<'_>]) -> (String, String) {
         nearest(name, known).map(|near| format!("did you mean `{near}`?"))
     };
     let help = match message.split_once(" `").map(|(kind, _)| kind) {
-        Some("Unknown filter") => near(&mut FILTERS.iter().copied()),
+        Some("Unknown filter") => near(&mut FILTERS.iter().copied())
+            .or_else(|| Some(format!("filters are called {}", FILTERS.join(", ")))),
+        Some("Unknown function") => {
+            let only = "there is only `range`: a template sees neither clock nor environment nor files";
+            near(&mut ["range"].into_iter()).or_else(|| Some(only.to_owned()))
+        }
+        Some("Unknown test") => near(&mut TESTS.iter().copied())
+            .or_else(|| Some(format!("tests are called {}", TESTS.join(", ")))),
         Some("Unknown template") => near(&mut files.iter().map(|file| file.name))
             .or_else(|| Some("put the file into templates/".to_owned())),
-        _ => None,
+        _ => {
+            REMEDIES.iter().find(|(words, _)| message.contains(words)).map(|(_, remedy)| (*remedy).to_owned())
+        }
     };
     (sentence(message), help.unwrap_or_default())
 }
+
+/// What to do where Tera says what is wrong and no more.
+const REMEDIES: [(&str, &str); 3] = [
+    ("divide by 0", "ask with `{% if %}` first whether there is anything to divide by"),
+    (
+        "exceeds the limit",
+        "write a smaller `end`; articles are gone through by `{% for article in issue.articles %}`",
+    ),
+    ("first tag of the template", "move it to the beginning of the file"),
+];
 
 /// Tera's filters and ours, to name the nearest.
 const FILTERS: &[&str] = &[
@@ -257,6 +307,27 @@ const FILTERS: &[&str] = &[
     "values",
     "wordcount",
     "wrap",
+];
+
+/// Tera's tests.
+const TESTS: &[&str] = &[
+    "array",
+    "bool",
+    "containing",
+    "defined",
+    "divisible_by",
+    "ending_with",
+    "even",
+    "float",
+    "integer",
+    "iterable",
+    "map",
+    "none",
+    "number",
+    "odd",
+    "starting_with",
+    "string",
+    "undefined",
 ];
 
 /// Lower case at the start, no full stop at the end.

@@ -107,6 +107,11 @@ fn around_text(words: &str) -> String {
     around(&format!("<mj-section>\n<mj-column>\n<mj-text>{words}</mj-text>\n</mj-column>\n</mj-section>"))
 }
 
+/// The same, on a line whose number has two digits.
+fn far_down(words: &str) -> String {
+    around_text(&format!("{}{words}", "\n".repeat(12)))
+}
+
 macro_rules! told {
     ($($name:ident: $mjml:expr;)*) => {$(
         #[test]
@@ -143,6 +148,18 @@ told! {
     a_field_in_a_style_is_said: around_text("<p style=\"color:{{ reader.colour }}\">x</p>");
     a_field_in_a_comment_is_said: around_text("<!-- {{ reader.name }} -->");
     a_field_in_a_sponsors_link_is_said: around("<mj-section><mj-column><mj-button href=\"{{ unsubscribe_url }}?a\">x</mj-button></mj-column></mj-section>");
+    a_missing_part_is_said_also_far_down: far_down("{% include \"masthead.mjml\" %}");
+    a_part_that_includes_itself_is_said: far_down("{% include \"issue.mjml\" %}");
+    a_missing_base_is_said: "{% extends \"base.mjml\" %}";
+    a_base_named_too_late_is_said: far_down("{% extends \"base.mjml\" %}");
+    an_unknown_function_is_said: far_down("{{ now() }}{{ get_env(name=\"HOME\") }}{{ rang(end=3) }}");
+    an_unknown_filter_is_said_also_far_down: far_down("{{ \"a\" | foo }}");
+    an_unknown_test_is_said: far_down("{% if issue.number is evn %}x{% endif %}");
+    a_division_by_zero_is_said: far_down("{{ 1/0 }}");
+    a_range_too_long_is_said: far_down("{% for n in range(end=100000000) %}{{ n }}{% endfor %}");
+    stray_braces_are_said: far_down("two {{ braces");
+    a_field_between_angle_brackets_is_said: far_down("<{{ reader.email }}>");
+    what_no_mail_may_hold_is_said: far_down("<script>x()</script><FORM></FORM><iframe src=\"https://a.example/\"></iframe><svg></svg><img alt=\"\" src=\"data:image/gif;base64,AA\" /><a href=\" JavaScript:x()\" style=\"background: url('data:x')\">x</a><style>p { background: url(DATA:x) }</style><img alt=\"data: numbers\" />");
     several_mistakes_come_together: around("<mj-section padding=\"0 0\" colour=\"red\">\n{{ reader.name | upper }}\n<mj-colum></mj-colum></mj-section>");
     a_link_that_leads_nowhere_is_said: around_text("<a href=\"https://\">x</a>");
 }

@@ -1,17 +1,14 @@
 //! The dry run: the run with the last step left out. It changes nothing in the store and makes no keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
-use super::audience::{self, Built};
-use super::{readers, start};
+use super::{audience, readers, start};
 use crate::app::App;
 use crate::approval::{Approval, Digest};
 use crate::compose::{self, Prepared, kilobytes};
@@ -19,11 +16,13 @@ use crate::config::Config;
 use crate::delivery::SkipReason;
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
-use crate::message::{FrozenIssue, subject};
-use crate::newsletter::Tracking;
+use crate::message::FrozenIssue;
 use crate::sponsor::Placement;
-use crate::subscriber::Format;
 use crate::token::Keys;
+
+mod samples;
+
+use samples::Samples;
 
 /// What a person looks at before an issue goes out.
 #[derive(Debug, Clone, Serialize)]
@@ -77,13 +76,14 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     let folder = app.workspace.build_dir(frozen.number());
     let scratch = Scratch::make(&folder)?;
     let store = app.scratch_store(&scratch.0.join("review.db")).await?;
-    let mut notes = start::import(app, &store, &frozen.list).await?;
+    let notes = start::import(app, &store, &frozen.list).await?;
     let mut samples = Samples::new(&folder)?;
     let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {
         samples.look(&frozen, &built)
     })
     .await?;
-    notes.extend(samples.subject.is_none().then(|| "nobody is on the list".to_owned()));
+    start::refuse_nobody(&frozen.list, verified.readers)?;
+    samples.name_skipped(&store, &frozen.list, app.now()).await?;
     let digest = prepared.digest(&frozen, &app.config);
     let mut review = Review {
         issue: frozen.number(),
@@ -103,7 +103,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
         findings: prepared.findings,
     };
     let text = folder.join("review.txt");
-    fs::write(&text, format!("{review}{}", links(&frozen)))
+    compose::replace(&text, format!("{review}{}", links(&frozen)).as_bytes())
         .with_context(|| format!("{} cannot be written", text.display()))?;
     review.files.insert(0, text);
     Ok((review, digest))
@@ -126,7 +126,8 @@ pub async fn approve(app: &App, draft: &str, by: &str) -> anyhow::Result<Approve
     let (review, digest) = reviewed(app, draft).await?;
     let file = app.workspace.approval_path(review.issue);
     let approval = Approval { digest, by: by.to_owned(), at: app.now() };
-    fs::write(&file, approval.to_file()).with_context(|| format!("{} cannot be written", file.display()))?;
+    compose::replace(&file, approval.to_file().as_bytes())
+        .with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(Approved { review, file })
 }
 
@@ -136,7 +137,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn make(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(format!(".review-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        fs::create_dir_all(&path).with_context(|| format!("{} cannot be written", folder.display()))?;
         Ok(Self(path))
     }
 }
@@ -145,94 +146,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What stays behind is ignored by git, and harmless.
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A message of each kind, and the list of all readers.
-struct Samples {
-    folder: PathBuf,
-    readers: PathBuf,
-    audience: csv::Writer<BufWriter<File>>,
-    kinds: BTreeSet<String>,
-    files: Vec<PathBuf>,
-    subject: Option<String>,
-}
-
-impl Samples {
-    fn new(folder: &Path) -> anyhow::Result<Self> {
-        let samples = folder.join("samples");
-        // Samples of an earlier review would be taken for this one's.
-        let _ = fs::remove_dir_all(&samples);
-        fs::create_dir_all(&samples).with_context(|| format!("{} cannot be made", samples.display()))?;
-        let readers = folder.join("audience.csv");
-        let file = private(&readers)?;
-        let mut audience = csv::Writer::from_writer(BufWriter::new(file));
-        audience.write_record(["email", "format", "clicks", "opens", "html_bytes"])?;
-        Ok(Self {
-            folder: samples,
-            readers,
-            audience,
-            kinds: BTreeSet::new(),
-            files: Vec::new(),
-            subject: None,
-        })
-    }
-
-    fn look(&mut self, frozen: &FrozenIssue, built: &Built<'_>) -> anyhow::Result<()> {
-        let recipient = built.recipient;
-        let tracking = frozen.tracking.for_reader(recipient.tracking);
-        let [format, clicks, opens] =
-            [format_name(recipient.format), tracking_name(tracking.clicks), tracking_name(tracking.opens)];
-        self.audience.write_record([
-            &spreadsheet_safe(recipient.address.as_str()),
-            format,
-            clicks,
-            opens,
-            &built.html_bytes.to_string(),
-        ])?;
-        if self.subject.is_none() {
-            self.subject = Some(subject(frozen, recipient)?);
-        }
-        let kind = format!("{format}-clicks-{clicks}-opens-{opens}");
-        if self.kinds.insert(kind.clone()) {
-            let path = self.folder.join(kind + ".eml");
-            private(&path)?.write_all(built.message)?;
-            self.files.push(path);
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> anyhow::Result<Vec<PathBuf>> {
-        self.audience.flush()?;
-        let mut files = vec![self.readers];
-        files.append(&mut self.files);
-        Ok(files)
-    }
-}
-
-/// A file of people's addresses: for its owner alone.
-fn private(path: &Path) -> anyhow::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.with_context(|| format!("{} cannot be written", path.display()))
-}
-
-/// A value that no spreadsheet takes for a formula (requirement 66).
-fn spreadsheet_safe(value: &str) -> String {
-    if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
-}
-
-fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Html => "html",
-        Format::Text => "text",
-    }
-}
-
-fn tracking_name(tracking: Tracking) -> &'static str {
-    match tracking {
-        Tracking::None => "none",
-        Tracking::Aggregate => "aggregate",
-        Tracking::Individual => "individual",
     }
 }
 
@@ -263,7 +176,7 @@ impl fmt::Display for Review {
             self.relay
         )?;
         for (reason, count) in &self.skipped {
-            writeln!(f, "{trial}{} skipped: {}", readers(*count), reason)?;
+            writeln!(f, "{trial}{} skipped: {reason}; audience.csv names them", readers(*count))?;
         }
         writeln!(
             f,
@@ -272,8 +185,8 @@ impl fmt::Display for Review {
             kilobytes(self.html_bytes)
         )?;
         writeln!(f, "{trial}digest {}", self.digest)?;
-        for note in &self.notes {
-            writeln!(f, "{trial}{note}")?;
+        for line in self.notes.iter().flat_map(|note| note.lines()) {
+            writeln!(f, "{trial}{line}")?;
         }
         if let Some(folder) = self.files.first().and_then(|file| file.parent()) {
             writeln!(

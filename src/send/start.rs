@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{Run, audience};
-use crate::app::{App, Later, random};
+use crate::app::{App, Later, Wrong, random};
 use crate::compose::{self, Prepared};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
@@ -62,10 +62,10 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         let run = resume(app, sender, queued).await?;
         return Ok(Run { notes: changed.into_iter().collect(), ..run });
     }
-    let (keys, signer) = (Arc::new(app.keys()?), Arc::new(app.signer()?));
-    let mut notes = import(app, &store, &frozen.list).await?;
+    let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
+    let notes = import(app, &store, &frozen.list).await?;
     let verified = audience::verify(&store, &frozen, &keys, app.now(), |_| Ok(())).await?;
-    notes.extend((verified.readers == 0).then(|| format!("nobody is on the list `{}`", frozen.list)));
+    refuse_nobody(&frozen.list, verified.readers)?;
     Ok(Run {
         app: app.clone(),
         _lock: lock,
@@ -80,6 +80,17 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         frozen,
         store,
     })
+}
+
+/// An issue is queued once: for nobody, its number would be spent.
+pub(super) fn refuse_nobody(list: &ListName, readers: u64) -> Result<(), Wrong> {
+    if readers > 0 {
+        return Ok(());
+    }
+    Err(Wrong(format!(
+        "nobody on the list `{list}` would get it, and nothing was queued; write subscribers/{list}.csv (a line `email`, \
+         then one reader a line), or `pressroom subscribers add ADDRESS --list {list}`"
+    )))
 }
 
 /// Takes up an issue that was queued before: what was frozen then is what is sent.
@@ -108,7 +119,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
     let counts = store.counts(queued.number).await?;
     Ok(Run {
         app: app.clone(),
-        keys: Arc::new(app.keys()?),
+        keys: Arc::new(app.keys(&store).await?),
         signer: Arc::new(app.signer()?),
         _lock: lock,
         digest: None,

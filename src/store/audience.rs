@@ -9,6 +9,7 @@ use super::word::Cells;
 use super::{Store, StoreError};
 use crate::delivery::SkipReason;
 use crate::id::{ListName, Reference, SubscriberId};
+use crate::mailbox::EmailAddress;
 use crate::subscriber::Recipient;
 
 /// Why a reader `s` of `subscription` is skipped at the time `$1`, or null: as a select's column, of which queueing and counting both
@@ -53,6 +54,29 @@ impl TryFrom<Cells<'_>> for Recipient {
             tracking: row.some_word("tracking")?,
             format: row.some_word("format")?.unwrap_or_default(),
             attributes: row.attributes("attributes")?,
+        })
+    }
+}
+
+/// A reader on a list who gets nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its row.
+    pub id: SubscriberId,
+    /// Whose.
+    pub address: EmailAddress,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+impl TryFrom<Cells<'_>> for LeftOut {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: SubscriberId(row.integer("id")?),
+            address: row.address("address")?,
+            reason: row.word("reason")?,
         })
     }
 }
@@ -113,5 +137,44 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// A page of those of a list who are skipped, in the order of their rows, after one or from the first.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn left_out(
+        &self,
+        list: &ListName,
+        after: Option<SubscriberId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<LeftOut>, StoreError> {
+        let select = concat!(
+            "select b.id, b.address, l.reason from (select s.subscriber, ",
+            skip_reason!(),
+            " as reason from subscription s where s.list = $2 and s.status <> 'gone' and s.subscriber > $3) as l \
+              join subscriber b on b.id = l.subscriber where l.reason is not null order by l.subscriber limit $4"
+        );
+        let rows = sqlx::query(select)
+            .bind(now.as_millisecond())
+            .bind(list.as_str())
+            .bind(after.map_or(0, |id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// The lists that anybody is or was on, by name. Each costs one look into the index.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn lists(&self) -> Result<Vec<ListName>, StoreError> {
+        let select = "with recursive known (list) as (select min(list) from subscription union all \
+            select (select min(s.list) from subscription s where s.list > known.list) from known \
+            where known.list is not null) select list from known where list is not null";
+        let rows = sqlx::query(select).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Cells(row).parsed("list")).collect()
     }
 }

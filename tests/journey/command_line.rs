@@ -25,6 +25,15 @@ fn help_names_every_command_and_gives_examples() {
 }
 
 #[test]
+fn each_verb_of_subscribers_has_an_example_and_the_program_names_its_exit_codes() {
+    let folder = Folder::with_readers(&[]);
+    for verb in ["import", "add", "show", "unsubscribe"] {
+        assert!(stdout(&folder, &["subscribers", verb, "--help"]).contains("Example"), "{verb}");
+    }
+    assert!(stdout(&folder, &["--help"]).contains("75  try again later"));
+}
+
+#[test]
 fn a_mistake_in_a_draft_ends_with_2_and_sends_nothing() {
     let folder = Folder::with_readers(&["ada@example.com"]);
     folder.edit("drafts/1.toml", "title =", "titel =");

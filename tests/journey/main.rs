@@ -16,3 +16,4 @@ mod killing;
 mod reviewing;
 mod sending;
 mod signing;
+mod trouble;

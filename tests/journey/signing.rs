@@ -89,12 +89,13 @@ fn a_test_copy_is_signed_too() {
     judged.expect_all("pass", 1);
 }
 
-#[test]
-fn a_bounce_would_come_back_to_an_address_of_the_readers_own() {
+#[tokio::test]
+async fn a_bounce_would_come_back_to_an_address_of_the_readers_own() {
     let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
     folder.edit("newsletter.toml", "list = ", "return_path = \"bounces.example.com\"\nlist = ");
     assert!(folder.run(&["send", "1", "--yes"]).status.success());
-    let keys = folder.app().keys().unwrap();
+    let app = folder.app();
+    let keys = app.keys(&app.store().await.unwrap()).await.unwrap();
     let whose = |message: &String| {
         let path = header(message, "Return-Path");
         let local = path.strip_prefix('<')?.strip_suffix("@bounces.example.com>")?;

@@ -30,8 +30,8 @@ impl Exim {
         let root = TempDir::new().expect("a temporary folder");
         let port = free_port();
         prepare(root.path(), &tools, port);
-        let libraries = tools.join("usr/lib/x86_64-linux-gnu");
-        let daemon = Command::new(tools.join("usr/sbin/exim4"))
+        let libraries = root.path().join("usr/lib/x86_64-linux-gnu");
+        let daemon = Command::new(root.path().join("usr/sbin/exim4"))
             .arg("-C")
             .arg(root.path().join("exim.conf"))
             .arg("-bdf")
@@ -86,12 +86,15 @@ impl Drop for Exim {
 /// Its folder: the configuration is root's, the spool its own, and it knows a user of its name.
 fn prepare(root: &Path, tools: &Path, port: u16) {
     fs::set_permissions(root, fs::Permissions::from_mode(0o755)).expect("a folder that it may enter");
+    // Nobody has to be able to run it, and may not be let into the checkout.
+    let copied = Command::new("cp").arg("-r").arg(tools.join("usr")).arg(root).status().expect("cp");
+    assert!(copied.success(), "exim4 cannot be copied");
     let spool = root.join("spool");
     fs::create_dir(&spool).expect("a spool");
     chown(&spool, Some(USER), Some(USER)).expect("only root can start a mail server: run as root");
     let configuration = include_str!("exim.conf")
         .replace("ROOT", &root.to_string_lossy())
-        .replace("EXIM", &tools.join("usr/sbin/exim4").to_string_lossy())
+        .replace("EXIM", &root.join("usr/sbin/exim4").to_string_lossy())
         .replace("PORT", &port.to_string());
     let users = format!("root:x:0:0::/:/bin/false\nDebian-exim:x:{USER}:{USER}::/:/bin/false\n");
     let groups = format!("root:x:0:\nmail:x:8:\nDebian-exim:x:{USER}:\n");

@@ -28,3 +28,11 @@ fn an_empty_file_lacks_number_and_date() {
     let messages: Vec<_> = found.0.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     assert_eq!(messages, ["`number` is missing in drafts/1.toml", "`date` is missing in drafts/1.toml"]);
 }
+
+#[test]
+fn one_empty_tag_is_not_said_of_all_tags() {
+    let article = "[[article]]\ntitle = \"A\"\nurl = \"https://halyard.example\"\ntags = [\"video\", \"\"]\n";
+    let found = parse(&format!("number = 1\ndate = 2023-07-02\n{article}")).unwrap_err();
+    let messages: Vec<_> = found.0.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(messages, ["one of `tags` is empty"]);
+}

@@ -96,3 +96,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_uri_too_long_to_stand_beside_the_name_stands_below_it() {
+    let list = |uris: &[&str]| {
+        let mut out = Vec::new();
+        let mut field = Field::new(&mut out, "List-Unsubscribe");
+        for uri in uris {
+            field.uri(uri);
+        }
+        field.end();
+        String::from_utf8(out).unwrap()
+    };
+    let long = format!("<https://mail.example.com/{}>", "a".repeat(50));
+    assert_eq!(
+        list(&[&format!("{long},"), "<mailto:leave@example.com>"]),
+        format!("List-Unsubscribe:\r\n {long},\r\n <mailto:leave@example.com>\r\n")
+    );
+    assert_eq!(list(&["<https://example.com/a>"]), "List-Unsubscribe: <https://example.com/a>\r\n");
+}
