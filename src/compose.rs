@@ -147,6 +147,12 @@ pub fn compose(
     let largest = Recipient { format: Format::Html, ..specimen::largest(&invented, &list)? };
     let html_bytes = edition.write(&largest, &Keys::specimen(), date, &mut message)?.html_bytes(&message);
     edition.write(&recipient, &Keys::specimen(), date, &mut message)?;
+    let templates = workspace.templates()?;
+    let sources =
+        [&prepared.issue.subject.0, &templates.mjml, &templates.text].into_iter().chain(&templates.parts);
+    let unlisted = specimen::unlisted(&frozen.rendered, &sources.collect::<Vec<_>>(), &list)?;
+    let mut findings = prepared.findings;
+    findings.0.extend(check::unsilenced(unlisted, &config.newsletter).0);
     let page = preview(&frozen, &recipient)?;
 
     let folder = workspace.build_dir(frozen.number());
@@ -169,8 +175,8 @@ pub fn compose(
         html_bytes,
         parts: frozen.rendered.sizes.clone(),
         files,
-        warnings: prepared.findings.0.len(),
-        findings: prepared.findings,
+        warnings: findings.0.len(),
+        findings,
     })
 }
 
