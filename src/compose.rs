@@ -230,11 +230,16 @@ impl fmt::Display for Composition {
             writeln!(f, "  {:>9}  {part}", kilobytes(*bytes))?;
         }
         writeln!(f, "written: build/{} (issue.html, issue.txt, issue.eml)", self.issue)?;
-        match self.warnings {
-            0 => Ok(()),
-            1 => writeln!(f, "1 warning, above"),
-            warnings => writeln!(f, "{warnings} warnings, above"),
-        }
+        counted_warnings(self.warnings).map_or(Ok(()), |counted| writeln!(f, "{counted}"))
+    }
+}
+
+/// As in `2 warnings, above`; nothing where there are none.
+pub(crate) fn counted_warnings(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 warning, above".to_owned()),
+        _ => Some(format!("{count} warnings, above")),
     }
 }
 
