@@ -18,9 +18,10 @@ use crate::newsletter::{Newsletter, Silence};
 use crate::render::Rendering;
 
 /// Every finding that can be silenced, those of the rendering too.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 15] = [
     "empty-issue",
     "empty-section",
+    "field-unlisted",
     "html-large",
     "in-capitals",
     "no-sponsor",
@@ -48,6 +49,11 @@ pub fn findings(issue: &Issue, rendering: &Rendering, newsletter: &Newsletter) -
     found.extend(links::twice(issue));
     found.extend(size::html(issue, &rendering.issue, newsletter));
     found.extend(newsletter.silenced.iter().filter_map(|silence| unknown(silence, newsletter)));
+    unsilenced(found, newsletter)
+}
+
+/// What is left of findings without what was silenced.
+pub fn unsilenced(mut found: Vec<Diagnostic>, newsletter: &Newsletter) -> Diagnostics {
     let silenced = |kind| newsletter.silenced.iter().any(|silence| silence.finding == kind);
     found.retain(|finding| finding.severity == Severity::Error || !silenced(finding.kind));
     Diagnostics(found)

@@ -138,6 +138,12 @@ pub fn compose(
     let largest = Recipient { format: Format::Html, ..specimen::largest(&invented, &list)? };
     let html_bytes = edition.write(&largest, &Keys::specimen(), date, &mut message)?.html_bytes(&message);
     edition.write(&recipient, &Keys::specimen(), date, &mut message)?;
+    let templates = workspace.templates()?;
+    let sources =
+        [&prepared.issue.subject.0, &templates.mjml, &templates.text].into_iter().chain(&templates.parts);
+    let unlisted = specimen::unlisted(&frozen.rendered, &sources.collect::<Vec<_>>(), &list)?;
+    let mut findings = prepared.findings;
+    findings.0.extend(check::unsilenced(unlisted, &config.newsletter).0);
     let page = preview(&frozen, &recipient)?;
 
     let folder = workspace.build_dir(frozen.number());
@@ -160,8 +166,8 @@ pub fn compose(
         html_bytes,
         parts: frozen.rendered.sizes.clone(),
         files,
-        warnings: prepared.findings.0.len(),
-        findings: prepared.findings,
+        warnings: findings.0.len(),
+        findings,
     })
 }
 
@@ -215,11 +221,16 @@ impl fmt::Display for Composition {
             writeln!(f, "  {:>9}  {part}", kilobytes(*bytes))?;
         }
         writeln!(f, "written: build/{} (issue.html, issue.txt, issue.eml)", self.issue)?;
-        match self.warnings {
-            0 => Ok(()),
-            1 => writeln!(f, "1 warning, above"),
-            warnings => writeln!(f, "{warnings} warnings, above"),
-        }
+        counted_warnings(self.warnings).map_or(Ok(()), |counted| writeln!(f, "{counted}"))
+    }
+}
+
+/// As in `2 warnings, above`; nothing where there are none.
+pub(crate) fn counted_warnings(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 warning, above".to_owned()),
+        _ => Some(format!("{count} warnings, above")),
     }
 }
 

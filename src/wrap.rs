@@ -85,19 +85,16 @@ fn breaks(c: char) -> bool {
 ///
 /// Joiners stay where they join: without them Persian is misspelt and a family of emoji falls apart.
 pub fn visible(text: &str) -> String {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if !text.contains(|c: char| is_joiner(c) || is_invisible(c)) {
         return text.to_owned();
     }
     let mut seen = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
-        let kept = match c {
-            '\n' | '\r' | '\t' => true,
-            '\u{200c}' | '\u{200d}' => {
-                seen.chars().next_back().is_some_and(joins) && rest.peek().is_some_and(|&next| joins(next))
-            }
-            '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => false,
-            _ => !c.is_control(),
+        let kept = if is_joiner(c) {
+            seen.chars().next_back().is_some_and(joins) && rest.peek().is_some_and(|&next| joins(next))
+        } else {
+            !is_invisible(c)
         };
         if kept {
             seen.push(c);
@@ -106,9 +103,23 @@ pub fn visible(text: &str) -> String {
     seen
 }
 
+/// Whether it joins its neighbours, or keeps them apart.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether it is a control character, or one of no width that joins nothing.
+fn is_invisible(c: char) -> bool {
+    match c {
+        '\n' | '\r' | '\t' => false,
+        '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => true,
+        _ => c.is_control(),
+    }
+}
+
 /// Whether a joiner beside it can mean anything.
 fn joins(c: char) -> bool {
-    !c.is_ascii() && !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}')
+    !c.is_ascii() && !c.is_whitespace() && !is_joiner(c)
 }
 
 /// The words between which a line may break (UAX #14), with the space behind them. URLs, paths, options and the like stay

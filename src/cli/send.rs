@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
 use crate::app::App;
+use crate::compose::counted_warnings;
 use crate::mailbox::EmailAddress;
 use crate::send::{self, Ending, Progress, review, test_copy};
 
@@ -68,7 +69,8 @@ impl Send {
         let run = send::prepare(app, &self.draft).await?;
         face.draw(run.findings());
         let mark = app.mark();
-        for line in run.notes().iter().flat_map(|note| note.lines()) {
+        let warnings = counted_warnings(run.findings().0.len());
+        for line in warnings.iter().chain(run.notes()).flat_map(|note| note.lines()) {
             face::note(&format!("{mark}{line}"));
         }
         let question = format!("{mark}{}", run.question());

@@ -7,6 +7,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use memchr::memmem::{Finder, find_iter};
+
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spot};
 use crate::render::Field;
 use crate::render::segments::{Kind, Segment, is_word, segments};
@@ -119,7 +121,8 @@ impl Fields {
         let mut seed = hasher.finish();
         loop {
             self.nonce = format!("field-{seed:016x}");
-            if !texts.iter().any(|text| text.contains(&self.nonce)) {
+            let nonce = Finder::new(&self.nonce);
+            if !texts.iter().any(|text| nonce.find(text.as_bytes()).is_some()) {
                 return;
             }
             seed = seed.wrapping_add(1);
@@ -140,7 +143,7 @@ impl Fields {
     /// All sentinels in a text, also those that something has changed.
     pub(super) fn find(&self, text: &str) -> Vec<Occurrence> {
         let lower = text.to_ascii_lowercase();
-        lower.match_indices(&self.nonce).map(|(at, _)| self.occurrence(text, &lower, at)).collect()
+        find_iter(lower.as_bytes(), &self.nonce).map(|at| self.occurrence(text, &lower, at)).collect()
     }
 
     fn occurrence(&self, text: &str, lower: &str, at: usize) -> Occurrence {

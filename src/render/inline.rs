@@ -159,7 +159,10 @@ fn matches(path: &[Compound<'_>], open: &[Element<'_>]) -> bool {
 impl Compound<'_> {
     fn fits(&self, element: Element<'_>) -> bool {
         (self.name.is_empty() || self.name == element.name)
-            && self.classes.iter().all(|class| element.classes.split_whitespace().any(|own| own == *class))
+            && self
+                .classes
+                .iter()
+                .all(|class| element.classes.split_ascii_whitespace().any(|own| own == *class))
     }
 }
 

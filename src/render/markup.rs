@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr_iter};
+
 const QUOTED: &str = "attributes are written as `name=\"value\"`";
 
 /// HTML's elements without an end.
@@ -109,14 +111,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn comment(&mut self) -> Token<'a> {
-        match self.rest().find("-->") {
+        let rest = self.rest().as_bytes();
+        match memchr_iter(b'>', rest).find(|&end| rest[..end].ends_with(b"--")) {
             Some(end) => {
-                let range = self.advance(end + 3);
+                let range = self.advance(end + 1);
                 let words = &self.text[range.start..range.end - 3];
                 match words
                     .get(4..)
+                    .filter(|words| !words.starts_with("[if"))
                     .and_then(|words| words.find("--"))
-                    .filter(|_| !words.starts_with("<!--[if"))
                 {
                     Some(at) => {
                         let range = range.start + 4 + at..range.start + 6 + at;
@@ -185,7 +188,7 @@ impl<'a> Scanner<'a> {
             return Err(Token::Broken(self.advance(length), "this value is not quoted", QUOTED));
         };
         self.advance(1);
-        let Some(length) = self.rest().find(char::from(quote)) else {
+        let Some(length) = memchr(quote, self.rest().as_bytes()) else {
             let range = self.at - 1..self.at;
             self.at = self.text.len();
             return Err(Token::Broken(range, "this quote is never closed", QUOTED));
@@ -196,14 +199,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self) -> &'a str {
-        let ends = |c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/' | '<' | '"' | '\'');
-        let length = self.rest().find(ends).unwrap_or(self.rest().len());
+        let ends =
+            |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'>' | b'/' | b'<' | b'"' | b'\'');
+        let length = self.rest().bytes().position(ends).unwrap_or(self.rest().len());
         let range = self.advance(length);
         &self.text[range]
     }
 
     fn skip_space(&mut self) {
-        self.advance(self.rest().len() - self.rest().trim_start().len());
+        self.advance(self.rest().len() - self.rest().trim_ascii_start().len());
     }
 }
 
@@ -229,7 +233,7 @@ impl<'a> Iterator for Scanner<'a> {
             }
             [b'<', ..] => Token::Broken(self.advance(1), "a `<` that begins no tag", "in text, write `&lt;`"),
             _ => {
-                let length = self.rest().find('<').unwrap_or(self.rest().len());
+                let length = memchr(b'<', self.rest().as_bytes()).unwrap_or(self.rest().len());
                 Token::Text(self.advance(length))
             }
         })

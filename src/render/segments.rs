@@ -1,5 +1,7 @@
 //! A template's source cut into what Tera copies and what it computes.
 
+use memchr::memchr_iter;
+
 /// What a piece of a template is to Tera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -82,7 +84,8 @@ fn first(rest: &str) -> (Kind, usize) {
 
 /// Where the next `{{`, `{%` or `{#` stands.
 fn opening(text: &str) -> Option<usize> {
-    text.as_bytes().windows(2).position(|pair| matches!(pair, [b'{', b'{' | b'%' | b'#']))
+    let bytes = text.as_bytes();
+    memchr_iter(b'{', bytes).find(|at| matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
 /// Where what was opened ends, strings skipped.

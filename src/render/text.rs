@@ -105,9 +105,8 @@ impl<'a> Cutter<'a> {
         let is_url = |found: &Occurrence| {
             found.range == whole && found.index.is_some_and(|index| self.fields.get(index).is_url())
         };
-        let url = self.links.iter().any(|link| link.url == bare)
-            || self.fields_in(line).first().is_some_and(is_url);
-        !bare.is_empty() && !url
+        let is_link = bare.contains("://") && self.links.iter().any(|link| link.url == bare);
+        !bare.is_empty() && !is_link && !self.fields_in(line).first().is_some_and(is_url)
     }
 
     /// Lines that belong together: a paragraph, or one line.

@@ -185,6 +185,9 @@ impl fmt::Display for Review {
             kilobytes(self.html_bytes)
         )?;
         writeln!(f, "{trial}digest {}", self.digest)?;
+        if let Some(counted) = compose::counted_warnings(self.warnings) {
+            writeln!(f, "{trial}{counted}")?;
+        }
         for line in self.notes.iter().flat_map(|note| note.lines()) {
             writeln!(f, "{trial}{line}")?;
         }

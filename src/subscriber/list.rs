@@ -63,6 +63,14 @@ impl<R: Read> ListReader<R> {
         Ok(Self { lines, header })
     }
 
+    /// The columns that are attributes.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.header.columns.iter().filter_map(|column| match column {
+            Column::Attribute(name) => Some(name.as_str()),
+            Column::Email | Column::Name | Column::Tracking | Column::Format | Column::Nameless => None,
+        })
+    }
+
     fn read(&mut self, line: Line) -> io::Result<Result<Entry, BadLine>> {
         let number = line.number;
         let entry = match line.text.as_deref().map(|text| split(text, self.header.delimiter)) {

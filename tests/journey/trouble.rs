@@ -107,9 +107,18 @@ fn completions_onto_a_full_disk_end_without_a_panic() {
 
 #[test]
 fn what_a_trial_has_to_note_says_that_it_is_one() {
-    let folder = sent();
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("drafts/1.toml", "preheader = \"One story", "# preheader = \"One story");
+    let said = |arguments: &[&str]| {
+        let Output { stdout, stderr, .. } = folder.run(arguments);
+        format!("{}{}", String::from_utf8(stderr).unwrap(), String::from_utf8(stdout).unwrap())
+    };
+    for arguments in [&["send", "1", "--dry-run"][..], &["send", "1", "--yes"]] {
+        let said = said(arguments);
+        assert!(said.contains("trial: 2 warnings, above"), "{said}");
+    }
     folder.edit("drafts/1.toml", "never the bottleneck", "always the bottleneck");
-    let said = String::from_utf8(folder.run(&["send", "1", "--yes"]).stderr).unwrap();
+    let said = said(&["send", "1", "--yes"]);
     assert!(said.contains("trial: issue 1 was frozen on"), "{said}");
 }
 

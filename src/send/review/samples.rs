@@ -69,7 +69,9 @@ impl Samples {
         let kind = format!("{format}-clicks-{clicks}-opens-{opens}");
         if self.kinds.insert(kind.clone()) {
             let path = self.folder.join(kind + ".eml");
-            private(&path)?.write_all(built.message)?;
+            private(&path)?
+                .write_all(built.message)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
             self.files.push(path);
         }
         Ok(())
@@ -97,7 +99,7 @@ impl Samples {
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<Vec<PathBuf>> {
-        self.audience.flush()?;
+        self.audience.flush().with_context(|| format!("{} cannot be written", self.readers.display()))?;
         let mut files = vec![self.readers];
         files.append(&mut self.files);
         Ok(files)

@@ -131,3 +131,23 @@ proptest! {
         tokio::runtime::Runtime::new().unwrap().block_on(hold(events))?;
     }
 }
+
+#[tokio::test]
+async fn who_is_left_out_is_named_with_the_reason_page_by_page_and_of_that_list_alone() {
+    let store = TestStore::new().await;
+    let others: ListName = "others".parse().unwrap();
+    store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
+    for (list, text) in
+        [(&list(), "ada@example.com"), (&list(), "cy@example.com"), (&others, "bo@example.com")]
+    {
+        assert!(store.leave(list, &address(text)).await);
+    }
+    let first = store.left_out(&list(), None, 1, NOW).await.unwrap();
+    let second = store.left_out(&list(), Some(first[0].id), 1, NOW).await.unwrap();
+    for (page, text) in [(&first, "ada@example.com"), (&second, "cy@example.com")] {
+        assert_eq!(page.len(), 1);
+        assert_eq!((page[0].address.as_str(), page[0].reason), (text, SkipReason::Unsubscribed));
+    }
+    assert!(store.left_out(&list(), Some(second[0].id), 1, NOW).await.unwrap().is_empty());
+    assert_eq!(store.lists().await.unwrap(), [others, list()]);
+}
