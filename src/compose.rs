@@ -179,8 +179,12 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes a file whole or, where that fails, leaves what was there.
+/// Writes a file whole or, where that fails, leaves what was there. What holds these bytes already is not touched: an editor composes
+/// again and again, and a new file costs the disk more than all of composing.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
     let new = path.with_added_extension("new");
     fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).inspect_err(|_| drop(fs::remove_file(&new)))
 }

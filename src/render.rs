@@ -144,7 +144,7 @@ pub fn render(
     let (filled, fields) = fill(issue, newsletter, templates)?;
     let sources: Vec<&Source> =
         [&issue.source, &templates.mjml].into_iter().chain(&templates.parts).collect();
-    let html = html::cut(&filled.html, &fields, &sources)?;
+    let html = html::cut(&filled.html, &fields, &newsletter.base_url, &sources)?;
     let (text, findings) = text::cut(&filled.text, &fields, &html.links, &sources)?;
     let issue = RenderedIssue {
         number: issue.number,

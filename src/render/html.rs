@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::id::Place;
+use crate::newsletter::BaseUrl;
 use crate::render::entities::decode;
 use crate::render::fields::{Fields, Occurrence};
 use crate::render::markup::{Scanner, Tag, Token};
@@ -46,7 +47,9 @@ enum Holds {
 
 /// What one pass over the HTML finds.
 #[derive(Debug, Default)]
-struct Found {
+struct Found<'a> {
+    /// The readers' side: what leads there is no place of the issue's.
+    own: &'a str,
     edits: Vec<(Range<usize>, Edit)>,
     links: Vec<Link>,
     /// Whether words belong to the last link.
@@ -58,13 +61,19 @@ struct Found {
     faults: Diagnostics,
 }
 
-/// Cuts `html`. What is wrong with a link is said where `sources` write its URL.
+/// Cuts `html`. Links to the readers' side, at `own`, stay as they are: a reader's way to the web edition is not counted.
+/// What is wrong with a link is said where `sources` write its URL.
 ///
 /// # Errors
 /// Each field that stands where it may not, at its place in the template; a link that leads nowhere.
-pub(super) fn cut(html: &str, fields: &Fields, sources: &[&Source]) -> Result<Cut, Diagnostics> {
+pub(super) fn cut(
+    html: &str,
+    fields: &Fields,
+    own: &BaseUrl,
+    sources: &[&Source],
+) -> Result<Cut, Diagnostics> {
     let occurrences = fields.find(html);
-    let mut found = scan(html, &occurrences);
+    let mut found = scan(html, &occurrences, &own.0);
     for url in std::mem::take(&mut found.lost) {
         let mut fault = Diagnostic::error("link-url", format!("the link to `{url}` leads nowhere"))
             .help("a URL is `https://host/path`, without a user's name or control characters");
@@ -86,8 +95,8 @@ pub(super) fn cut(html: &str, fields: &Fields, sources: &[&Source]) -> Result<Cu
     Ok(Cut { pieces, links: found.links, sizes })
 }
 
-fn scan(html: &str, occurrences: &[Occurrence]) -> Found {
-    let mut found = Found::default();
+fn scan<'a>(html: &str, occurrences: &[Occurrence], own: &'a str) -> Found<'a> {
+    let mut found = Found { own, ..Found::default() };
     for token in Scanner::new(html) {
         match token {
             Token::Text(range) => {
@@ -116,7 +125,7 @@ fn stands_within(occurrences: &[Occurrence], range: &Range<usize>) -> bool {
     occurrences.get(first).is_some_and(|occurrence| occurrence.range.end <= range.end)
 }
 
-impl Found {
+impl Found<'_> {
     fn tag(&mut self, tag: &Tag<'_>, occurrences: &[Occurrence]) {
         let link = tag.name.eq_ignore_ascii_case("a");
         if link {
@@ -139,6 +148,9 @@ impl Found {
         let url = url.trim();
         let scheme = url.split(':').next().unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return;
+        }
+        if url.strip_prefix(self.own).is_some_and(|path| path.is_empty() || path.starts_with('/')) {
             return;
         }
         let place = u16::try_from(self.links.len() + 1).ok().map(Place);

@@ -255,7 +255,6 @@ fn links_arrive_as_the_editor_wrote_them_with_their_words() {
             ("https://a.example/2", "Nothing more"),
             ("https://status.example/1", "Harbour"),
             ("https://a.example/3", "A long read"),
-            ("https://mail.example.com/issues/212", "Web version"),
         ]
     );
 }
