@@ -115,7 +115,7 @@ impl Store {
             .busy_timeout(PATIENCE)
             .foreign_keys(true)
             .statement_cache_capacity(200);
-        let mut writer = SqliteConnection::connect_with(&options).await?;
+        let mut writer = connect(&options).await?;
         migrate(&mut writer, path).await?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
         Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
@@ -173,6 +173,20 @@ fn migrations() -> Vec<Migration> {
         migration(1, "lists and journal", include_str!("../migrations/sqlite/0001_lists_and_journal.sql")),
         migration(2, "brake and dispatch", include_str!("../migrations/sqlite/0002_brake_and_dispatch.sql")),
     ]
+}
+
+/// Connects. While two make a new store at once, SQLite refuses one of them the write-ahead log without waiting as it else does:
+/// then this waits.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut left = PATIENCE;
+    loop {
+        match SqliteConnection::connect_with(options).await.map_err(StoreError::from) {
+            Err(error) if error.is_transient() && !left.is_zero() => tokio::time::sleep(PAUSE).await,
+            connected => return connected,
+        }
+        left = left.saturating_sub(PAUSE);
+    }
 }
 
 async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
