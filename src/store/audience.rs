@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sqlx::sqlite::SqliteRow;
 
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -129,13 +130,7 @@ impl Store {
             skip_reason!(),
             ") is null order by s.subscriber limit $4"
         );
-        let rows = sqlx::query(select)
-            .bind(now.as_millisecond())
-            .bind(list.as_str())
-            .bind(after.map_or(0, |id| id.0))
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = self.page(select, (list, now), after, limit).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
@@ -156,13 +151,7 @@ impl Store {
             " as reason from subscription s where s.list = $2 and s.status <> 'gone' and s.subscriber > $3) as l \
               join subscriber b on b.id = l.subscriber where l.reason is not null order by l.subscriber limit $4"
         );
-        let rows = sqlx::query(select)
-            .bind(now.as_millisecond())
-            .bind(list.as_str())
-            .bind(after.map_or(0, |id| id.0))
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = self.page(select, (list, now), after, limit).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
@@ -176,5 +165,21 @@ impl Store {
             where known.list is not null) select list from known where list is not null";
         let rows = sqlx::query(select).fetch_all(&self.readers).await?;
         rows.iter().map(|row| Cells(row).parsed("list")).collect()
+    }
+
+    /// A page of a list: `$1` the time, `$2` the list, `$3` the last reader of the page before, `$4` how many.
+    async fn page(
+        &self,
+        select: &'static str,
+        (list, now): (&ListName, Timestamp),
+        after: Option<SubscriberId>,
+        limit: u32,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        let query = sqlx::query(select)
+            .bind(now.as_millisecond())
+            .bind(list.as_str())
+            .bind(after.map_or(0, |id| id.0))
+            .bind(i64::from(limit));
+        Ok(query.fetch_all(&self.readers).await?)
     }
 }
