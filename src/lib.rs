@@ -22,6 +22,7 @@ pub mod token;
 pub mod message;
 pub mod approval;
 pub mod delivery;
+pub mod event;
 pub mod schedule;
 // the world: I/O, no decisions
 pub mod config;
