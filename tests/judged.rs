@@ -18,6 +18,11 @@ fn html_validate_finds_no_error() {
 }
 
 #[test]
+fn no_mail_program_copes_worse_than_the_baseline_says() {
+    judge(&["node", "support.mjs"], "issue.html");
+}
+
+#[test]
 fn readers_can_use_it_at_every_width_in_light_and_dark_without_images_and_without_styles() {
     judge(&["node", "page.mjs"], "issue.html");
 }
