@@ -70,14 +70,15 @@ impl App {
         Ok(Store::open(&self.store_path()?).await?)
     }
 
-    /// A copy of the store at `path`, for a journey that must change nothing; an empty one where there is no store yet.
+    /// A store at `path` with the readers of the true one and no issue, for a journey that must change nothing; an empty one where there
+    /// is no store yet.
     ///
     /// # Errors
     /// Whatever keeps either from being opened.
     pub async fn scratch_store(&self, path: &Path) -> anyhow::Result<Store> {
         let own = self.store_path()?;
         if own.try_exists()? {
-            Store::open(&own).await?.copy_to(path).await?;
+            return Ok(Store::open(&own).await?.copy_readers_to(path).await?);
         }
         Ok(Store::open(path).await?)
     }

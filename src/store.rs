@@ -121,15 +121,28 @@ impl Store {
         Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
     }
 
-    /// Writes a copy of the whole store, as it is at this moment, to a path where nothing is yet: what a dry run works on.
+    /// Makes a store at a path where nothing is yet, which knows all readers of this one as they are at this moment, and no issue: what
+    /// a dry run and a rehearsal work on.
     ///
     /// # Errors
-    /// [`StoreError::Open`] where the copy cannot be made, or a database's error.
-    pub async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-        let name = path.to_string_lossy().into_owned();
-        sqlx::query("vacuum into $1").bind(name).execute(&self.readers).await?;
-        Ok(())
+    /// As [`Store::open`], or a database's error.
+    pub async fn copy_readers_to(&self, path: &Path) -> Result<Self, StoreError> {
+        let copy = Self::open(path).await?;
+        let mut writer = copy.writer().await;
+        let name = self.path.to_string_lossy().into_owned();
+        sqlx::query("attach database $1 as original").bind(name).execute(&mut *writer).await?;
+        let mut transaction = begin(&mut writer).await?;
+        for insert in [
+            "insert into subscriber select * from original.subscriber",
+            "insert into subscription select * from original.subscription",
+            "insert into suppression select * from original.suppression",
+        ] {
+            sqlx::query(insert).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        sqlx::query("detach database original").execute(&mut *writer).await?;
+        drop(writer);
+        Ok(copy)
     }
 
     /// Takes the lock that every sender holds while it works; the operating system frees it when the process ends, however it ends.
