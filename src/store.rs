@@ -7,12 +7,16 @@ mod audience;
 mod brake;
 mod decision;
 mod delivery;
+mod departure;
 mod error;
+mod event;
 mod import;
 mod issue;
 mod journal;
+mod link;
 mod lock;
 mod notice;
+mod pending;
 mod place;
 mod subscriber;
 mod subscription;
@@ -31,10 +35,13 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use self::audience::{Audience, LeftOut};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery};
+pub use self::event::{Arrival, Kept};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::Leased;
+pub use self::link::LinkChange;
 pub use self::lock::SenderLock;
+pub use self::pending::{Asked, Confirmed, JoinRequest};
 pub use self::subscriber::Reader;
 
 /// How long a statement waits for another process that writes: longer than an import of a million readers takes.
@@ -185,6 +192,7 @@ fn migrations() -> Vec<Migration> {
     vec![
         migration(1, "lists and journal", include_str!("../migrations/sqlite/0001_lists_and_journal.sql")),
         migration(2, "brake and dispatch", include_str!("../migrations/sqlite/0002_brake_and_dispatch.sql")),
+        migration(4, "readers' side", include_str!("../migrations/sqlite/0004_readers_side.sql")),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ListName, Reference, SubscriberId};
+use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 
@@ -127,6 +127,44 @@ pub struct Subscription {
     pub attributes: BTreeMap<String, String>,
     /// What they chose themselves.
     pub choices: Choices,
+}
+
+/// How somebody left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// By their mail program's own button (RFC 8058).
+    OneClick,
+    /// By the button on a page.
+    Page,
+    /// By mail.
+    Mail,
+    /// By `subscribers unsubscribe`.
+    Command,
+    /// As a file said that was imported.
+    File,
+}
+
+/// Somebody leaves a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaving {
+    /// When.
+    pub at: Timestamp,
+    /// By the link of which issue, if by one.
+    pub issue: Option<IssueNumber>,
+    /// How.
+    pub way: Way,
+}
+
+/// Somebody left a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// When and how.
+    pub leaving: Leaving,
+    /// Why, if they said so.
+    pub reason: Option<String>,
+    /// When they took it back, if they did.
+    pub undone_at: Option<Timestamp>,
 }
 
 /// Why nobody writes to an address any more, on whatever list.

@@ -108,6 +108,10 @@ impl Store {
         let number = i64::from(issue.number.get());
         let at = issue.queued_at.as_millisecond();
         sqlx::query(queue).bind(at).bind(number).bind(issue.list.as_str()).execute(&mut *transaction).await?;
+        let refer = "insert into reader_reference (reference, subscriber) select b.reference, b.id \
+            from delivery d join subscriber b on b.id = d.subscriber where d.issue = $1 and d.status = 'queued' \
+            order by b.reference on conflict (reference) do nothing";
+        sqlx::query(refer).bind(number).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Queued::Now)
     }
@@ -170,6 +174,6 @@ impl Store {
     }
 }
 
-fn issue_number(value: i64) -> Result<IssueNumber, StoreError> {
+pub(super) fn issue_number(value: i64) -> Result<IssueNumber, StoreError> {
     IssueNumber::new(value).ok_or_else(|| unreadable("number", &value.to_string()))
 }

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::departure::depart;
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json, word};
 use super::{Store, StoreError, begin};
 use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
-use crate::subscriber::{Choices, Entry, Joining, Subscription};
+use crate::subscriber::{Choices, Entry, Joining, Leaving, Subscription, Way};
 
 impl TryFrom<Cells<'_>> for Subscription {
     type Error = StoreError;
@@ -99,6 +100,10 @@ impl Store {
         let id = find_or_insert(&mut transaction, address, reference).await?;
         let query = sqlx::query(upsert).bind(list.as_str()).bind(id.0).bind(now.as_millisecond());
         let done = query.execute(&mut *transaction).await?;
+        if done.rows_affected() > 0 {
+            let leaving = Leaving { at: now, issue: None, way: Way::Command };
+            depart(&mut transaction, list, id, leaving).await?;
+        }
         transaction.commit().await?;
         Ok(done.rows_affected() > 0)
     }

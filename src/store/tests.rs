@@ -12,6 +12,7 @@ use crate::newsletter::Tracking;
 use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
 
 mod importing;
+mod readers;
 mod rules;
 mod sending;
 
@@ -73,7 +74,7 @@ impl TestStore {
         }
     }
 
-    async fn leave(&self, list: &ListName, address: &EmailAddress) -> bool {
+    async fn take_off(&self, list: &ListName, address: &EmailAddress) -> bool {
         self.unsubscribe(list, address, self.reference(), NOW).await.unwrap()
     }
 

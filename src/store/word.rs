@@ -49,6 +49,10 @@ impl<'r> Cells<'r> {
         Ok(self.0.try_get(column)?)
     }
 
+    pub(super) fn some_integer(self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
     /// A number that its type holds; a count, say.
     pub(super) fn number<T: TryFrom<i64>>(self, column: &'static str) -> Result<T, StoreError> {
         let number = self.integer(column)?;
@@ -72,8 +76,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(super) fn some_time(self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
-        let milliseconds: Option<i64> = self.0.try_get(column)?;
-        milliseconds.map(|milliseconds| from_milliseconds(column, milliseconds)).transpose()
+        self.some_integer(column)?.map(|milliseconds| from_milliseconds(column, milliseconds)).transpose()
     }
 
     pub(super) fn attributes(self, column: &'static str) -> Result<BTreeMap<String, String>, StoreError> {

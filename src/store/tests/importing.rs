@@ -35,8 +35,8 @@ async fn who_is_gone_from_the_file_leaves_the_audience_and_may_return() {
 async fn who_left_stays_away_whatever_the_file_says() {
     let store = TestStore::new().await;
     store.import(&["ada@example.com", "bo@example.com"]).await;
-    assert!(store.leave(&list(), &address("ADA@example.com")).await);
-    assert!(!store.leave(&list(), &address("ada@example.com")).await);
+    assert!(store.take_off(&list(), &address("ADA@example.com")).await);
+    assert!(!store.take_off(&list(), &address("ada@example.com")).await);
     let counts = store.import(&["ada@example.com", "bo@example.com"]).await;
     assert_eq!((counts.left, counts.returned), (1, 0));
     store.import(&["bo@example.com"]).await;
@@ -148,7 +148,7 @@ async fn lists_do_not_mix() {
         .await
         .unwrap();
     staging.apply(&other, NOW, false).await.unwrap();
-    store.leave(&other, &address("ada@example.com")).await;
+    store.take_off(&other, &address("ada@example.com")).await;
     assert_eq!(store.audience_of().await, ["ada@example.com"]);
     let statuses: Vec<_> = store
         .reader_of("ada@example.com")

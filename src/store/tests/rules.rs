@@ -84,7 +84,7 @@ impl TestStore {
                 self.import_entries(entries.collect(), true).await;
             }
             Event::Leave(reader) => {
-                self.leave(&list(), &address(&name(reader))).await;
+                self.take_off(&list(), &address(&name(reader))).await;
             }
             Event::Join(reader) => {
                 let joining = Joining { origin: Origin::Page, at: NOW };
@@ -140,7 +140,7 @@ async fn who_is_left_out_is_named_with_the_reason_page_by_page_and_of_that_list_
     for (list, text) in
         [(&list(), "ada@example.com"), (&list(), "cy@example.com"), (&others, "bo@example.com")]
     {
-        assert!(store.leave(list, &address(text)).await);
+        assert!(store.take_off(list, &address(text)).await);
     }
     let first = store.left_out(&list(), None, 1, NOW).await.unwrap();
     let second = store.left_out(&list(), Some(first[0].id), 1, NOW).await.unwrap();

@@ -3,7 +3,7 @@ use super::*;
 const ISSUE: i64 = 379;
 const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
 
-fn number() -> IssueNumber {
+pub(super) fn number() -> IssueNumber {
     IssueNumber::new(ISSUE).unwrap()
 }
 
@@ -19,25 +19,25 @@ fn issue() -> StoredIssue {
     }
 }
 
-fn reply(code: u16) -> SmtpReply {
+pub(super) fn reply(code: u16) -> SmtpReply {
     SmtpReply { code, enhanced: Some("2.0.0".to_owned()), text: "so it is".to_owned() }
 }
 
-fn later(seconds: i64) -> Timestamp {
+pub(super) fn later(seconds: i64) -> Timestamp {
     NOW + SignedDuration::from_secs(seconds)
 }
 
-fn intents(leased: &[Leased]) -> Vec<Intent> {
+pub(super) fn intents(leased: &[Leased]) -> Vec<Intent> {
     leased.iter().map(|leased| Intent { subscriber: leased.recipient.id, by: ME, date: NOW }).collect()
 }
 
-fn settlement(subscriber: SubscriberId, outcome: Outcome) -> Settlement {
+pub(super) fn settlement(subscriber: SubscriberId, outcome: Outcome) -> Settlement {
     Settlement { subscriber, by: ME, outcome }
 }
 
 impl TestStore {
     /// A store whose issue is queued for so many readers, r0 first.
-    async fn queued(readers: usize) -> Self {
+    pub(super) async fn queued(readers: usize) -> Self {
         let store = Self::new().await;
         let entries = (0..readers).map(|n| entry(&format!("r{n}@example.com"))).collect();
         store.import_entries(entries, false).await;
@@ -45,11 +45,11 @@ impl TestStore {
         store
     }
 
-    async fn lease_some(&self, limit: u16) -> Vec<Leased> {
+    pub(super) async fn lease_some(&self, limit: u16) -> Vec<Leased> {
         self.lease(number(), LEASE, limit, NOW).await.unwrap()
     }
 
-    async fn write(&self, intents: &[Intent], settlements: &[Settlement]) -> Vec<SubscriberId> {
+    pub(super) async fn write(&self, intents: &[Intent], settlements: &[Settlement]) -> Vec<SubscriberId> {
         self.journal(number(), intents, settlements, NOW).await.unwrap()
     }
 
@@ -62,7 +62,7 @@ impl TestStore {
 async fn an_issue_is_queued_once_with_everyone_and_the_reasons_of_the_skipped() {
     let store = TestStore::new().await;
     store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
-    store.leave(&list(), &address("bo@example.com")).await;
+    store.take_off(&list(), &address("bo@example.com")).await;
     assert_eq!(store.queue(&issue()).await.unwrap(), Queued::Now);
     store.import(&["ada@example.com", "bo@example.com", "cy@example.com", "di@example.com"]).await;
     let again = StoredIssue { frozen: "other".to_owned(), ..issue() };
@@ -134,7 +134,7 @@ async fn nobody_is_sent_to_without_the_lease() {
 async fn who_leaves_during_the_run_gets_no_message() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;
-    store.leave(&list(), &address("r1@example.com")).await;
+    store.take_off(&list(), &address("r1@example.com")).await;
     store.suppress(&address("r2@example.com"), SuppressionReason::Bounced, NOW).await.unwrap();
     assert_eq!(store.write(&intents(&leased), &[]).await, [leased[0].recipient.id]);
     assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::LeftDuringRun, 2)]));

@@ -1,0 +1,121 @@
+//! Who left, and what they said about it.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::issue::issue_number;
+use super::word::{Cells, word};
+use super::{Store, StoreError, begin};
+use crate::id::{IssueNumber, ListName, SubscriberId};
+use crate::subscriber::{Departure, Leaving};
+
+impl TryFrom<Cells<'_>> for Departure {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        let issue = row.some_integer("issue")?.map(issue_number).transpose()?;
+        Ok(Self {
+            leaving: Leaving { at: row.time("at")?, issue, way: row.word("way")? },
+            reason: row.owned("reason")?,
+            undone_at: row.some_time("undone_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Takes a reader off a list at once, also for a run under way. Twice is the same as once. Answers whether anything changed.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn leave(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        leaving: Leaving,
+    ) -> Result<bool, StoreError> {
+        let update = "update subscription set status = 'left', left_at = $1 \
+            where list = $2 and subscriber = $3 and status <> 'left'";
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let query =
+            sqlx::query(update).bind(leaving.at.as_millisecond()).bind(list.as_str()).bind(subscriber.0);
+        let done = query.execute(&mut *transaction).await?;
+        if done.rows_affected() > 0 {
+            depart(&mut transaction, list, subscriber, leaving).await?;
+        }
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Takes the last leaving back: the reader is on the list again, as before. Answers whether anything changed.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn come_back(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = "update subscription set status = 'subscribed', left_at = null, origin = 'page' \
+            where list = $1 and subscriber = $2 and status = 'left'";
+        let undo =
+            "update departure set undone_at = $1 where list = $2 and subscriber = $3 and undone_at is null";
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let query = sqlx::query(update).bind(list.as_str()).bind(subscriber.0);
+        let done = query.execute(&mut *transaction).await?;
+        if done.rows_affected() > 0 {
+            let query = sqlx::query(undo).bind(now.as_millisecond()).bind(list.as_str()).bind(subscriber.0);
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Keeps why a reader left, in their words or ours; of one who came back nothing is kept.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn give_reason(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let update = "update departure set reason = $1 \
+            where list = $2 and subscriber = $3 and undone_at is null";
+        let query = sqlx::query(update).bind(reason).bind(list.as_str()).bind(subscriber.0);
+        query.execute(&mut *self.writer().await).await?;
+        Ok(())
+    }
+
+    /// Who left by an issue's links, in no order; those who came back say so.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn departures(&self, issue: IssueNumber) -> Result<Vec<Departure>, StoreError> {
+        let select = "select at, issue, way, reason, undone_at from departure where issue = $1";
+        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+}
+
+/// Records that somebody left.
+pub(super) async fn depart(
+    connection: &mut SqliteConnection,
+    list: &ListName,
+    subscriber: SubscriberId,
+    leaving: Leaving,
+) -> Result<(), StoreError> {
+    let insert = "insert into departure (list, subscriber, at, issue, way) values ($1, $2, $3, $4, $5) \
+        on conflict (list, subscriber, at) do nothing";
+    let query = sqlx::query(insert)
+        .bind(list.as_str())
+        .bind(subscriber.0)
+        .bind(leaving.at.as_millisecond())
+        .bind(leaving.issue.map(|issue| i64::from(issue.get())))
+        .bind(word(leaving.way));
+    query.execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Links that were mended after their issue went out.
+
+use jiff::Timestamp;
+
+use super::word::Cells;
+use super::{Store, StoreError};
+use crate::id::{IssueNumber, Place};
+
+/// A place that leads elsewhere than when its issue was frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkChange {
+    /// Which.
+    pub place: Place,
+    /// Since when.
+    pub at: Timestamp,
+    /// Where it led before.
+    pub was: String,
+    /// Where it leads now.
+    pub url: String,
+}
+
+impl TryFrom<Cells<'_>> for LinkChange {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            place: Place(row.number("place")?),
+            at: row.time("at")?,
+            was: row.text("was")?.to_owned(),
+            url: row.text("url")?.to_owned(),
+        })
+    }
+}
+
+impl Store {
+    /// An issue's mended places, in the order of time: of a place that was mended twice the last counts.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn link_changes(&self, issue: IssueNumber) -> Result<Vec<LinkChange>, StoreError> {
+        let select = "select place, at, was, url from link_change where issue = $1 order by at, place";
+        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// Lets a place lead elsewhere from now on.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn change_link(&self, issue: IssueNumber, change: &LinkChange) -> Result<(), StoreError> {
+        let insert = "insert into link_change (issue, place, at, was, url) values ($1, $2, $3, $4, $5)";
+        let query = sqlx::query(insert)
+            .bind(i64::from(issue.get()))
+            .bind(i64::from(change.place.0))
+            .bind(change.at.as_millisecond())
+            .bind(&change.was)
+            .bind(&change.url);
+        query.execute(&mut *self.writer().await).await?;
+        Ok(())
+    }
+}

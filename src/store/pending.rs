@@ -1,0 +1,226 @@
+//! Who asked to join and has not confirmed it yet.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::subscriber::find_or_insert;
+use super::word::{Cells, json};
+use super::{Store, StoreError, begin};
+use crate::id::{ListName, Reference, SubscriberId};
+use crate::mailbox::EmailAddress;
+
+/// Somebody, perhaps the owner of the address, asks to join a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// Which list.
+    pub list: ListName,
+    /// Where the confirmation goes.
+    pub address: EmailAddress,
+    /// The name to be greeted by.
+    pub name: Option<String>,
+    /// The hash of what will confirm it.
+    pub token_hash: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it can be confirmed.
+    pub expires_at: Timestamp,
+    /// What they agree to, as it stood on the page.
+    pub wording: String,
+    /// Which page.
+    pub source: String,
+}
+
+/// What comes of it. Whoever asked is told the same, whatever it is (requirement 70).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It is kept; the confirmation is to be mailed.
+    Mail,
+    /// A mail is on its way, or enough of them went out.
+    Waiting,
+    /// They are on the list.
+    Subscribed,
+    /// Its owner complained: no mail goes there.
+    Suppressed,
+    /// Too many people asked within the hour.
+    TooMany,
+}
+
+/// Somebody confirmed that they want to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Which list.
+    pub list: ListName,
+    /// Who.
+    pub subscriber: SubscriberId,
+    /// Their address.
+    pub address: EmailAddress,
+}
+
+impl Store {
+    /// Between two mails to one address lies at least this.
+    const APART: SignedDuration = SignedDuration::from_hours(1);
+    /// An address gets no more mails than these before what it was asked expires.
+    const MAILS: i64 = 3;
+
+    /// Keeps a request, unless there is a reason not to; an earlier one of the same address is void then. `hourly`: how many an hour are
+    /// kept, all addresses together.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn ask_to_join(&self, request: &JoinRequest, hourly: u32) -> Result<Asked, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        purge(&mut transaction, request.at).await?;
+        if let Some(answer) = obstacle(&mut transaction, request, hourly).await? {
+            transaction.commit().await?;
+            return Ok(answer);
+        }
+        let upsert = "insert into pending \
+            (list, key, token_hash, address, name, asked_at, mails, expires_at, wording, source) \
+            values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9) on conflict (list, key) do update set \
+            token_hash = excluded.token_hash, address = excluded.address, name = excluded.name, \
+            asked_at = excluded.asked_at, mails = pending.mails + 1, expires_at = excluded.expires_at, \
+            wording = excluded.wording, source = excluded.source, confirmed_at = null";
+        sqlx::query(upsert)
+            .bind(request.list.as_str())
+            .bind(request.address.key())
+            .bind(&request.token_hash)
+            .bind(request.address.as_str())
+            .bind(&request.name)
+            .bind(request.at.as_millisecond())
+            .bind(request.expires_at.as_millisecond())
+            .bind(&request.wording)
+            .bind(&request.source)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Asked::Mail)
+    }
+
+    /// The list and the address that a confirmation would join; `None` where there is none such, or its time is over.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn pending(
+        &self,
+        token_hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<(ListName, EmailAddress)>, StoreError> {
+        let select = "select list, address from pending where token_hash = $1 and expires_at > $2";
+        let query = sqlx::query(select).bind(token_hash).bind(now.as_millisecond());
+        let row = query.fetch_optional(&self.readers).await?;
+        row.as_ref().map(Cells).map(|row| Ok((row.parsed("list")?, row.address("address")?))).transpose()
+    }
+
+    /// Puts whoever asked on the list, with their consent; also one who left, bounced or was erased: it is their own word. It works once;
+    /// later it only says who it was. `None` where there is nothing to confirm, or no more.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn confirm(
+        &self,
+        token_hash: &str,
+        reference: Reference,
+        now: Timestamp,
+    ) -> Result<Option<Confirmed>, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer).await?;
+        let select =
+            "select list, address, confirmed_at from pending where token_hash = $1 and expires_at > $2";
+        let query = sqlx::query(select).bind(token_hash).bind(now.as_millisecond());
+        let row = query.fetch_optional(&mut *transaction).await?;
+        let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
+        let (list, address): (ListName, _) = (row.parsed("list")?, row.address("address")?);
+        let subscriber = find_or_insert(&mut transaction, &address, reference).await?;
+        if row.some_time("confirmed_at")?.is_none() {
+            join(&mut transaction, token_hash, subscriber, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(Confirmed { list, subscriber, address }))
+    }
+
+    /// Forgets a request whose mail could not be handed over, so that it can be made again.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn forget_request(&self, token_hash: &str) -> Result<(), StoreError> {
+        let delete = "delete from pending where token_hash = $1 and confirmed_at is null";
+        sqlx::query(delete).bind(token_hash).execute(&mut *self.writer().await).await?;
+        Ok(())
+    }
+}
+
+/// What expired is gone.
+async fn purge(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+    let delete = "delete from pending where expires_at <= $1";
+    sqlx::query(delete).bind(now.as_millisecond()).execute(connection).await?;
+    Ok(())
+}
+
+/// Why no mail goes out for a request.
+async fn obstacle(
+    connection: &mut SqliteConnection,
+    request: &JoinRequest,
+    hourly: u32,
+) -> Result<Option<Asked>, StoreError> {
+    let select = "select \
+        (select count(*) from suppression where key = $1 and reason = 'complained') as complained, \
+        (select count(*) from subscription s join subscriber b on b.id = s.subscriber \
+         where s.list = $2 and b.key = $1 and s.status = 'subscribed' \
+         and not exists (select 1 from suppression where key = $1)) as subscribed, \
+        (select count(*) from pending where list = $2 and key = $1 and confirmed_at is null \
+         and (asked_at > $3 or mails >= $4)) as waiting, \
+        (select count(*) from pending where asked_at > $3) as lately";
+    let row = sqlx::query(select)
+        .bind(request.address.key())
+        .bind(request.list.as_str())
+        .bind((request.at - Store::APART).as_millisecond())
+        .bind(Store::MAILS)
+        .fetch_one(connection)
+        .await?;
+    let row = Cells(&row);
+    Ok(if row.integer("complained")? > 0 {
+        Some(Asked::Suppressed)
+    } else if row.integer("subscribed")? > 0 {
+        Some(Asked::Subscribed)
+    } else if row.integer("waiting")? > 0 {
+        Some(Asked::Waiting)
+    } else if row.integer("lately")? >= i64::from(hourly) {
+        Some(Asked::TooMany)
+    } else {
+        None
+    })
+}
+
+async fn join(
+    connection: &mut SqliteConnection,
+    token_hash: &str,
+    subscriber: SubscriberId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let upsert = "insert into subscription (list, subscriber, status, since, origin, attributes, chosen_name, \
+        consented_at, consented_from, consent_wording) \
+        select list, $1, 'subscribed', $2, 'page', $3, name, $2, source, wording from pending where token_hash = $4 \
+        on conflict (list, subscriber) do update set \
+        since = case when subscription.status = 'subscribed' then subscription.since else excluded.since end, \
+        status = 'subscribed', left_at = null, origin = 'page', paused_until = null, \
+        chosen_name = coalesce(excluded.chosen_name, subscription.chosen_name), \
+        consented_at = excluded.consented_at, consented_from = excluded.consented_from, \
+        consent_wording = excluded.consent_wording";
+    let at = now.as_millisecond();
+    let query = sqlx::query(upsert).bind(subscriber.0).bind(at).bind(json(&BTreeMap::new())).bind(token_hash);
+    query.execute(&mut *connection).await?;
+    let back = "update departure set undone_at = $1 where subscriber = $2 and undone_at is null \
+        and list = (select list from pending where token_hash = $3)";
+    sqlx::query(back).bind(at).bind(subscriber.0).bind(token_hash).execute(&mut *connection).await?;
+    let lift = "delete from suppression where key = (select key from pending where token_hash = $1)";
+    sqlx::query(lift).bind(token_hash).execute(&mut *connection).await?;
+    let refer = "insert into reader_reference (reference, subscriber) select reference, id from subscriber where id = $1 \
+        on conflict (reference) do nothing";
+    sqlx::query(refer).bind(subscriber.0).execute(&mut *connection).await?;
+    let done = "update pending set confirmed_at = $1 where token_hash = $2";
+    sqlx::query(done).bind(at).bind(token_hash).execute(connection).await?;
+    Ok(())
+}

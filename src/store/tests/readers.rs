@@ -1,0 +1,162 @@
+use super::sending::{intents, later, number, reply, settlement};
+use super::*;
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
+use crate::id::Place;
+use crate::subscriber::{Leaving, Recipient, Way};
+
+fn arrival(reference: Reference, seq: i64, seconds: i64) -> Arrival {
+    let signals =
+        Signals { agent: AgentClass::Browser, method: Method::Get, headers: HeaderFlags(31), delay: None };
+    let event = Event { kind: EventKind::Click(Place(2)), at: later(seconds), signals };
+    Arrival { issue: number(), reference, seq, event }
+}
+
+fn request(address: &EmailAddress, token_hash: &str, at: Timestamp) -> JoinRequest {
+    JoinRequest {
+        list: list(),
+        address: address.clone(),
+        name: Some("Ada".to_owned()),
+        token_hash: token_hash.to_owned(),
+        at,
+        expires_at: at + SignedDuration::from_hours(48),
+        wording: "an issue a week".to_owned(),
+        source: "https://example.com/subscribe".to_owned(),
+    }
+}
+
+impl TestStore {
+    /// What the queue's first reader is known by in tokens, once their message was accepted.
+    async fn served(&self) -> (SubscriberId, Reference) {
+        let leased = self.lease_some(1).await;
+        self.write(&intents(&leased), &[]).await;
+        let Recipient { id, reference, .. } = leased[0].recipient;
+        self.write(&[], &[settlement(id, Outcome::Accepted(reply(250)))]).await;
+        (id, reference)
+    }
+
+    async fn kept(&self) -> Vec<Kept> {
+        self.events(number(), None, 100).await.unwrap()
+    }
+
+    async fn ask(&self, address: &str, token_hash: &str, at: Timestamp) -> Asked {
+        self.ask_to_join(&request(&super::address(address), token_hash, at), 3).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_click_is_kept_for_its_reader_with_the_seconds_since_their_own_delivery() {
+    let store = TestStore::queued(2).await;
+    let (id, reference) = store.served().await;
+    store.keep_events("a", &[arrival(reference, 1, 7)], NOW).await.unwrap();
+    let kept = store.kept().await;
+    let mut event = arrival(reference, 1, 7).event;
+    event.signals.delay = Some(7);
+    assert_eq!(kept, [Kept { subscriber: Some(id), seq: 1, event }]);
+    assert_eq!(store.events(number(), kept.first(), 100).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_twice_is_kept_once() {
+    let store = TestStore::queued(1).await;
+    let (_, reference) = store.served().await;
+    let batch: Vec<_> = (0..600).map(|n| arrival(reference, n, n)).collect();
+    assert!(store.keep_events("a", &batch, NOW).await.unwrap());
+    assert!(!store.keep_events("a", &batch, NOW).await.unwrap());
+    assert_eq!(store.events(number(), None, 1000).await.unwrap().len(), 600);
+}
+
+#[tokio::test]
+async fn who_withdrew_is_counted_for_nobody_also_by_an_old_token() {
+    let store = TestStore::queued(1).await;
+    let (id, reference) = store.served().await;
+    let choices = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
+    store.choose(&list(), id, &choices).await.unwrap();
+    store.keep_events("a", &[arrival(reference, 1, 7), arrival(Reference(77), 2, 8)], NOW).await.unwrap();
+    let kept = store.kept().await;
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|kept| kept.subscriber.is_none() && kept.event.signals.delay.is_none()));
+}
+
+#[tokio::test]
+async fn who_leaves_is_gone_at_once_says_why_and_may_come_back() {
+    let store = TestStore::queued(2).await;
+    let (id, _) = store.served().await;
+    let leaving = Leaving { at: NOW, issue: Some(number()), way: Way::OneClick };
+    assert!(store.leave(&list(), id, leaving).await.unwrap());
+    assert!(!store.leave(&list(), id, Leaving { at: later(5), ..leaving }).await.unwrap());
+    store.give_reason(&list(), id, "too often").await.unwrap();
+    let [departure] = &store.departures(number()).await.unwrap()[..] else { panic!("one left") };
+    assert_eq!((departure.leaving, departure.reason.as_deref()), (leaving, Some("too often")));
+    assert_eq!(store.audience_of().await, ["r1@example.com"]);
+
+    assert!(store.come_back(&list(), id, later(9)).await.unwrap());
+    assert!(!store.come_back(&list(), id, later(9)).await.unwrap());
+    assert_eq!(store.departures(number()).await.unwrap()[0].undone_at, Some(later(9)));
+    assert_eq!(store.audience_of().await, ["r0@example.com", "r1@example.com"]);
+}
+
+#[tokio::test]
+async fn a_mended_link_is_kept_with_what_it_was() {
+    let store = TestStore::queued(1).await;
+    let change = LinkChange {
+        place: Place(2),
+        at: NOW,
+        was: "https://a.example".into(),
+        url: "https://b.example".into(),
+    };
+    store.change_link(number(), &change).await.unwrap();
+    assert_eq!(store.link_changes(number()).await.unwrap(), [change]);
+}
+
+#[tokio::test]
+async fn a_confirmation_joins_once_with_what_was_agreed_to() {
+    let store = TestStore::new().await;
+    assert_eq!(store.ask("ada@example.com", "h", NOW).await, Asked::Mail);
+    assert!(store.pending("h", later(1)).await.unwrap().is_some());
+    assert!(store.audience_of().await.is_empty());
+    let confirmed = store.confirm("h", Reference(9), later(2)).await.unwrap().unwrap();
+    assert_eq!(store.confirm("h", Reference(10), later(3)).await.unwrap(), Some(confirmed));
+    let reader = store.reader_of("ada@example.com").await;
+    assert_eq!(reader.subscriptions[0].origin, Origin::Page);
+    assert_eq!(reader.subscriptions[0].choices.name.as_deref(), Some("Ada"));
+    assert_eq!(store.ask("ADA@example.com", "i", later(4)).await, Asked::Subscribed);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_expired_or_was_never_asked_for_joins_nobody() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    let late = NOW + SignedDuration::from_hours(48);
+    assert_eq!(store.confirm("h", Reference(9), late).await.unwrap(), None);
+    assert_eq!(store.confirm("x", Reference(9), NOW).await.unwrap(), None);
+    assert!(store.audience_of().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_address_has_one_mail_an_hour_and_all_together_so_many() {
+    let store = TestStore::new().await;
+    let hour = SignedDuration::from_hours(1);
+    assert_eq!(store.ask("ada@example.com", "a", NOW).await, Asked::Mail);
+    assert_eq!(store.ask("Ada@example.com", "b", later(60)).await, Asked::Waiting);
+    assert_eq!(store.ask("ada@example.com", "c", NOW + hour).await, Asked::Mail);
+    assert_eq!(store.pending("a", NOW + hour).await.unwrap(), None, "the later request voids the earlier");
+    assert_eq!(store.ask("ada@example.com", "d", NOW + hour * 2).await, Asked::Mail);
+    assert_eq!(store.ask("ada@example.com", "e", NOW + hour * 3).await, Asked::Waiting);
+    for (name, answer) in
+        [("bo", Asked::Mail), ("cy", Asked::Mail), ("di", Asked::Mail), ("ed", Asked::TooMany)]
+    {
+        assert_eq!(store.ask(&format!("{name}@example.com"), name, NOW + hour * 4).await, answer);
+    }
+}
+
+#[tokio::test]
+async fn who_left_comes_back_by_their_own_confirmation_and_who_complained_gets_no_mail() {
+    let store = TestStore::queued(1).await;
+    store.take_off(&list(), &address("r0@example.com")).await;
+    assert_eq!(store.ask("r0@example.com", "h", NOW).await, Asked::Mail);
+    store.confirm("h", Reference(9), later(2)).await.unwrap();
+    assert_eq!(store.audience_of().await, ["r0@example.com"]);
+    store.suppress(&address("r0@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
+    let day = NOW + SignedDuration::from_hours(49);
+    assert_eq!(store.ask("r0@example.com", "i", day).await, Asked::Suppressed);
+}
