@@ -260,7 +260,7 @@ async fn a_store_is_private_and_refuses_a_newer_ones_tables() {
 #[tokio::test]
 async fn a_dry_run_works_on_a_copy_of_the_readers() {
     let store = TestStore::queued(3).await;
-    store.leave(&list(), &address("r1@example.com")).await;
+    store.take_off(&list(), &address("r1@example.com")).await;
     store.suppress(&address("r2@example.com"), SuppressionReason::Bounced, NOW).await.unwrap();
     let copy = store.copy_readers_to(&store.folder.path().join("copy.db")).await.unwrap();
     assert_eq!(copy.audience(&list(), NOW).await.unwrap(), store.audience(&list(), NOW).await.unwrap());
