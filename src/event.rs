@@ -2,12 +2,21 @@
 //!
 //! A stage: `server` hears of requests, `store` keeps events, `report` counts them. What is kept of a request is what can be
 //! judged later ([`Signals`]), never who asked: no address, no agent's words (requirement 52). The verdict is made anew for every
-//! report over all that one reader did with one issue, by rules that have a version.
+//! report over all that one reader did with one issue ([`judge`]), by rules that have a version ([`Rules`]).
+
+mod agent;
+mod heard;
+mod judge;
+mod number;
+mod rules;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Place;
+pub use heard::{Heard, hear};
+pub use judge::{judge, judge_alone};
+pub use rules::{Rules, RulesError};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +95,8 @@ impl HeaderFlags {
     pub const USER: Self = Self(8);
     /// It accepts a page or a picture, as what was asked for has it.
     pub const ACCEPTS: Self = Self(16);
+    /// The browser that it calls itself always sends `Sec-Fetch-Mode`.
+    pub const MODERN: Self = Self(32);
 
     /// With these set too.
     #[must_use]
@@ -141,4 +152,9 @@ pub enum UnknownRule {
     Agent,
     /// It calls itself a browser and does not ask as one.
     Unlike,
+    /// Asked as a browser does, right after a robot looked at the same link: perhaps somebody whose mail provider looks first.
+    LookedFirst,
 }
+
+#[cfg(test)]
+mod tests;
