@@ -6,11 +6,11 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use super::body::Body;
-use super::fill::{Fill, MissingField};
+use super::fill::{Fill, MissingField, said};
 use super::frozen::FrozenIssue;
 use super::{header, quoted_printable};
 use crate::mailbox::EmailAddress;
-use crate::render::Piece;
+use crate::render::{Field, Piece, RenderedIssue, TextBlock};
 use crate::subscriber::{Format, Recipient};
 use crate::token::{Keys, Purpose, unsubscribe_url};
 
@@ -23,6 +23,15 @@ pub struct Edition {
     boundary: String,
     text: Body,
     html: Body,
+    /// What a reader must not lack.
+    needed: Vec<Needed>,
+}
+
+/// A reader's field that has no default.
+struct Needed {
+    name: String,
+    /// Whether those who read text do without it.
+    html_only: bool,
 }
 
 /// What [`Edition::write`] wrote.
@@ -47,8 +56,24 @@ impl Edition {
             boundary: format!("=_{}", issue.number()),
             text: Body::text(issue),
             html: Body::html(issue),
+            needed: needed(&issue.rendered),
             issue: issue.clone(),
         }
+    }
+
+    /// Whether it says nothing of its readers that one of them could lack.
+    pub fn suits_everyone(&self) -> bool {
+        self.needed.is_empty()
+    }
+
+    /// Finds out whether [`Edition::write`] can write to this reader, and writes nothing.
+    ///
+    /// # Errors
+    /// [`MissingField`], as it would.
+    pub fn check(&self, recipient: &Recipient) -> Result<(), MissingField> {
+        let reads_html = recipient.format == Format::Html;
+        let mut asked = self.needed.iter().filter(|needed| reads_html || !needed.html_only);
+        asked.try_for_each(|needed| said(recipient, &needed.name, None).map(drop))
     }
 
     /// Whom a relay tells when it cannot deliver this reader's copy: MAIL FROM. With a return path it says whose copy of
@@ -182,6 +207,27 @@ fn common_head(issue: &FrozenIssue) -> Vec<u8> {
     header::text(&mut head, "Feedback-ID", &format!("{}:{list}:{list_id}", issue.number()));
     put(&mut head, format_args!("MIME-Version: 1.0\r\n"));
     head
+}
+
+/// What is known of every reader.
+const EVERYONES: [&str; 2] = ["email", "since"];
+
+/// In the order in which a message uses them.
+fn needed(rendered: &RenderedIssue) -> Vec<Needed> {
+    let blocks = rendered.text.iter().flat_map(|block| match block {
+        TextBlock::Lines(pieces) | TextBlock::Paragraph { pieces, .. } => pieces,
+    });
+    let all = rendered.subject.iter().chain(blocks).map(|piece| (piece, false));
+    let mut needed: Vec<Needed> = Vec::new();
+    for (piece, html_only) in all.chain(rendered.html.iter().map(|piece| (piece, true))) {
+        if let Piece::Field(Field::Reader { name, default: None }) = piece
+            && !EVERYONES.contains(&name.as_str())
+            && needed.iter().all(|known| known.name != *name)
+        {
+            needed.push(Needed { name: name.clone(), html_only });
+        }
+    }
+    needed
 }
 
 /// Whether readers differ in it.

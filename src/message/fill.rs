@@ -50,19 +50,9 @@ impl<'a> Fill<'a> {
         }
     }
 
-    /// What the list says of the reader, on one line, else the default. What is empty is missing.
+    /// As [`said`] of this reader.
     pub(super) fn reader(&self, name: &str, default: Option<&'a str>) -> Result<Cow<'a, str>, MissingField> {
-        let recipient = self.recipient;
-        let known = match name {
-            "email" => Some(Cow::Borrowed(recipient.address.as_str())),
-            "name" => recipient.name.as_deref().map(|name| one_line(name).into()),
-            "since" => Some(Cow::Owned(recipient.since.strftime("%-d %B %Y").to_string())),
-            other => recipient.attributes.get(other).map(|value| one_line(value).into()),
-        };
-        known
-            .filter(|value| !value.is_empty())
-            .or(default.map(Cow::Borrowed))
-            .ok_or_else(|| MissingField { field: name.to_owned(), reader: recipient.address.clone() })
+        said(self.recipient, name, default)
     }
 
     /// Pieces as plain text.
@@ -90,6 +80,24 @@ impl<'a> Fill<'a> {
             Field::Reader { name, default } => self.reader(name, default.as_deref())?,
         })
     }
+}
+
+/// What the list says of a reader, on one line, else the default. What is empty is missing.
+pub(super) fn said<'a>(
+    recipient: &'a Recipient,
+    name: &str,
+    default: Option<&'a str>,
+) -> Result<Cow<'a, str>, MissingField> {
+    let known = match name {
+        "email" => Some(Cow::Borrowed(recipient.address.as_str())),
+        "name" => recipient.name.as_deref().map(|name| one_line(name).into()),
+        "since" => Some(Cow::Owned(recipient.since.strftime("%-d %B %Y").to_string())),
+        other => recipient.attributes.get(other).map(|value| one_line(value).into()),
+    };
+    known
+        .filter(|value| !value.is_empty())
+        .or(default.map(Cow::Borrowed))
+        .ok_or_else(|| MissingField { field: name.to_owned(), reader: recipient.address.clone() })
 }
 
 /// Where a place leads; nowhere where the table lacks it.

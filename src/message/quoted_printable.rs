@@ -28,7 +28,7 @@ pub(super) fn encoded(text: &str) -> Vec<u8> {
 /// How many bytes runs stand for.
 pub(super) fn decoded_len(encoded: &[u8]) -> usize {
     let mut len = encoded.len();
-    for (at, _) in encoded.iter().enumerate().filter(|(_, byte)| **byte == b'=') {
+    for at in memchr::memchr_iter(b'=', encoded) {
         len -= if encoded.get(at + 1) == Some(&b'\r') { 3 } else { 2 };
     }
     len

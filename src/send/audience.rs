@@ -1,4 +1,4 @@
-//! Whom an issue would go to, with every message for every reader really built, before anything is frozen.
+//! Whom an issue would go to, and whether the message of each can be built, before anything is frozen.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::app::Wrong;
 use crate::delivery::SkipReason;
-use crate::message::{Edition, FrozenIssue};
+use crate::id::ListName;
+use crate::message::{Edition, FrozenIssue, MissingField};
 use crate::store::Store;
 use crate::subscriber::Recipient;
 use crate::token::Keys;
@@ -46,28 +47,63 @@ pub(super) async fn verify(
     mut look: impl FnMut(Built<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Verified> {
     let edition = Edition::new(frozen);
-    let mut faults = Vec::new();
-    let mut after = None;
     let mut verified =
         Verified { skipped: store.audience(&frozen.list, now).await?.skipped, ..Verified::default() };
     let mut message = Vec::new();
+    each(store, &frozen.list, now, |recipient| {
+        let written = match edition.write(recipient, keys, now, &mut message) {
+            Ok(written) => written,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let html_bytes = written.html_bytes(&message);
+        verified.readers += 1;
+        verified.largest = verified.largest.max(html_bytes);
+        look(Built { recipient, html_bytes, message: &message })?;
+        Ok(Ok(()))
+    })
+    .await?;
+    Ok(verified)
+}
+
+/// Finds out that the message of every reader on the list can be built, and answers how many they are. Where the issue says nothing
+/// that a reader could lack, none is looked at.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) async fn check(store: &Store, frozen: &FrozenIssue, now: Timestamp) -> anyhow::Result<u64> {
+    let edition = Edition::new(frozen);
+    if edition.suits_everyone() {
+        return Ok(store.audience(&frozen.list, now).await?.active);
+    }
+    let mut readers = 0;
+    each(store, &frozen.list, now, |recipient| {
+        readers += 1;
+        Ok(edition.check(recipient))
+    })
+    .await?;
+    Ok(readers)
+}
+
+/// Goes through a list's audience and gathers its faults.
+async fn each(
+    store: &Store,
+    list: &ListName,
+    now: Timestamp,
+    mut look: impl FnMut(&Recipient) -> anyhow::Result<Result<(), MissingField>>,
+) -> anyhow::Result<()> {
+    let mut faults = Vec::new();
+    let mut after = None;
     loop {
-        let page = store.recipients(&frozen.list, after, PAGE, now).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
+        let page = store.recipients(list, after, PAGE, now).await?;
+        let Some(recipient) = page.last() else { break };
+        after = Some(recipient.id);
         for recipient in &page {
-            verified.readers += 1;
-            match edition.write(recipient, keys, now, &mut message) {
-                Ok(written) => {
-                    let html_bytes = written.html_bytes(&message);
-                    verified.largest = verified.largest.max(html_bytes);
-                    look(Built { recipient, html_bytes, message: &message })?;
-                }
-                Err(fault) => faults.push(fault.to_string()),
+            if let Err(fault) = look(recipient)? {
+                faults.push(fault.to_string());
             }
         }
     }
-    if faults.is_empty() { Ok(verified) } else { Err(faulty(&faults).into()) }
+    if faults.is_empty() { Ok(()) } else { Err(faulty(&faults).into()) }
 }
 
 fn faulty(faults: &[String]) -> Wrong {

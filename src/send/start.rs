@@ -1,4 +1,4 @@
-//! Getting ready: the draft read, the list read, every message built once, before anything is frozen.
+//! Getting ready: the draft read, the list read, every reader's fields found to be there, before anything is frozen.
 
 use std::fs::File;
 use std::io;
@@ -64,8 +64,8 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
     }
     let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
     let notes = import(app, &store, &frozen.list).await?;
-    let verified = audience::verify(&store, &frozen, &keys, app.now(), |_| Ok(())).await?;
-    refuse_nobody(&frozen.list, verified.readers)?;
+    let readers = audience::check(&store, &frozen, app.now()).await?;
+    refuse_nobody(&frozen.list, readers)?;
     Ok(Run {
         app: app.clone(),
         _lock: lock,
@@ -76,7 +76,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         findings: prepared.findings,
         notes,
         counts: Counts::default(),
-        readers: verified.readers,
+        readers,
         frozen,
         store,
     })

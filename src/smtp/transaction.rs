@@ -5,7 +5,7 @@ use std::io::Write;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
-use super::stuffing::{breaks_lines_badly, stuff};
+use super::stuffing::{Octets, stuff};
 use super::wire::Lost;
 use super::{Capabilities, Envelope, parameters};
 use crate::delivery::SmtpReply;
@@ -161,17 +161,23 @@ impl Connection {
         if self.state != State::Data {
             return Err(Lost::Closed.at(Step::Body));
         }
-        if let Some(flaw) = flaw(message, ready.eight_bit) {
+        let octets = Octets::of(message);
+        if let Some(flaw) = flaw(octets, ready.eight_bit) {
             return self.lose(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
         }
-        stuff(message, self.wire.output());
-        let dot = self.wire.output().len();
+        // A message that needs no stuffing goes out from where it is.
+        let mut as_it_is = message;
+        if octets.dots || !message.ends_with(b"\r\n") {
+            stuff(message, self.wire.output());
+            as_it_is = &[];
+        }
+        let dot = self.wire.output().len() + as_it_is.len();
         self.wire.output().extend_from_slice(b".\r\n");
         self.state = State::Idle;
         if let Some(envelope) = next {
             self.write_envelope(envelope);
         }
-        let sent = self.wire.send(self.timeouts.body).await;
+        let sent = self.wire.send_with(0, as_it_is, self.timeouts.body).await;
         let patience = if sent.is_ok() { self.timeouts.end_of_data } else { self.timeouts.quit };
         let heard = self.wire.reply(patience).await;
         if sent.is_err() {
@@ -215,10 +221,10 @@ impl Refusals {
 }
 
 /// Why a message may not go over the wire, if it may not (requirements 1, 6 and 33).
-pub(super) fn flaw(message: &[u8], eight_bit: bool) -> Option<&'static str> {
-    if breaks_lines_badly(0, message) || message.ends_with(b"\r") {
+pub(super) fn flaw(octets: Octets, eight_bit: bool) -> Option<&'static str> {
+    if octets.broken {
         Some("the message holds a bare CR, a bare LF or a NUL")
-    } else if !eight_bit && !message.is_ascii() {
+    } else if octets.eight_bit && !eight_bit {
         Some("the message goes beyond ASCII, and the relay was not told")
     } else {
         None

@@ -9,6 +9,7 @@ use super::Envelope;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
+use super::stuffing::Octets;
 use super::transaction::flaw;
 use super::wire::Lost;
 use crate::delivery::SmtpReply;
@@ -40,7 +41,7 @@ impl Connection {
     /// breaks, the message's own verdict says so.
     pub async fn launch(&mut self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpError> {
         self.admit(envelope)?;
-        if let Some(flaw) = flaw(message, envelope.needs_smtputf8()) {
+        if let Some(flaw) = flaw(Octets::of(message), envelope.needs_smtputf8()) {
             return Err(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
         }
         if !self.is_usable() {
@@ -52,13 +53,13 @@ impl Connection {
         let out = self.wire.output();
         // Writing to memory cannot fail.
         let _written = write!(out, "BDAT {} LAST\r\n", message.len());
-        out.extend_from_slice(message);
-        let length = out.len();
+        let at = out.len();
+        let length = at + message.len();
         self.state = State::Idle;
         let sent = if self.on_the_way.is_empty() {
-            self.wire.send(self.timeouts.body).await
+            self.wire.send_with(at, message, self.timeouts.body).await
         } else {
-            self.wire.send_on(self.timeouts.body).await
+            self.wire.send_on(at, message, self.timeouts.body).await
         };
         if sent.is_err() {
             self.state = State::Lost;

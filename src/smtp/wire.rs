@@ -1,6 +1,6 @@
 //! Octets to and from a relay, each step under its timeout.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,7 +19,7 @@ pub(super) struct Wire {
     stream: Box<dyn Stream>,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// Octets of `output` that the stream has taken.
+    /// Octets of what was last sent that the stream has taken.
     sent: usize,
 }
 
@@ -74,30 +74,55 @@ impl Wire {
 
     /// Writes the output in one go. No reply may be left unread: it would be taken for the answer to this.
     pub(super) async fn send(&mut self, patience: Duration) -> Result<(), Lost> {
+        self.send_with(0, &[], patience).await
+    }
+
+    /// As [`Wire::send`], with a message before the octet `at` of the output.
+    pub(super) async fn send_with(
+        &mut self,
+        at: usize,
+        message: &[u8],
+        patience: Duration,
+    ) -> Result<(), Lost> {
         if !self.input.is_empty() {
             self.sent = 0;
             self.output.clear();
             return Err(Lost::OutOfTurn);
         }
-        self.send_on(patience).await
+        self.send_on(at, message, patience).await
     }
 
-    /// As [`Wire::send`], while replies to what went before may still come.
-    pub(super) async fn send_on(&mut self, patience: Duration) -> Result<(), Lost> {
+    /// As [`Wire::send_with`], while replies to what went before may still come.
+    pub(super) async fn send_on(
+        &mut self,
+        at: usize,
+        message: &[u8],
+        patience: Duration,
+    ) -> Result<(), Lost> {
         self.sent = 0;
-        let written = timeout(patience, self.write()).await.unwrap_or(Err(Lost::Silent(patience)));
+        let written = timeout(patience, self.write(at, message)).await.unwrap_or(Err(Lost::Silent(patience)));
         self.output.clear();
         written
     }
 
-    async fn write(&mut self) -> Result<(), Lost> {
-        while self.sent < self.output.len() {
-            match self.stream.write(&self.output[self.sent..]).await.map_err(Lost::Broken)? {
+    /// The message is not copied into the output: it is handed to the stream from where it is, in the same write.
+    async fn write(&mut self, at: usize, message: &[u8]) -> Result<(), Lost> {
+        let Self { stream, output, sent, .. } = self;
+        let (before, after) = output.split_at(at);
+        let mut parts = [before, message, after].map(IoSlice::new);
+        let mut left = &mut parts[..];
+        // Skips what is empty.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match stream.write_vectored(left).await.map_err(Lost::Broken)? {
                 0 => return Err(Lost::Closed),
-                taken => self.sent += taken,
+                taken => {
+                    *sent += taken;
+                    IoSlice::advance_slices(&mut left, taken);
+                }
             }
         }
-        self.stream.flush().await.map_err(Lost::Broken)
+        stream.flush().await.map_err(Lost::Broken)
     }
 
     /// Reads one reply; what came with it is left for the next.

@@ -200,6 +200,8 @@ fn a_field_that_a_reader_lacks_is_named_with_the_reader() {
         @r#"ada@example.com has no `city`, which the issue uses; fill the column in, or write `{{ reader.city | default(value="…") }}`"#
     );
     assert!(!format!("{missing:?}").contains("ada"));
+    // Who reads text does without it.
+    try_write(&issue, &Recipient { format: Format::Text, ..ada.clone() }).unwrap();
     ada.attributes.insert("city".to_owned(), "Köln".to_owned());
     try_write(&issue, &ada).unwrap();
 }
@@ -257,8 +259,15 @@ fn judge(folder: &Path) {
 }
 
 fn try_write(issue: &FrozenIssue, recipient: &Recipient) -> Result<String, MissingField> {
-    let mut out = b"what was there before".to_vec();
-    let _: Written = Edition::new(issue).write(recipient, &keys(), date(), &mut out)?;
+    let (edition, mut out) = (Edition::new(issue), b"what was there before".to_vec());
+    let written: Result<Written, _> = edition.write(recipient, &keys(), date(), &mut out);
+    assert_eq!(
+        edition.check(recipient).err().as_ref(),
+        written.as_ref().err(),
+        "a check foretells the writing"
+    );
+    assert!(written.is_ok() || !edition.suits_everyone());
+    written?;
     Ok(String::from_utf8(out).unwrap())
 }
 
