@@ -5,6 +5,7 @@
 
 mod audience;
 mod brake;
+mod connection;
 mod decision;
 mod delivery;
 mod departure;
@@ -18,6 +19,7 @@ mod lock;
 mod notice;
 mod pending;
 mod place;
+mod statement;
 mod subscriber;
 mod subscription;
 mod suppression;
@@ -29,10 +31,11 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
 
 pub use self::audience::{Audience, LeftOut};
+use self::connection::{Reading, Writing};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery};
 pub use self::event::{Arrival, Kept};
@@ -42,6 +45,7 @@ pub use self::journal::Leased;
 pub use self::link::LinkChange;
 pub use self::lock::SenderLock;
 pub use self::pending::{Asked, Confirmed, JoinRequest};
+use self::statement::sql;
 pub use self::subscriber::Reader;
 
 /// How long a statement waits for another process that writes: longer than an import of a million readers takes.
@@ -135,20 +139,20 @@ impl Store {
     /// As [`Store::open`], or a database's error.
     pub async fn copy_readers_to(&self, path: &Path) -> Result<Self, StoreError> {
         let copy = Self::open(path).await?;
-        let mut writer = copy.writer().await;
+        let mut writing = copy.write().await?;
         let name = self.path.to_string_lossy().into_owned();
-        sqlx::query("attach database $1 as original").bind(name).execute(&mut *writer).await?;
-        let mut transaction = begin(&mut writer).await?;
+        sql("attach database $1 as original").bind(name).execute(&mut writing).await?;
+        let mut transaction = writing.begin().await?;
         for insert in [
             "insert into subscriber select * from original.subscriber",
             "insert into subscription select * from original.subscription",
             "insert into suppression select * from original.suppression",
         ] {
-            sqlx::query(insert).execute(&mut *transaction).await?;
+            sql(insert).execute(&mut transaction).await?;
         }
         transaction.commit().await?;
-        sqlx::query("detach database original").execute(&mut *writer).await?;
-        drop(writer);
+        sql("detach database original").execute(&mut writing).await?;
+        drop(writing);
         Ok(copy)
     }
 
@@ -174,14 +178,15 @@ impl Store {
         Ok(self.writer.into_inner().close().await?)
     }
 
-    async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
-        self.writer.lock().await
+    /// A connection that only reads.
+    async fn read(&self) -> Result<Reading, StoreError> {
+        Ok(Reading::Sqlite(self.readers.acquire().await?))
     }
-}
 
-/// A transaction that writes: it waits for other writers at its start, never in its middle.
-async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
-    connection.begin_with("BEGIN IMMEDIATE").await
+    /// The connection that writes; it waits for its turn.
+    async fn write(&self) -> Result<Writing<'_>, StoreError> {
+        Ok(Writing::Sqlite(self.writer.lock().await))
+    }
 }
 
 /// What made the tables as they are, step by step; none is ever changed.
@@ -212,7 +217,7 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Sto
 
 async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let migrator = Migrator::with_migrations(migrations());
-    let mut transaction = begin(writer).await?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     migrator.run(&mut *transaction).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
             StoreError::Newer { path: path.to_owned() }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sqlx::sqlite::SqliteRow;
 
+use super::statement::{Row, sql};
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::delivery::SkipReason;
@@ -93,11 +93,7 @@ impl Store {
             skip_reason!(),
             " as reason from subscription s where s.list = $2 and s.status <> 'gone') as listed group by reason"
         );
-        let rows = sqlx::query(select)
-            .bind(now.as_millisecond())
-            .bind(list.as_str())
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = sql(select).bind(now).bind(list).fetch_all(&mut self.read().await?).await?;
         let mut audience = Audience::default();
         for row in rows.iter().map(Cells) {
             let readers = row.number("readers")?;
@@ -163,7 +159,7 @@ impl Store {
         let select = "with recursive known (list) as (select min(list) from subscription union all \
             select (select min(s.list) from subscription s where s.list > known.list) from known \
             where known.list is not null) select list from known where list is not null";
-        let rows = sqlx::query(select).fetch_all(&self.readers).await?;
+        let rows = sql(select).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).parsed("list")).collect()
     }
 
@@ -174,12 +170,8 @@ impl Store {
         (list, now): (&ListName, Timestamp),
         after: Option<SubscriberId>,
         limit: u32,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        let query = sqlx::query(select)
-            .bind(now.as_millisecond())
-            .bind(list.as_str())
-            .bind(after.map_or(0, |id| id.0))
-            .bind(i64::from(limit));
-        Ok(query.fetch_all(&self.readers).await?)
+    ) -> Result<Vec<Row>, StoreError> {
+        let select = sql(select).bind(now).bind(list).bind(after.map_or(0, |id| id.0)).bind(limit);
+        select.fetch_all(&mut self.read().await?).await
     }
 }

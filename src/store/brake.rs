@@ -1,11 +1,12 @@
 //! Holding an issue that is on its way, letting it go on, and giving it up.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
+use super::connection::Connected;
 use super::issue::state;
+use super::statement::sql;
 use super::word::Cells;
-use super::{IssueState, Store, StoreError, begin};
+use super::{IssueState, Store, StoreError};
 use crate::id::IssueNumber;
 
 impl Store {
@@ -15,7 +16,7 @@ impl Store {
     /// A database's error.
     pub async fn state(&self, number: IssueNumber) -> Result<Option<IssueState>, StoreError> {
         let select = concat!("select ", state!(), " as state from issue where number = $1");
-        let row = sqlx::query(select).bind(i64::from(number.get())).fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(number).fetch_optional(&mut self.read().await?).await?;
         row.as_ref().map(|row| Cells(row).word("state")).transpose()
     }
 
@@ -26,8 +27,7 @@ impl Store {
     pub async fn pause(&self, number: IssueNumber) -> Result<bool, StoreError> {
         let update =
             "update issue set brake = 'paused' where number = $1 and state = 'running' and brake is null";
-        let query = sqlx::query(update).bind(i64::from(number.get()));
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected() > 0)
+        Ok(sql(update).bind(number).execute(&mut self.write().await?).await? > 0)
     }
 
     /// Lets a paused issue go on. Answers whether it was one.
@@ -36,8 +36,7 @@ impl Store {
     /// A database's error.
     pub async fn resume(&self, number: IssueNumber) -> Result<bool, StoreError> {
         let update = "update issue set brake = null where number = $1 and brake = 'paused'";
-        let query = sqlx::query(update).bind(i64::from(number.get()));
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected() > 0)
+        Ok(sql(update).bind(number).execute(&mut self.write().await?).await? > 0)
     }
 
     /// Gives up an issue that is running or paused, and skips whoever is left, those apart whose message may be on the wire. Answers
@@ -48,10 +47,9 @@ impl Store {
     pub async fn cancel(&self, number: IssueNumber, now: Timestamp) -> Result<bool, StoreError> {
         let update = "update issue set brake = 'cancelled' where number = $1 and state = 'running' \
             and coalesce(brake, '') <> 'cancelled'";
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
-        let query = sqlx::query(update).bind(i64::from(number.get()));
-        let done = query.execute(&mut *transaction).await?.rows_affected() > 0;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let done = sql(update).bind(number).execute(&mut transaction).await? > 0;
         skip_rest(&mut transaction, number, now).await?;
         transaction.commit().await?;
         Ok(done)
@@ -62,19 +60,14 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn skip_cancelled(&self, number: IssueNumber, now: Timestamp) -> Result<(), StoreError> {
-        skip_rest(&mut *self.writer().await, number, now).await
+        skip_rest(&mut self.write().await?, number, now).await
     }
 }
 
-async fn skip_rest(
-    connection: &mut SqliteConnection,
-    number: IssueNumber,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn skip_rest(on: &mut impl Connected, number: IssueNumber, now: Timestamp) -> Result<(), StoreError> {
     let update = "update delivery set status = 'skipped', reason = 'cancelled', owner = null, since = $1 \
         where issue = $2 and status in ('queued', 'leased', 'deferred') \
         and exists (select 1 from issue where number = $2 and brake = 'cancelled')";
-    let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(number.get()));
-    query.execute(connection).await?;
+    sql(update).bind(now).bind(number).execute(on).await?;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 
+use super::connection::Transaction;
+use super::statement::sql;
 use super::word::{Cells, word};
-use super::{Store, StoreError, begin};
-use crate::id::IssueNumber;
+use super::{Store, StoreError};
+use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
 
 /// What is to become of a record.
@@ -41,8 +42,8 @@ impl Store {
         addresses: &[EmailAddress],
         now: Timestamp,
     ) -> Result<Vec<Undecidable>, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let mut undecidable = Vec::new();
         for address in addresses {
             if let Err(one) = decide(&mut transaction, issue, decision, address, now).await? {
@@ -51,7 +52,7 @@ impl Store {
         }
         let reopen = "update issue set state = 'running' where number = $1 and exists \
             (select 1 from delivery where issue = $1 and status = 'queued')";
-        sqlx::query(reopen).bind(i64::from(issue.get())).execute(&mut *transaction).await?;
+        sql(reopen).bind(issue).execute(&mut transaction).await?;
         if undecidable.is_empty() {
             transaction.commit().await?;
         } else {
@@ -62,16 +63,15 @@ impl Store {
 }
 
 async fn decide(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     issue: IssueNumber,
     decision: Decision,
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<Result<(), Undecidable>, StoreError> {
-    let number = i64::from(issue.get());
     let select = "select d.subscriber, d.status from delivery d join subscriber b on b.id = d.subscriber \
         where d.issue = $1 and b.key = $2";
-    let row = sqlx::query(select).bind(number).bind(address.key()).fetch_optional(&mut *connection).await?;
+    let row = sql(select).bind(issue).bind(address.key()).fetch_optional(transaction).await?;
     let undecidable = |status| Ok(Err(Undecidable { address: address.clone(), status }));
     let Some(row) = row.as_ref().map(Cells) else { return undecidable(None) };
     let status = row.text("status")?;
@@ -85,28 +85,23 @@ async fn decide(
         }
         (Decision::Resend | Decision::Accepted, _) => return undecidable(Some(status.to_owned())),
     };
-    let subscriber = row.integer("subscriber")?;
-    record(connection, (number, subscriber), decision, now).await?;
-    sqlx::query(update).bind(now.as_millisecond()).bind(number).bind(subscriber).execute(connection).await?;
+    let subscriber = SubscriberId(row.integer("subscriber")?);
+    record(transaction, (issue, subscriber), decision, now).await?;
+    sql(update).bind(now).bind(issue).bind(subscriber).execute(transaction).await?;
     Ok(Ok(()))
 }
 
 /// Keeps what stands in a record, as text: the status, since when, and what the relay had said.
 async fn record(
-    connection: &mut SqliteConnection,
-    (issue, subscriber): (i64, i64),
+    transaction: &mut Transaction<'_>,
+    (issue, subscriber): (IssueNumber, SubscriberId),
     decision: Decision,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let insert = "insert into decision (issue, subscriber, at, decision, was) \
         select issue, subscriber, $1, $2, status || ' ' || since || ' ' || coalesce(code, 0) || ' ' || coalesce(reply, '') \
         from delivery where issue = $3 and subscriber = $4 on conflict (issue, subscriber, at) do nothing";
-    sqlx::query(insert)
-        .bind(now.as_millisecond())
-        .bind(word(decision))
-        .bind(issue)
-        .bind(subscriber)
-        .execute(connection)
-        .await?;
+    let insert = sql(insert).bind(now).bind(word(decision)).bind(issue).bind(subscriber);
+    insert.execute(transaction).await?;
     Ok(())
 }

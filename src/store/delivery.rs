@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::statement::sql;
 use super::word::{Cells, unreadable};
-use super::{Decision, Store, StoreError, begin};
+use super::{Decision, Store, StoreError};
 use crate::delivery::{Counts, DeliveryStatus, SenderId, SkipReason, SmtpReply};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
@@ -93,13 +94,12 @@ impl Store {
             where issue = $2 and status = 'leased'";
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
             where issue = $2 and status = 'sending'";
-        let (now, issue) = (now.as_millisecond(), i64::from(issue.get()));
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
-        sqlx::query(requeue).bind(now).bind(issue).execute(&mut *transaction).await?;
-        let doubtful = sqlx::query(doubt).bind(now).bind(issue).execute(&mut *transaction).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        sql(requeue).bind(now).bind(issue).execute(&mut transaction).await?;
+        let doubtful = sql(doubt).bind(now).bind(issue).execute(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(doubtful.rows_affected())
+        Ok(doubtful)
     }
 
     /// Queues the deferred whose time has come. Answers how many.
@@ -109,8 +109,7 @@ impl Store {
     pub async fn requeue_due(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, since = $1 \
             where issue = $2 and status = 'deferred' and retry_at <= $1";
-        let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(issue.get()));
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected())
+        sql(update).bind(now).bind(issue).execute(&mut self.write().await?).await
     }
 
     /// Queues those in doubt again (`in_doubt = "resend"`). Answers how many.
@@ -120,8 +119,7 @@ impl Store {
     pub async fn requeue_in_doubt(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, since = $1 \
             where issue = $2 and status = 'in-doubt'";
-        let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(issue.get()));
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected())
+        sql(update).bind(now).bind(issue).execute(&mut self.write().await?).await
     }
 
     /// When the next deferred reader may be tried; `None` where none is deferred.
@@ -131,7 +129,7 @@ impl Store {
     pub async fn next_attempt(&self, issue: IssueNumber) -> Result<Option<Timestamp>, StoreError> {
         let select =
             "select min(retry_at) as retry_at from delivery where issue = $1 and status = 'deferred'";
-        let row = sqlx::query(select).bind(i64::from(issue.get())).fetch_one(&self.readers).await?;
+        let row = sql(select).bind(issue).fetch_one(&mut self.read().await?).await?;
         Cells(&row).some_time("retry_at")
     }
 
@@ -141,7 +139,7 @@ impl Store {
     /// A database's error.
     pub async fn counts(&self, issue: IssueNumber) -> Result<Counts, StoreError> {
         let select = "select status, count(*) as readers from delivery where issue = $1 group by status";
-        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         let mut counts = Counts::default();
         for row in rows.iter().map(Cells) {
             let readers: u64 = row.number("readers")?;
@@ -167,7 +165,7 @@ impl Store {
     pub async fn skipped(&self, issue: IssueNumber) -> Result<BTreeMap<SkipReason, u64>, StoreError> {
         let select = "select reason, count(*) as readers from delivery \
             where issue = $1 and status = 'skipped' group by reason";
-        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(Cells).map(|row| Ok((row.word("reason")?, row.number("readers")?))).collect()
     }
 
@@ -200,12 +198,8 @@ impl Store {
             Among::Missed => select!("d.status <> 'accepted'"),
             Among::InDoubt => select!("d.status = 'in-doubt'"),
         };
-        let rows = sqlx::query(select)
-            .bind(i64::from(issue.get()))
-            .bind(after.map_or(0, |id| id.0))
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
+        let select = sql(select).bind(issue).bind(after.map_or(0, |id| id.0)).bind(limit);
+        let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 }

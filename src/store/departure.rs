@@ -1,11 +1,12 @@
 //! Who left, and what they said about it.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
+use super::connection::Transaction;
 use super::issue::issue_number;
+use super::statement::sql;
 use super::word::{Cells, word};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName, SubscriberId};
 use crate::subscriber::{Departure, Leaving};
 
@@ -35,16 +36,15 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let update = "update subscription set status = 'left', left_at = $1 \
             where list = $2 and subscriber = $3 and status <> 'left'";
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
-        let query =
-            sqlx::query(update).bind(leaving.at.as_millisecond()).bind(list.as_str()).bind(subscriber.0);
-        let done = query.execute(&mut *transaction).await?;
-        if done.rows_affected() > 0 {
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let update = sql(update).bind(leaving.at).bind(list).bind(subscriber);
+        let changed = update.execute(&mut transaction).await? > 0;
+        if changed {
             depart(&mut transaction, list, subscriber, leaving).await?;
         }
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed)
     }
 
     /// Takes the last leaving back: the reader is on the list again, as before. Answers whether anything changed.
@@ -61,16 +61,14 @@ impl Store {
             where list = $1 and subscriber = $2 and status = 'left'";
         let undo =
             "update departure set undone_at = $1 where list = $2 and subscriber = $3 and undone_at is null";
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
-        let query = sqlx::query(update).bind(list.as_str()).bind(subscriber.0);
-        let done = query.execute(&mut *transaction).await?;
-        if done.rows_affected() > 0 {
-            let query = sqlx::query(undo).bind(now.as_millisecond()).bind(list.as_str()).bind(subscriber.0);
-            query.execute(&mut *transaction).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let changed = sql(update).bind(list).bind(subscriber).execute(&mut transaction).await? > 0;
+        if changed {
+            sql(undo).bind(now).bind(list).bind(subscriber).execute(&mut transaction).await?;
         }
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed)
     }
 
     /// Keeps why a reader left, in their words or ours; of one who came back nothing is kept.
@@ -85,8 +83,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update = "update departure set reason = $1 \
             where list = $2 and subscriber = $3 and undone_at is null";
-        let query = sqlx::query(update).bind(reason).bind(list.as_str()).bind(subscriber.0);
-        query.execute(&mut *self.writer().await).await?;
+        let update = sql(update).bind(reason).bind(list).bind(subscriber);
+        update.execute(&mut self.write().await?).await?;
         Ok(())
     }
 
@@ -96,26 +94,26 @@ impl Store {
     /// A database's error.
     pub async fn departures(&self, issue: IssueNumber) -> Result<Vec<Departure>, StoreError> {
         let select = "select at, issue, way, reason, undone_at from departure where issue = $1";
-        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 }
 
 /// Records that somebody left.
 pub(super) async fn depart(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     list: &ListName,
     subscriber: SubscriberId,
     leaving: Leaving,
 ) -> Result<(), StoreError> {
     let insert = "insert into departure (list, subscriber, at, issue, way) values ($1, $2, $3, $4, $5) \
         on conflict (list, subscriber, at) do nothing";
-    let query = sqlx::query(insert)
-        .bind(list.as_str())
-        .bind(subscriber.0)
-        .bind(leaving.at.as_millisecond())
+    let insert = sql(insert)
+        .bind(list)
+        .bind(subscriber)
+        .bind(leaving.at)
         .bind(leaving.issue.map(|issue| i64::from(issue.get())))
         .bind(word(leaving.way));
-    query.execute(connection).await?;
+    insert.execute(transaction).await?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Clicks and opens, as they come in and as they are judged.
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::connection::Transaction;
+use super::statement::sql;
 use super::word::{Cells, unreadable};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
 use crate::id::{IssueNumber, Place, Reference, SubscriberId};
 
@@ -64,11 +65,10 @@ impl Store {
         arrivals: &[Arrival],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let insert = "insert into event_batch (id, at) values ($1, $2) on conflict (id) do nothing";
-        let query = sqlx::query(insert).bind(batch).bind(now.as_millisecond());
-        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+        if sql(insert).bind(batch).bind(now).execute(&mut transaction).await? == 0 {
             return Ok(false);
         }
         for some in arrivals.chunks(CHUNK) {
@@ -93,14 +93,8 @@ impl Store {
         let (subscriber, at, seq) = after.map_or((-1, 0, 0), |kept| {
             (kept.subscriber.map_or(0, |id| id.0), kept.event.at.as_millisecond(), kept.seq)
         });
-        let rows = sqlx::query(select)
-            .bind(i64::from(issue.get()))
-            .bind(subscriber)
-            .bind(at)
-            .bind(seq)
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
+        let select = sql(select).bind(issue).bind(subscriber).bind(at).bind(seq).bind(limit);
+        let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 }
@@ -108,21 +102,21 @@ impl Store {
 /// Rows a statement.
 const CHUNK: usize = 250;
 
-async fn keep(connection: &mut SqliteConnection, arrivals: &[Arrival]) -> Result<(), StoreError> {
-    let mut insert = QueryBuilder::<Sqlite>::new(
-        "with heard (issue, reference, at, seq, place, agent, method, flags) as (",
-    );
-    insert.push_values(arrivals, |mut row, arrival| {
+async fn keep(transaction: &mut Transaction<'_>, arrivals: &[Arrival]) -> Result<(), StoreError> {
+    let mut insert = sql("with heard (issue, reference, at, seq, place, agent, method, flags) as (");
+    insert.push_rows(arrivals.iter().map(|arrival| {
         let Event { kind, at, signals } = arrival.event;
-        row.push_bind(i64::from(arrival.issue.get()))
-            .push_bind(arrival.reference.0.cast_signed())
-            .push_bind(at.as_millisecond())
-            .push_bind(arrival.seq)
-            .push_bind(place(kind))
-            .push_bind(agent_number(signals.agent))
-            .push_bind(method_number(signals.method))
-            .push_bind(i64::from(signals.headers.0));
-    });
+        [
+            arrival.issue.into(),
+            arrival.reference.into(),
+            at.into(),
+            arrival.seq.into(),
+            place(kind).into(),
+            agent_number(signals.agent).into(),
+            method_number(signals.method).into(),
+            i64::from(signals.headers.0).into(),
+        ]
+    }));
     insert.push(
         ") insert into event (issue, subscriber, at, seq, place, agent, method, flags, delay) \
          select h.issue, coalesce(s.subscriber, 0), h.at, h.seq, h.place, h.agent, h.method, h.flags, \
@@ -135,7 +129,7 @@ async fn keep(connection: &mut SqliteConnection, arrivals: &[Arrival]) -> Result
          and d.status in ('sending', 'accepted') where true \
          on conflict (issue, subscriber, at, seq) do nothing",
     );
-    insert.build().execute(connection).await?;
+    insert.execute(transaction).await?;
     Ok(())
 }
 

@@ -2,18 +2,18 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use tokio::sync::MutexGuard;
 
+use super::connection::{Connected, Transaction, Writing};
+use super::statement::sql;
 use super::word::{Cells, json, word};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::id::{ListName, Reference};
 use crate::subscriber::{Entry, SubscriptionStatus};
 
 /// A file on its way in. Nothing of it is in the store before [`Staging::apply`]; dropping it leaves no trace.
 #[derive(Debug)]
 pub struct Staging<'s> {
-    writer: MutexGuard<'s, SqliteConnection>,
+    writing: Writing<'s>,
     lines: u64,
 }
 
@@ -56,14 +56,14 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn stage(&self) -> Result<Staging<'_>, StoreError> {
-        let mut writer = self.writer().await;
+        let mut writing = self.write().await?;
         for table in ["drop table if exists staged", "drop table if exists sorted"] {
-            sqlx::query(table).execute(&mut *writer).await?;
+            sql(table).execute(&mut writing).await?;
         }
         let create = "create temporary table staged (line bigint not null, key text not null, address text not null, \
             reference bigint not null, name text, tracking text, format text, attributes text not null)";
-        sqlx::query(create).execute(&mut *writer).await?;
-        Ok(Staging { writer, lines: 0 })
+        sql(create).execute(&mut writing).await?;
+        Ok(Staging { writing, lines: 0 })
     }
 }
 
@@ -78,20 +78,21 @@ impl Staging<'_> {
     pub async fn add(&mut self, entries: Vec<(Entry, Reference)>) -> Result<(), StoreError> {
         let first = self.lines;
         self.lines += entries.len() as u64;
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "insert into staged (line, key, address, reference, name, tracking, format, attributes) ",
-        );
-        insert.push_values((first..).zip(entries), |mut row, (line, (entry, reference))| {
-            row.push_bind(line.cast_signed())
-                .push_bind(entry.address.key())
-                .push_bind(String::from(entry.address))
-                .push_bind(reference.0.cast_signed())
-                .push_bind(entry.name)
-                .push_bind(entry.tracking.map(word))
-                .push_bind(entry.format.map(word))
-                .push_bind(json(&entry.attributes));
-        });
-        insert.build().execute(&mut *self.writer).await?;
+        let mut insert =
+            sql("insert into staged (line, key, address, reference, name, tracking, format, attributes) ");
+        insert.push_rows((first..).zip(entries).map(|(line, (entry, reference))| {
+            [
+                line.cast_signed().into(),
+                entry.address.key().into(),
+                String::from(entry.address).into(),
+                reference.into(),
+                entry.name.into(),
+                entry.tracking.map(word).into(),
+                entry.format.map(word).into(),
+                json(&entry.attributes).into(),
+            ]
+        }));
+        insert.execute(&mut self.writing).await?;
         Ok(())
     }
 
@@ -108,8 +109,8 @@ impl Staging<'_> {
         now: Timestamp,
         allow_shrink: bool,
     ) -> Result<Imported, StoreError> {
-        let repeated = self.lines - sort(&mut self.writer).await?;
-        let mut transaction = begin(&mut self.writer).await?;
+        let repeated = self.lines - sort(&mut self.writing).await?;
+        let mut transaction = self.writing.begin().await?;
         let before = Tally::of(&mut transaction, list).await?;
         let returned = count_staged(&mut transaction, list, SubscriptionStatus::Gone).await?;
         insert_subscribers(&mut transaction).await?;
@@ -122,7 +123,7 @@ impl Staging<'_> {
         }
         let left = count_staged(&mut transaction, list, SubscriptionStatus::Left).await?;
         transaction.commit().await?;
-        sqlx::query("drop table sorted").execute(&mut *self.writer).await?;
+        sql("drop table sorted").execute(&mut self.writing).await?;
         let added = after.rows - before.rows;
         Ok(Imported::Applied(ImportCounts {
             added,
@@ -143,10 +144,10 @@ struct Tally {
 }
 
 impl Tally {
-    async fn of(connection: &mut SqliteConnection, list: &ListName) -> Result<Self, StoreError> {
+    async fn of(transaction: &mut Transaction<'_>, list: &ListName) -> Result<Self, StoreError> {
         let select = "select count(*) as readers, count(case when status = 'subscribed' and origin = 'file' then 1 end) as from_file \
             from subscription where list = $1";
-        let row = sqlx::query(select).bind(list.as_str()).fetch_one(connection).await?;
+        let row = sql(select).bind(list).fetch_one(transaction).await?;
         let row = Cells(&row);
         Ok(Self { rows: row.number("readers")?, from_file: row.number("from_file")? })
     }
@@ -154,41 +155,41 @@ impl Tally {
 
 /// Puts the lines in the order of their keys, so that all that follows walks through its tables from end to end and needs little memory.
 /// Of lines with one address the first stays. Answers how many stay.
-async fn sort(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+async fn sort(on: &mut impl Connected) -> Result<u64, StoreError> {
     let create = "create temporary table sorted (key text not null primary key, address text not null, \
         reference bigint not null, name text, tracking text, format text, attributes text not null)";
-    sqlx::query(create).execute(&mut *connection).await?;
+    sql(create).execute(on).await?;
     let insert = "insert into sorted select key, address, reference, name, tracking, format, attributes \
         from staged where true order by key, line on conflict (key) do nothing";
-    let done = sqlx::query(insert).execute(&mut *connection).await?;
-    sqlx::query("drop table staged").execute(connection).await?;
-    Ok(done.rows_affected())
+    let sorted = sql(insert).execute(on).await?;
+    sql("drop table staged").execute(on).await?;
+    Ok(sorted)
 }
 
 /// How many of the list's readers with this status stand in the file.
 async fn count_staged(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     list: &ListName,
     status: SubscriptionStatus,
 ) -> Result<u64, StoreError> {
     let select = "select count(*) as readers from subscription s join subscriber b on b.id = s.subscriber \
         join sorted t on t.key = b.key where s.list = $1 and s.status = $2";
-    let row = sqlx::query(select).bind(list.as_str()).bind(word(status)).fetch_one(connection).await?;
+    let row = sql(select).bind(list).bind(word(status)).fetch_one(transaction).await?;
     Cells(&row).number("readers")
 }
 
 /// New people, in the order of their keys, so that the rows that are read together lie together. An address is kept as it was last written.
-async fn insert_subscribers(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+async fn insert_subscribers(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
     let upsert = "insert into subscriber (address, key, reference) \
         select address, key, reference from sorted where true order by key \
         on conflict (key) do update set address = excluded.address where subscriber.address <> excluded.address";
-    sqlx::query(upsert).execute(connection).await?;
+    sql(upsert).execute(transaction).await?;
     Ok(())
 }
 
 /// Answers how many rows are new or different now.
 async fn upsert_subscriptions(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     list: &ListName,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
@@ -202,13 +203,12 @@ async fn upsert_subscriptions(
         where subscription.status = 'gone' or subscription.name is distinct from excluded.name \
         or subscription.tracking is distinct from excluded.tracking \
         or subscription.format is distinct from excluded.format or subscription.attributes <> excluded.attributes";
-    let query = sqlx::query(upsert).bind(list.as_str()).bind(now.as_millisecond());
-    Ok(query.execute(connection).await?.rows_affected())
+    sql(upsert).bind(list).bind(now).execute(transaction).await
 }
 
-async fn mark_gone(connection: &mut SqliteConnection, list: &ListName) -> Result<u64, StoreError> {
+async fn mark_gone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<u64, StoreError> {
     let update = "update subscription set status = 'gone' \
         where list = $1 and origin = 'file' and status = 'subscribed' and not exists \
         (select 1 from subscriber b join sorted t on t.key = b.key where b.id = subscription.subscriber)";
-    Ok(sqlx::query(update).bind(list.as_str()).execute(connection).await?.rows_affected())
+    sql(update).bind(list).execute(transaction).await
 }

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::audience::skip_reason;
+use super::statement::sql;
 use super::word::{Cells, unreadable};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName};
 
 /// An issue's state, as a select's column: what an operator said outranks that some readers are left.
@@ -81,22 +82,22 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn queue(&self, issue: &StoredIssue) -> Result<Queued, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let insert = "insert into issue (number, list, frozen, digest, queued_at, slot, state) \
             values ($1, $2, $3, $4, $5, $6, 'running') on conflict (number) do nothing";
-        let done = sqlx::query(insert)
-            .bind(i64::from(issue.number.get()))
-            .bind(issue.list.as_str())
+        let inserted = sql(insert)
+            .bind(issue.number)
+            .bind(&issue.list)
             .bind(&issue.frozen)
             .bind(&issue.digest)
-            .bind(issue.queued_at.as_millisecond())
-            .bind(issue.slot.map(Timestamp::as_millisecond))
-            .execute(&mut *transaction)
+            .bind(issue.queued_at)
+            .bind(issue.slot)
+            .execute(&mut transaction)
             .await?;
-        if done.rows_affected() == 0 {
+        if inserted == 0 {
             transaction.rollback().await?;
-            drop(writer);
+            drop(writing);
             return Ok(self.issue(issue.number).await?.map_or(Queued::Now, Queued::Before));
         }
         let queue = concat!(
@@ -105,13 +106,12 @@ impl Store {
             skip_reason!(),
             " as reason from subscription s where s.list = $3 and s.status <> 'gone') as readers order by subscriber"
         );
-        let number = i64::from(issue.number.get());
-        let at = issue.queued_at.as_millisecond();
-        sqlx::query(queue).bind(at).bind(number).bind(issue.list.as_str()).execute(&mut *transaction).await?;
+        let queue = sql(queue).bind(issue.queued_at).bind(issue.number).bind(&issue.list);
+        queue.execute(&mut transaction).await?;
         let refer = "insert into reader_reference (reference, subscriber) select b.reference, b.id \
             from delivery d join subscriber b on b.id = d.subscriber where d.issue = $1 and d.status = 'queued' \
             order by b.reference on conflict (reference) do nothing";
-        sqlx::query(refer).bind(number).execute(&mut *transaction).await?;
+        sql(refer).bind(issue.number).execute(&mut transaction).await?;
         transaction.commit().await?;
         Ok(Queued::Now)
     }
@@ -126,7 +126,7 @@ impl Store {
             state!(),
             " as state from issue where number = $1"
         );
-        let row = sqlx::query(select).bind(i64::from(number.get())).fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(number).fetch_optional(&mut self.read().await?).await?;
         row.as_ref().map(|row| Cells(row).try_into()).transpose()
     }
 
@@ -136,8 +136,8 @@ impl Store {
     /// A database's error.
     pub async fn unfinished(&self) -> Result<Vec<IssueNumber>, StoreError> {
         let select = "select number from issue where state = 'running' and brake is null order by number";
-        let rows: Vec<i64> = sqlx::query_scalar(select).fetch_all(&self.readers).await?;
-        rows.into_iter().map(issue_number).collect()
+        let rows = sql(select).fetch_all(&mut self.read().await?).await?;
+        rows.iter().map(|row| issue_number(Cells(row).integer("number")?)).collect()
     }
 
     /// Whether an issue that was for this time of the schedule was ever queued.
@@ -145,10 +145,9 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn is_slot_taken(&self, slot: Timestamp) -> Result<bool, StoreError> {
-        let select = "select count(*) from issue where slot = $1";
-        let issues: i64 =
-            sqlx::query_scalar(select).bind(slot.as_millisecond()).fetch_one(&self.readers).await?;
-        Ok(issues > 0)
+        let select = "select count(*) as issues from issue where slot = $1";
+        let row = sql(select).bind(slot).fetch_one(&mut self.read().await?).await?;
+        Ok(Cells(&row).integer("issues")? > 0)
     }
 
     /// The highest number that was ever queued.
@@ -156,9 +155,9 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn highest_issue(&self) -> Result<Option<IssueNumber>, StoreError> {
-        let row: Option<i64> =
-            sqlx::query_scalar("select max(number) from issue").fetch_one(&self.readers).await?;
-        row.map(issue_number).transpose()
+        let select = "select number from issue order by number desc limit 1";
+        let row = sql(select).fetch_optional(&mut self.read().await?).await?;
+        row.map(|row| issue_number(Cells(&row).integer("number")?)).transpose()
     }
 
     /// Marks an issue as finished if none of its readers can be tried any more. Answers its state.
@@ -168,9 +167,8 @@ impl Store {
     pub async fn finish(&self, number: IssueNumber) -> Result<IssueState, StoreError> {
         let update = "update issue set state = 'finished', brake = nullif(brake, 'paused') where number = $1 and not exists (select 1 from delivery d \
             where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
-        let query = sqlx::query(update).bind(i64::from(number.get()));
-        let done = query.execute(&mut *self.writer().await).await?;
-        Ok(if done.rows_affected() > 0 { IssueState::Finished } else { IssueState::Running })
+        let finished = sql(update).bind(number).execute(&mut self.write().await?).await? > 0;
+        Ok(if finished { IssueState::Finished } else { IssueState::Running })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The journal: who sends what to whom, written before a message leaves and after the relay's answer.
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audience::recipient_columns;
+use super::connection::Transaction;
+use super::statement::{Statement, sql};
 use super::word::Cells;
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::delivery::{Intent, Lease, Outcome, SenderId, Settlement, SmtpReply};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::subscriber::Recipient;
@@ -45,8 +46,8 @@ impl Store {
         limit: u16,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let select = concat!(
             "select d.attempts, d.first_attempt_at, ",
             recipient_columns!(),
@@ -55,8 +56,8 @@ impl Store {
               where d.issue = $1 and d.subscriber in (select subscriber from delivery \
               where issue = $1 and status = 'queued' order by subscriber limit $2) order by d.subscriber"
         );
-        let query = sqlx::query(select).bind(i64::from(issue.get())).bind(i64::from(limit.min(1000)));
-        let rows = query.fetch_all(&mut *transaction).await?;
+        let select = sql(select).bind(issue).bind(u32::from(limit.min(1000)));
+        let rows = select.fetch_all(&mut transaction).await?;
         let leased: Vec<Leased> =
             rows.iter().map(|row| Cells(row).try_into()).collect::<Result<_, StoreError>>()?;
         if !leased.is_empty() {
@@ -73,8 +74,7 @@ impl Store {
     pub async fn release(&self, issue: IssueNumber, by: SenderId, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
             where issue = $2 and status = 'leased' and owner = $3";
-        let query = sqlx::query(update).bind(now.as_millisecond()).bind(i64::from(issue.get())).bind(by.0);
-        Ok(query.execute(&mut *self.writer().await).await?.rows_affected())
+        sql(update).bind(now).bind(issue).bind(by).execute(&mut self.write().await?).await
     }
 
     /// Records, in one transaction, what is about to be sent and how earlier attempts ended. Once it answers, it is on the disk.
@@ -91,8 +91,8 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Vec<SubscriberId>, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         for some in settlements.chunks(CHUNK) {
             settle(&mut transaction, issue, some, now).await?;
         }
@@ -102,7 +102,7 @@ impl Store {
             if ids.len() < some.len() {
                 skip_left(&mut transaction, issue, some, now).await?;
             }
-            granted.extend(ids.into_iter().map(SubscriberId));
+            granted.extend(ids);
         }
         transaction.commit().await?;
         Ok(granted)
@@ -113,50 +113,39 @@ impl Store {
 const CHUNK: usize = 250;
 
 /// These records of an issue and no others: said this way, no planner walks through the whole issue to find them.
-fn among(
-    statement: &mut QueryBuilder<Sqlite>,
-    issue: IssueNumber,
-    subscribers: impl Iterator<Item = SubscriberId>,
-) {
-    statement
-        .push("delivery.issue = ")
-        .push_bind(i64::from(issue.get()))
-        .push(" and delivery.subscriber in (");
-    let mut ids = statement.separated(", ");
-    for subscriber in subscribers {
-        ids.push_bind(subscriber.0);
-    }
-    ids.push_unseparated(")");
+fn among(statement: &mut Statement, issue: IssueNumber, subscribers: impl Iterator<Item = SubscriberId>) {
+    statement.push("delivery.issue = ").push_bind(issue);
+    statement.push(" and delivery.subscriber in (").push_list(subscribers.map(Into::into)).push(")");
 }
 
 async fn take(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     issue: IssueNumber,
     lease: Lease,
     leased: &[Leased],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut update = QueryBuilder::<Sqlite>::new("update delivery set status = 'leased', owner = ");
-    update.push_bind(lease.by.0).push(", lease_until = ").push_bind(lease.until.as_millisecond());
-    update.push(", since = ").push_bind(now.as_millisecond());
+    let mut update = sql("update delivery set status = 'leased', owner = ");
+    update.push_bind(lease.by).push(", lease_until = ").push_bind(lease.until);
+    update.push(", since = ").push_bind(now);
     update.push(" where status = 'queued' and ");
     among(&mut update, issue, leased.iter().map(|one| one.recipient.id));
-    update.build().execute(connection).await?;
+    update.execute(transaction).await?;
     Ok(())
 }
 
 /// Leased becomes sending; answers for whom.
 async fn start(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     issue: IssueNumber,
     intents: &[Intent],
     now: Timestamp,
-) -> Result<Vec<i64>, StoreError> {
-    let mut update = QueryBuilder::<Sqlite>::new("with intent (subscriber, owner, date) as (");
-    update.push_values(intents, |mut row, intent| {
-        row.push_bind(intent.subscriber.0).push_bind(intent.by.0).push_bind(intent.date.as_millisecond());
-    });
-    update.push(") update delivery set status = 'sending', since = ").push_bind(now.as_millisecond());
+) -> Result<Vec<SubscriberId>, StoreError> {
+    let mut update = sql("with intent (subscriber, owner, date) as (");
+    update.push_rows(
+        intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into(), intent.date.into()]),
+    );
+    update.push(") update delivery set status = 'sending', since = ").push_bind(now);
     update.push(", first_attempt_at = coalesce(delivery.first_attempt_at, intent.date) from intent where ");
     among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(
@@ -164,52 +153,49 @@ async fn start(
          and exists (select 1 from issue i join subscription s on s.list = i.list \
          where i.number = delivery.issue and s.subscriber = delivery.subscriber and s.status = 'subscribed') \
          and not exists (select 1 from subscriber b join suppression x on x.key = b.key where b.id = delivery.subscriber) \
-         returning subscriber",
+         returning delivery.subscriber",
     );
-    Ok(update.build_query_scalar().fetch_all(connection).await?)
+    let rows = update.fetch_all(transaction).await?;
+    rows.iter().map(|row| Cells(row).integer("subscriber").map(SubscriberId)).collect()
 }
 
 /// What could not start although its sender holds it: its reader has left.
 async fn skip_left(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     issue: IssueNumber,
     intents: &[Intent],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut update = QueryBuilder::<Sqlite>::new(
-        "update delivery set status = 'skipped', reason = 'left-during-run', since = ",
-    );
-    update.push_bind(now.as_millisecond()).push(" where ");
+    let mut update = sql("update delivery set status = 'skipped', reason = 'left-during-run', since = ");
+    update.push_bind(now).push(" where ");
     among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(" and status = 'leased' and (subscriber, owner) in (");
-    update.push_values(intents, |mut row, intent| {
-        row.push_bind(intent.subscriber.0).push_bind(intent.by.0);
-    });
-    update.push(")").build().execute(connection).await?;
+    update.push_rows(intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into()])).push(")");
+    update.execute(transaction).await?;
     Ok(())
 }
 
 async fn settle(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     issue: IssueNumber,
     settlements: &[Settlement],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut update = QueryBuilder::<Sqlite>::new(
-        "with said (subscriber, owner, status, tried, retry_at, code, enhanced, reply) as (",
-    );
-    update.push_values(settlements, |mut row, settlement| {
+    let mut update =
+        sql("with said (subscriber, owner, status, tried, retry_at, code, enhanced, reply) as (");
+    update.push_rows(settlements.iter().map(|settlement| {
         let said = Said::from(&settlement.outcome);
-        row.push_bind(settlement.subscriber.0)
-            .push_bind(settlement.by.0)
-            .push_bind(said.status)
-            .push_bind(said.tried);
-        row.push_bind(said.retry_at.map(Timestamp::as_millisecond));
-        row.push_bind(said.reply.map(|reply| i64::from(reply.code)));
-        row.push_bind(said.reply.and_then(|reply| reply.enhanced.clone()));
-        row.push_bind(said.reply.map(|reply| reply.text.clone()));
-    });
-    let now = now.as_millisecond();
+        [
+            settlement.subscriber.into(),
+            settlement.by.into(),
+            said.status.into(),
+            said.tried.into(),
+            said.retry_at.into(),
+            said.reply.map(|reply| i64::from(reply.code)).into(),
+            said.reply.and_then(|reply| reply.enhanced.clone()).into(),
+            said.reply.map(|reply| reply.text.as_str()).into(),
+        ]
+    }));
     update.push(
         ") update delivery set status = said.status, attempts = delivery.attempts + said.tried, since = ",
     );
@@ -229,7 +215,7 @@ async fn settle(
         " and delivery.subscriber = said.subscriber and delivery.owner = said.owner \
          and delivery.status in ('leased', 'sending', 'in-doubt')",
     );
-    update.build().execute(connection).await?;
+    update.execute(transaction).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::id::{IssueNumber, Place};
@@ -39,7 +40,7 @@ impl Store {
     /// A database's error.
     pub async fn link_changes(&self, issue: IssueNumber) -> Result<Vec<LinkChange>, StoreError> {
         let select = "select place, at, was, url from link_change where issue = $1 order by at, place";
-        let rows = sqlx::query(select).bind(i64::from(issue.get())).fetch_all(&self.readers).await?;
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
@@ -49,13 +50,13 @@ impl Store {
     /// A database's error.
     pub async fn change_link(&self, issue: IssueNumber, change: &LinkChange) -> Result<(), StoreError> {
         let insert = "insert into link_change (issue, place, at, was, url) values ($1, $2, $3, $4, $5)";
-        let query = sqlx::query(insert)
-            .bind(i64::from(issue.get()))
-            .bind(i64::from(change.place.0))
-            .bind(change.at.as_millisecond())
+        let insert = sql(insert)
+            .bind(issue)
+            .bind(u32::from(change.place.0))
+            .bind(change.at)
             .bind(&change.was)
             .bind(&change.url);
-        query.execute(&mut *self.writer().await).await?;
+        insert.execute(&mut self.write().await?).await?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
 
@@ -12,7 +13,7 @@ impl Store {
     /// A database's error.
     pub async fn noted(&self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
         let select = "select at from notice where subject = $1";
-        let row = sqlx::query(select).bind(subject).fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(subject).fetch_optional(&mut self.read().await?).await?;
         row.as_ref().map(|row| Cells(row).time("at")).transpose()
     }
 
@@ -23,8 +24,7 @@ impl Store {
     pub async fn note(&self, subject: &str, at: Timestamp) -> Result<(), StoreError> {
         let upsert = "insert into notice (subject, at) values ($1, $2) \
             on conflict (subject) do update set at = excluded.at";
-        let query = sqlx::query(upsert).bind(subject).bind(at.as_millisecond());
-        query.execute(&mut *self.writer().await).await?;
+        sql(upsert).bind(subject).bind(at).execute(&mut self.write().await?).await?;
         Ok(())
     }
 }

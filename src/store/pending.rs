@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
+use super::connection::Transaction;
+use super::statement::sql;
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 
@@ -70,8 +71,8 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn ask_to_join(&self, request: &JoinRequest, hourly: u32) -> Result<Asked, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         purge(&mut transaction, request.at).await?;
         if let Some(answer) = obstacle(&mut transaction, request, hourly).await? {
             transaction.commit().await?;
@@ -83,17 +84,17 @@ impl Store {
             token_hash = excluded.token_hash, address = excluded.address, name = excluded.name, \
             asked_at = excluded.asked_at, mails = pending.mails + 1, expires_at = excluded.expires_at, \
             wording = excluded.wording, source = excluded.source, confirmed_at = null";
-        sqlx::query(upsert)
-            .bind(request.list.as_str())
+        sql(upsert)
+            .bind(&request.list)
             .bind(request.address.key())
             .bind(&request.token_hash)
             .bind(request.address.as_str())
-            .bind(&request.name)
-            .bind(request.at.as_millisecond())
-            .bind(request.expires_at.as_millisecond())
+            .bind(request.name.clone())
+            .bind(request.at)
+            .bind(request.expires_at)
             .bind(&request.wording)
             .bind(&request.source)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         transaction.commit().await?;
         Ok(Asked::Mail)
@@ -109,8 +110,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<(ListName, EmailAddress)>, StoreError> {
         let select = "select list, address from pending where token_hash = $1 and expires_at > $2";
-        let query = sqlx::query(select).bind(token_hash).bind(now.as_millisecond());
-        let row = query.fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut self.read().await?).await?;
         row.as_ref().map(Cells).map(|row| Ok((row.parsed("list")?, row.address("address")?))).transpose()
     }
 
@@ -125,12 +125,11 @@ impl Store {
         reference: Reference,
         now: Timestamp,
     ) -> Result<Option<Confirmed>, StoreError> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let select =
             "select list, address, confirmed_at from pending where token_hash = $1 and expires_at > $2";
-        let query = sqlx::query(select).bind(token_hash).bind(now.as_millisecond());
-        let row = query.fetch_optional(&mut *transaction).await?;
+        let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut transaction).await?;
         let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
         let (list, address): (ListName, _) = (row.parsed("list")?, row.address("address")?);
         let subscriber = find_or_insert(&mut transaction, &address, reference).await?;
@@ -147,21 +146,21 @@ impl Store {
     /// A database's error.
     pub async fn forget_request(&self, token_hash: &str) -> Result<(), StoreError> {
         let delete = "delete from pending where token_hash = $1 and confirmed_at is null";
-        sqlx::query(delete).bind(token_hash).execute(&mut *self.writer().await).await?;
+        sql(delete).bind(token_hash).execute(&mut self.write().await?).await?;
         Ok(())
     }
 }
 
 /// What expired is gone.
-async fn purge(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+async fn purge(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), StoreError> {
     let delete = "delete from pending where expires_at <= $1";
-    sqlx::query(delete).bind(now.as_millisecond()).execute(connection).await?;
+    sql(delete).bind(now).execute(transaction).await?;
     Ok(())
 }
 
 /// Why no mail goes out for a request.
 async fn obstacle(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     request: &JoinRequest,
     hourly: u32,
 ) -> Result<Option<Asked>, StoreError> {
@@ -173,13 +172,12 @@ async fn obstacle(
         (select count(*) from pending where list = $2 and key = $1 and confirmed_at is null \
          and (asked_at > $3 or mails >= $4)) as waiting, \
         (select count(*) from pending where asked_at > $3) as lately";
-    let row = sqlx::query(select)
+    let select = sql(select)
         .bind(request.address.key())
-        .bind(request.list.as_str())
-        .bind((request.at - Store::APART).as_millisecond())
-        .bind(Store::MAILS)
-        .fetch_one(connection)
-        .await?;
+        .bind(&request.list)
+        .bind(request.at - Store::APART)
+        .bind(Store::MAILS);
+    let row = select.fetch_one(transaction).await?;
     let row = Cells(&row);
     Ok(if row.integer("complained")? > 0 {
         Some(Asked::Suppressed)
@@ -195,7 +193,7 @@ async fn obstacle(
 }
 
 async fn join(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     token_hash: &str,
     subscriber: SubscriberId,
     now: Timestamp,
@@ -209,18 +207,17 @@ async fn join(
         chosen_name = coalesce(excluded.chosen_name, subscription.chosen_name), \
         consented_at = excluded.consented_at, consented_from = excluded.consented_from, \
         consent_wording = excluded.consent_wording";
-    let at = now.as_millisecond();
-    let query = sqlx::query(upsert).bind(subscriber.0).bind(at).bind(json(&BTreeMap::new())).bind(token_hash);
-    query.execute(&mut *connection).await?;
+    let upsert = sql(upsert).bind(subscriber).bind(now).bind(json(&BTreeMap::new())).bind(token_hash);
+    upsert.execute(transaction).await?;
     let back = "update departure set undone_at = $1 where subscriber = $2 and undone_at is null \
         and list = (select list from pending where token_hash = $3)";
-    sqlx::query(back).bind(at).bind(subscriber.0).bind(token_hash).execute(&mut *connection).await?;
+    sql(back).bind(now).bind(subscriber).bind(token_hash).execute(transaction).await?;
     let lift = "delete from suppression where key = (select key from pending where token_hash = $1)";
-    sqlx::query(lift).bind(token_hash).execute(&mut *connection).await?;
+    sql(lift).bind(token_hash).execute(transaction).await?;
     let refer = "insert into reader_reference (reference, subscriber) select reference, id from subscriber where id = $1 \
         on conflict (reference) do nothing";
-    sqlx::query(refer).bind(subscriber.0).execute(&mut *connection).await?;
+    sql(refer).bind(subscriber).execute(transaction).await?;
     let done = "update pending set confirmed_at = $1 where token_hash = $2";
-    sqlx::query(done).bind(at).bind(token_hash).execute(connection).await?;
+    sql(done).bind(now).bind(token_hash).execute(transaction).await?;
     Ok(())
 }

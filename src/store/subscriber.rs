@@ -1,7 +1,7 @@
 //! People: an address and the number that stands for it.
 
-use sqlx::SqliteConnection;
-
+use super::connection::Transaction;
+use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::id::{Reference, SubscriberId};
@@ -28,7 +28,7 @@ impl Store {
     /// A database's error.
     pub async fn reader(&self, address: &EmailAddress) -> Result<Option<Reader>, StoreError> {
         let select = "select id, address from subscriber where key = $1";
-        let row = sqlx::query(select).bind(address.key()).fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(address.key()).fetch_optional(&mut self.read().await?).await?;
         let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
         let (id, address) = (SubscriberId(row.integer("id")?), row.address("address")?);
         let subscriptions = self.subscriptions(id).await?;
@@ -39,16 +39,14 @@ impl Store {
 
 /// The row of an address: the one there is, or a new one under this reference.
 pub(super) async fn find_or_insert(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     address: &EmailAddress,
     reference: Reference,
 ) -> Result<SubscriberId, StoreError> {
     let insert =
         "insert into subscriber (address, key, reference) values ($1, $2, $3) on conflict (key) do nothing";
-    let query =
-        sqlx::query(insert).bind(address.as_str()).bind(address.key()).bind(reference.0.cast_signed());
-    query.execute(&mut *connection).await?;
+    sql(insert).bind(address.as_str()).bind(address.key()).bind(reference).execute(transaction).await?;
     let select = "select id from subscriber where key = $1";
-    let id = sqlx::query_scalar(select).bind(address.key()).fetch_one(connection).await?;
-    Ok(SubscriberId(id))
+    let row = sql(select).bind(address.key()).fetch_one(transaction).await?;
+    Ok(SubscriberId(Cells(&row).integer("id")?))
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::departure::depart;
+use super::statement::sql;
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json, word};
-use super::{Store, StoreError, begin};
+use super::{Store, StoreError};
 use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::subscriber::{Choices, Entry, Joining, Leaving, Subscription, Way};
@@ -41,7 +42,7 @@ impl Store {
     /// A database's error.
     pub async fn subscriptions(&self, subscriber: SubscriberId) -> Result<Vec<Subscription>, StoreError> {
         let select = "select * from subscription where subscriber = $1 order by list";
-        let rows = sqlx::query(select).bind(subscriber.0).fetch_all(&self.readers).await?;
+        let rows = sql(select).bind(subscriber).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
@@ -62,22 +63,22 @@ impl Store {
             values ($1, $2, 'subscribed', $3, $4, $5, $6, $7, $8) \
             on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin \
             where subscription.status = 'gone'";
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let id = find_or_insert(&mut transaction, &entry.address, reference).await?;
-        let done = sqlx::query(insert)
-            .bind(list.as_str())
-            .bind(id.0)
-            .bind(joining.at.as_millisecond())
+        let changed = sql(insert)
+            .bind(list)
+            .bind(id)
+            .bind(joining.at)
             .bind(word(joining.origin))
-            .bind(&entry.name)
+            .bind(entry.name.clone())
             .bind(entry.tracking.map(word))
             .bind(entry.format.map(word))
             .bind(json(&entry.attributes))
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
     }
 
     /// Takes a reader off a list, for good; one whom the list does not know is kept as one who left, under this reference where they are
@@ -95,17 +96,16 @@ impl Store {
         let upsert = "insert into subscription (list, subscriber, status, since, left_at, origin, attributes) \
             values ($1, $2, 'left', $3, $3, 'command', '{}') on conflict (list, subscriber) \
             do update set status = 'left', left_at = excluded.left_at where subscription.status <> 'left'";
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer).await?;
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
         let id = find_or_insert(&mut transaction, address, reference).await?;
-        let query = sqlx::query(upsert).bind(list.as_str()).bind(id.0).bind(now.as_millisecond());
-        let done = query.execute(&mut *transaction).await?;
-        if done.rows_affected() > 0 {
+        let changed = sql(upsert).bind(list).bind(id).bind(now).execute(&mut transaction).await?;
+        if changed > 0 {
             let leaving = Leaving { at: now, issue: None, way: Way::Command };
             depart(&mut transaction, list, id, leaving).await?;
         }
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(changed > 0)
     }
 
     /// Keeps what a person chose, in place of what they chose before.
@@ -121,14 +121,14 @@ impl Store {
         let update = "update subscription \
             set chosen_name = $1, chosen_tracking = $2, chosen_format = $3, paused_until = $4 \
             where list = $5 and subscriber = $6";
-        let query = sqlx::query(update)
-            .bind(&choices.name)
+        let update = sql(update)
+            .bind(choices.name.clone())
             .bind(choices.tracking.map(word))
             .bind(choices.format.map(word))
-            .bind(choices.paused_until.map(Timestamp::as_millisecond))
-            .bind(list.as_str())
-            .bind(subscriber.0);
-        query.execute(&mut *self.writer().await).await?;
+            .bind(choices.paused_until)
+            .bind(list)
+            .bind(subscriber);
+        update.execute(&mut self.write().await?).await?;
         Ok(())
     }
 }

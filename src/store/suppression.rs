@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::mailbox::EmailAddress;
@@ -20,8 +21,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let insert =
             "insert into suppression (key, reason, at) values ($1, $2, $3) on conflict (key) do nothing";
-        let query = sqlx::query(insert).bind(address.key()).bind(word(reason)).bind(at.as_millisecond());
-        query.execute(&mut *self.writer().await).await?;
+        let insert = sql(insert).bind(address.key()).bind(word(reason)).bind(at);
+        insert.execute(&mut self.write().await?).await?;
         Ok(())
     }
 
@@ -31,7 +32,7 @@ impl Store {
     /// A database's error.
     pub async fn suppression(&self, address: &EmailAddress) -> Result<Option<Suppression>, StoreError> {
         let select = "select reason, at from suppression where key = $1";
-        let row = sqlx::query(select).bind(address.key()).fetch_optional(&self.readers).await?;
+        let row = sql(select).bind(address.key()).fetch_optional(&mut self.read().await?).await?;
         row.as_ref()
             .map(Cells)
             .map(|row| Ok(Suppression { reason: row.word("reason")?, at: row.time("at")? }))

@@ -6,10 +6,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::StoreError;
+use super::statement::Row;
 use crate::mailbox::EmailAddress;
 
 /// An enum as text: the name that serde gives it.
@@ -30,27 +29,27 @@ pub(super) fn json(attributes: &BTreeMap<String, String>) -> String {
 
 /// A row that was written by us, and is read as if it were not.
 #[derive(Clone, Copy)]
-pub(super) struct Cells<'r>(pub(super) &'r SqliteRow);
+pub(super) struct Cells<'r>(pub(super) &'r Row);
 
 impl<'r> Cells<'r> {
     pub(super) fn text(self, column: &'static str) -> Result<&'r str, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.0.get(column)
     }
 
     pub(super) fn some_text(self, column: &'static str) -> Result<Option<&'r str>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.0.get(column)
     }
 
     pub(super) fn owned(self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.0.get(column)
     }
 
     pub(super) fn integer(self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.0.get(column)
     }
 
     pub(super) fn some_integer(self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.0.get(column)
     }
 
     /// A number that its type holds; a count, say.

@@ -253,7 +253,7 @@ async fn a_store_is_private_and_refuses_a_newer_ones_tables() {
     }
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
         values (9999, 'newer', true, x'00', 0)";
-    sqlx::query(newer).execute(&mut *store.writer().await).await.unwrap();
+    sql(newer).execute(&mut store.store.write().await.unwrap()).await.unwrap();
     assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
 }
 
