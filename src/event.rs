@@ -7,7 +7,6 @@
 mod agent;
 mod heard;
 mod judge;
-mod number;
 mod rules;
 
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ pub struct Signals {
 }
 
 /// What kind of program an agent calls itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentClass {
     /// A browser, or a mail program's window of one.
@@ -71,7 +70,7 @@ pub enum AgentClass {
 }
 
 /// A request's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// As a browser follows a link.

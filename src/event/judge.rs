@@ -40,7 +40,7 @@ pub fn judge_alone(event: &Event, rules: &Rules) -> Verdict {
 /// By time; what came at the same instant, in an order that is always the same.
 fn in_order(event: &Event) -> impl Ord + use<> {
     let Signals { agent, method, headers, delay } = event.signals;
-    (event.at, event.kind, agent.number(), method.number(), headers.0, delay)
+    (event.at, event.kind, agent, method, headers.0, delay)
 }
 
 /// What a request alone gives away.
