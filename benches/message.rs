@@ -11,7 +11,7 @@ use pressroom::mailbox::{EmailAddress, Mailbox};
 use pressroom::message::dkim::{Algorithm, Signer, SigningKey};
 use pressroom::message::{Edition, FrozenIssue};
 use pressroom::newsletter::{BaseUrl, Tracking, TrackingPolicy};
-use pressroom::render::{Field, Link, Piece, RenderedIssue, TextBlock};
+use pressroom::render::{Field, Link, Part, Piece, RenderedIssue, TextBlock};
 use pressroom::subscriber::{Format, Recipient};
 use pressroom::token::Keys;
 use secrecy::ExposeSecret;
@@ -81,8 +81,11 @@ fn reader() -> Recipient {
 }
 
 fn issue() -> FrozenIssue {
-    let link =
-        |place| Link { url: format!("https://example.org/articles/{place}"), words: "words".to_owned() };
+    let link = |place| Link {
+        url: format!("https://example.org/articles/{place}"),
+        words: "words".to_owned(),
+        part: Part::default(),
+    };
     FrozenIssue {
         rendered: RenderedIssue {
             number: IssueNumber::new(379).unwrap(),

@@ -13,6 +13,7 @@ mod html;
 mod inline;
 mod markup;
 mod mjml;
+mod parts;
 mod seen;
 mod segments;
 mod template;
@@ -26,6 +27,7 @@ use crate::diagnostic::{Diagnostics, Source, Spot};
 use crate::id::{IssueNumber, Place};
 use crate::issue::Issue;
 use crate::newsletter::Newsletter;
+use crate::sponsor::Placement;
 use fields::Fields;
 use files::{Files, Filled};
 pub(crate) use seen::Seen;
@@ -119,6 +121,46 @@ pub struct Link {
     pub url: String,
     /// The link's words, for reports.
     pub words: String,
+    /// What it belongs to, for reports.
+    #[serde(default)]
+    pub part: Part,
+}
+
+/// A part of an issue that links stand in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Part {
+    /// A sponsor's message.
+    Sponsor {
+        /// Where it stands.
+        placement: Placement,
+        /// By which sponsors.toml names them.
+        id: String,
+        /// Who.
+        name: String,
+    },
+    /// Before the articles.
+    Intro,
+    /// An article: its title, blurb and byline.
+    Article {
+        /// Counted from 1 through the whole issue, its sections too.
+        number: usize,
+        /// Its title.
+        title: String,
+        /// The section that it stands in, if in any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        section: Option<String>,
+    },
+    /// What a section says beside its articles.
+    Section {
+        /// Its title.
+        title: String,
+    },
+    /// After everything.
+    Outro,
+    /// The template's own; or of an issue that was frozen before parts were kept.
+    #[default]
+    Template,
 }
 
 impl Templates {
@@ -144,7 +186,8 @@ pub fn render(
     let (filled, fields) = fill(issue, newsletter, templates)?;
     let sources: Vec<&Source> =
         [&issue.source, &templates.mjml].into_iter().chain(&templates.parts).collect();
-    let html = html::cut(&filled.html, &fields, &newsletter.base_url, &sources)?;
+    let mut html = html::cut(&filled.html, &fields, &newsletter.base_url, &sources)?;
+    parts::assign(&mut html.links, issue);
     let (text, findings) = text::cut(&filled.text, &fields, &html.links, &sources)?;
     let issue = RenderedIssue {
         number: issue.number,

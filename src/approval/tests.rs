@@ -13,7 +13,11 @@ fn issue() -> FrozenIssue {
             preheader: Some("What is in it".to_owned()),
             html: vec![words("<a href=\""), Piece::Field(Field::Link(Place(1))), words("\">")],
             text: vec![TextBlock::Lines(vec![Piece::Field(Field::Link(Place(1))), words("\n")])],
-            links: vec![Link { url: "https://example.org/".to_owned(), words: "words".to_owned() }],
+            links: vec![Link {
+                url: "https://example.org/".to_owned(),
+                words: "words".to_owned(),
+                part: crate::render::Part::default(),
+            }],
             sizes: Vec::new(),
         },
         list: "readers".parse().unwrap(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::issue::tests::{assemble, newsletter};
-use crate::render::{Field, Link, Piece, RenderedIssue, TextBlock};
+use crate::render::{Field, Link, Part, Piece, RenderedIssue, TextBlock};
 
 /// Who sends, from where, and whose messages stand in it.
 const OWED: &str = "\nQUIET PAGER\nFrom our sponsor, Rootly:\nCalm.\nFrom Tidemark:\nFull.\n14 Rope\nWalk\n";
@@ -17,7 +17,11 @@ fn rendering(issue: &Issue, mut html: Vec<Piece>) -> Rendering {
         preheader: None,
         html,
         text: vec![TextBlock::Lines(owed.to_vec())],
-        links: vec![Link { url: "https://example.com".to_owned(), words: "x".to_owned() }],
+        links: vec![Link {
+            url: "https://example.com".to_owned(),
+            words: "x".to_owned(),
+            part: Part::default(),
+        }],
         sizes: vec![
             ("head".to_owned(), 3_000),
             ("Outages".to_owned(), 70_000),

@@ -11,7 +11,7 @@ use crate::render::entities::decode;
 use crate::render::fields::{Fields, Occurrence};
 use crate::render::markup::{Scanner, Tag, Token};
 use crate::render::text::changed;
-use crate::render::{Field, Link, Piece, written};
+use crate::render::{Field, Link, Part, Piece, written};
 use crate::wrap::one_line;
 
 /// HTML in its final form.
@@ -156,7 +156,7 @@ impl Found<'_> {
         let place = u16::try_from(self.links.len() + 1).ok().map(Place);
         match (place, leads_somewhere(url)) {
             (Some(place), true) => {
-                self.links.push(Link { url: url.to_owned(), words: String::new() });
+                self.links.push(Link { url: url.to_owned(), words: String::new(), part: Part::default() });
                 self.edits.push((range, Edit::Field(Field::Link(place))));
                 self.in_link = true;
             }

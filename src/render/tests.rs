@@ -230,6 +230,32 @@ fn a_small_issue_looks_like_this_in_text() {
 }
 
 #[test]
+fn every_link_knows_its_part_also_where_a_url_stands_in_several() {
+    let draft = SMALL
+        .replace("https://a.example/3", "https://status.example/1")
+        .replace("outro = \"", "outro = \"[again](https://a.example/2) ");
+    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in()).unwrap();
+    let shown = rendering.issue.links.iter().map(|link| match &link.part {
+        Part::Sponsor { placement, id, name } => format!("{placement} {id} {name}"),
+        Part::Intro => "intro".into(),
+        Part::Article { number, title, section } => {
+            format!("{number} {title} {}", section.as_deref().unwrap_or("-"))
+        }
+        Part::Section { title } => title.clone(),
+        Part::Outro => "outro".into(),
+        Part::Template => "template".into(),
+    });
+    insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n"));
+    let own = rendered(
+        "<mjml><mj-body><mj-section><mj-column><mj-text><a href=\"https://own.example/\">x</a></mj-text></mj-column></mj-section></mj-body></mjml>",
+        "x",
+    );
+    assert_eq!(own.issue.links[0].part, Part::Template);
+    let before: Link = serde_json::from_str(r#"{"url": "https://a.example/", "words": "A"}"#).unwrap();
+    assert_eq!(before.part, Part::Template);
+}
+
+#[test]
 fn an_issue_of_the_least_leaves_nothing_empty() {
     let least = "number = 1\ndate = 2023-07-02\n[[article]]\ntitle = \"One\"\nurl = \"https://a.example/\"";
     let rendering = render(&issue(least), &newsletter(), &Templates::built_in()).unwrap();

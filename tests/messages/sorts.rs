@@ -6,11 +6,11 @@ use pressroom::id::{IssueNumber, Place, Reference, SubscriberId};
 use pressroom::mailbox::{EmailAddress, Mailbox};
 use pressroom::message::FrozenIssue;
 use pressroom::newsletter::{BaseUrl, Tracking, TrackingPolicy};
-use pressroom::render::{Field, Link, Piece, RenderedIssue, TextBlock};
+use pressroom::render::{Field, Link, Part, Piece, RenderedIssue, TextBlock};
 use pressroom::subscriber::{Format, Recipient};
 
 pub(crate) fn issue() -> FrozenIssue {
-    let link = |url: &str| Link { url: url.to_owned(), words: "words".to_owned() };
+    let link = |url: &str| Link { url: url.to_owned(), words: "words".to_owned(), part: Part::default() };
     FrozenIssue {
         rendered: RenderedIssue {
             number: IssueNumber::new(379).unwrap(),
