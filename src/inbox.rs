@@ -6,26 +6,30 @@
 
 mod body;
 mod command;
+mod fault;
 mod maildir;
 mod script;
 mod serve;
 mod session;
+mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use fault::{Fault, Faults, Plan};
 use maildir::Maildir;
 pub use script::{Action, Envelope, Script, Stage};
+pub use tally::Counts;
+use tally::Tally;
+
+use crate::mailbox::EmailAddress;
 
 /// What becomes of the messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub enum Keep {
     Maildir(PathBuf),
     /// They are counted and forgotten.
     Discard,
+    /// They are counted for each recipient, and forgotten.
+    Count,
 }
 
 /// How an inbox behaves.
@@ -83,13 +89,14 @@ impl Inbox {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let Options { keep, script, chunking } = options;
+        let tally = if keep == Keep::Count { Tally::by_reader() } else { Tally::default() };
         let maildir = match keep {
             Keep::Maildir(path) => Some(Maildir::open(path)?),
-            Keep::Discard => None,
+            Keep::Discard | Keep::Count => None,
         };
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(tally);
         let house = Arc::new(serve::House { maildir, script, chunking, tally: Arc::clone(&tally) });
         Ok(Self { addr, tally, acceptor: tokio::spawn(serve::accept(listener, house)) })
     }
@@ -104,6 +111,11 @@ impl Inbox {
         self.tally.read()
     }
 
+    /// How many copies of anything a reader has got, letter case aside; 0 unless that is counted ([`Keep::Count`]).
+    pub fn copies(&self, reader: &EmailAddress) -> u32 {
+        self.tally.copies(reader)
+    }
+
     /// Closes the port and every connection.
     pub async fn stop(mut self) -> Counts {
         self.acceptor.abort();
@@ -116,54 +128,5 @@ impl Inbox {
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.acceptor.abort();
-    }
-}
-
-/// What an inbox has seen since it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Counts {
-    /// Connections accepted.
-    pub connections: u64,
-    /// Messages taken, whatever the number of their recipients.
-    pub messages: u64,
-    /// Recipients of messages taken.
-    pub recipients: u64,
-    /// Octets of messages taken, as they were on the wire.
-    pub octets: u64,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} messages, {} octets, over {} connections", self.messages, self.octets, self.connections)
-    }
-}
-
-/// [`Counts`] in the making.
-#[derive(Debug, Default)]
-struct Tally {
-    connections: AtomicU64,
-    messages: AtomicU64,
-    recipients: AtomicU64,
-    octets: AtomicU64,
-}
-
-impl Tally {
-    fn connected(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn took(&self, recipients: usize, octets: u64) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.recipients.fetch_add(recipients as u64, Ordering::Relaxed);
-        self.octets.fetch_add(octets, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> Counts {
-        Counts {
-            connections: self.connections.load(Ordering::Relaxed),
-            messages: self.messages.load(Ordering::Relaxed),
-            recipients: self.recipients.load(Ordering::Relaxed),
-            octets: self.octets.load(Ordering::Relaxed),
-        }
     }
 }

@@ -9,13 +9,13 @@ use clap::Args;
 
 use super::face::{self, Face};
 use crate::app::Wrong;
-use crate::inbox::{Inbox, Keep, Options};
+use crate::inbox::{Faults, Inbox, Keep, Options, Plan};
 
 /// Runs the built-in SMTP server on loopback, which keeps what it gets in a Maildir and passes nothing on.
 #[derive(Debug, Args)]
 #[command(
     name = "inbox",
-    after_help = "Examples:\n  pressroom inbox --maildir build/inbox\n  pressroom inbox --listen 127.0.0.1:2525 --discard"
+    after_help = "Examples:\n  pressroom inbox --maildir build/inbox\n  pressroom inbox --listen 127.0.0.1:2525 --discard\n  pressroom inbox --discard --faults 7"
 )]
 pub(super) struct InboxCommand {
     /// The address to listen on; loopback only
@@ -30,6 +30,9 @@ pub(super) struct InboxCommand {
     /// Offer CHUNKING, by which a sender may have several messages on the way
     #[arg(long)]
     chunking: bool,
+    /// Have a relay's bad days: now and then 421, 450, 451, 550, a cut connection or a late answer, the same ones for the same number
+    #[arg(long, value_name = "SEED")]
+    faults: Option<u32>,
 }
 
 impl InboxCommand {
@@ -41,13 +44,18 @@ impl InboxCommand {
         };
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            let options = Options { chunking: self.chunking, ..keep.into() };
+            let faults = self.faults.map(|seed| Faults::new(Plan::usual(seed.into())));
+            let script = faults.as_ref().map(Faults::script);
+            let options = Options { keep, script, chunking: self.chunking };
             let inbox =
                 Inbox::start(self.listen, options).await.map_err(|error| refused(self.listen, error))?;
             face::note(&format!("listening on {}; Ctrl-C ends it", inbox.addr()));
             tokio::signal::ctrl_c().await?;
             let counts = inbox.stop().await;
             face.say(&counts)?;
+            for (fault, times) in faults.iter().flat_map(Faults::dealt) {
+                face::note(&format!("{fault}: {times}"));
+            }
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -1,6 +1,7 @@
 //! A say in the inbox's replies, for tests and rehearsals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::mailbox::EmailAddress;
 
@@ -22,6 +23,8 @@ pub enum Stage {
     Recipient,
     /// To DATA, or to a chunk that is not the last.
     Data,
+    /// To nothing: the message is on its way in. Asked once a message; only [`Action::Cut`] counts, which closes after some of it.
+    Within,
     /// To the final dot or the last chunk; the message is not kept yet, and a negative reply sees that it never is.
     Body,
     /// To the same; the message is kept, whatever the sender comes to hear.
@@ -33,6 +36,8 @@ pub enum Stage {
 pub enum Action {
     /// Says this, CRLF excepted, as in `550 5.1.1 no such user`; it acts by the first digit, and closes after 421.
     Reply(String),
+    /// Its own reply, so much later; at [`Stage::Body`], where it has none, this is as nothing.
+    Late(Duration),
     /// Closes the connection without a word to this; earlier replies go out.
     Cut,
     /// Says nothing to this and whatever follows, and keeps the connection open.

@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Tally;
 use super::maildir::Maildir;
 use super::script::{Envelope, Script};
 use super::session::{Event, Received, Session};
+use super::tally::Tally;
 
 const MAX_CONNECTIONS: usize = 1000;
 /// How long a client may be silent, or leave replies unread (RFC 5321 4.5.3.2.7).
@@ -99,6 +99,7 @@ async fn advance(session: &mut Session, buffer: &mut Vec<u8>, house: &House) -> 
         }
         match event {
             Event::Advanced | Event::Received(_) => {}
+            Event::Pause(time) => tokio::time::sleep(time).await,
             Event::Starved => break Next::Read,
             Event::Close => break Next::Close,
             Event::Stall => break Next::Stall,
@@ -118,6 +119,6 @@ async fn keep(session: &mut Session, received: Received, house: &House) -> io::R
             return Ok(Event::Advanced);
         }
     }
-    house.tally.took(envelope.to.len(), octets);
+    house.tally.took(&envelope.to, octets);
     Ok(session.kept(&envelope))
 }

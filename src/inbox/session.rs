@@ -2,6 +2,8 @@
 
 mod chunking;
 
+use std::time::Duration;
+
 use memchr::memchr;
 
 use super::body::Body;
@@ -29,6 +31,8 @@ pub(super) enum Event {
     Starved,
     /// Keep this message, then call [`Session::kept`] or [`Session::not_kept`].
     Received(Received),
+    /// Wait so long, then as [`Event::Advanced`].
+    Pause(Duration),
     /// Send the replies, then close.
     Close,
     /// Say nothing more.
@@ -69,6 +73,8 @@ pub(super) struct Session {
     /// Whether the transaction may hold addresses beyond ASCII (RFC 6531).
     smtputf8: bool,
     state: State,
+    /// Whether the connection is to be cut in the middle of the message that is on its way in.
+    cuts: bool,
     errors: u32,
     replies: Vec<u8>,
 }
@@ -84,6 +90,7 @@ impl Session {
             chunks: None,
             smtputf8: false,
             state: State::Command,
+            cuts: false,
             errors: 0,
             replies: Vec::new(),
         };
@@ -104,6 +111,9 @@ impl Session {
             State::Chunk(_) => self.chunk_octets(input),
             State::Data(_, body) => {
                 let (used, ended) = body.take(input);
+                if self.cuts && body.length() > 0 {
+                    return (input.len(), Event::Close);
+                }
                 (used, if ended { self.received() } else { Event::Starved })
             }
         }
@@ -131,10 +141,23 @@ impl Session {
 
     /// Replies as the script has it, or else as given: whether that was a yes, and what comes of it.
     fn reply(&mut self, envelope: &Envelope, stage: Stage, reply: &str) -> (bool, Event) {
-        match self.script.as_ref().and_then(|script| script.action(envelope, stage)) {
+        let action = self.scripted(envelope, stage);
+        self.act(action, reply)
+    }
+
+    fn scripted(&self, envelope: &Envelope, stage: Stage) -> Option<Action> {
+        self.script.as_ref()?.action(envelope, stage)
+    }
+
+    fn act(&mut self, action: Option<Action>, reply: &str) -> (bool, Event) {
+        match action {
             None => {
                 self.say(reply);
                 (true, Event::Advanced)
+            }
+            Some(Action::Late(time)) => {
+                self.say(reply);
+                (true, Event::Pause(time))
             }
             Some(Action::Reply(scripted)) => {
                 self.say(&scripted);
@@ -271,6 +294,7 @@ impl Session {
         }
         let (yes, event) = self.reply(&envelope, Stage::Data, "354 end with CRLF . CRLF");
         if yes {
+            self.cuts = self.scripted(&envelope, Stage::Within) == Some(Action::Cut);
             self.state = State::Data(envelope, Body::new(self.keep, MAX_MESSAGE));
         } else {
             self.transaction = Some(envelope);
@@ -291,10 +315,9 @@ impl Session {
 
     /// Lets the script have its way with a message before it is kept.
     fn judge(&mut self, received: Received) -> Event {
-        let Some(script) = &self.script else { return Event::Received(received) };
-        match script.action(&received.envelope, Stage::Body) {
-            None => Event::Received(received),
-            Some(_) => self.reply(&received.envelope, Stage::Body, "").1,
+        match self.scripted(&received.envelope, Stage::Body) {
+            None | Some(Action::Late(_)) => Event::Received(received),
+            action => self.act(action, "").1,
         }
     }
 }

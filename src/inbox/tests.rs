@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::session::{Event, Session};
-use super::{Action, Inbox, Keep, Options, Script, Stage};
+use super::{Action, Fault, Faults, Inbox, Keep, Options, Plan, Script, Stage};
+use crate::mailbox::EmailAddress;
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -149,6 +150,65 @@ async fn a_script_has_its_say_at_each_stage() {
     assert_eq!(inbox.stop().await.messages, 2);
 }
 
+#[tokio::test]
+async fn each_fault_shows_where_it_belongs_and_copies_are_counted_by_reader() {
+    let ada = EmailAddress::parse("ada@example.com").unwrap();
+    let whole = ["220", "250", "250", "250", "354", "250", "221"];
+    for (fault, codes_by_dots, codes_by_chunks, copies) in [
+        (Fault::SlowDown, &["220", "250", "250", "421"][..], &["220", "250", "250", "421"][..], 0),
+        (
+            Fault::MailboxBusy,
+            &["220", "250", "250", "450", "554", "500", "500", "221"],
+            &["220", "250", "250", "450", "503", "221"],
+            0,
+        ),
+        (
+            Fault::Greylisted,
+            &["220", "250", "250", "451", "554", "500", "500", "221"],
+            &["220", "250", "250", "451", "503", "221"],
+            0,
+        ),
+        (
+            Fault::NoSuchMailbox,
+            &["220", "250", "250", "550", "554", "500", "500", "221"],
+            &["220", "250", "250", "550", "503", "221"],
+            0,
+        ),
+        (Fault::CutWithin, &whole[..5], &whole[..4], 0),
+        (Fault::CutAndLost, &whole[..5], &whole[..4], 0),
+        (Fault::CutAndKept, &whole[..5], &whole[..4], 1),
+        (Fault::Late, &whole, &["220", "250", "250", "250", "250", "221"], 1),
+    ] {
+        for (said, expected) in
+            [("DATA\r\nx\r\n.\r\n", codes_by_dots), ("BDAT 3 LAST\r\nx\r\n", codes_by_chunks)]
+        {
+            let faults = Faults::new(Plan::quiet(1));
+            faults.surely(&ada, fault);
+            let options = Options { keep: Keep::Count, script: Some(faults.script()), chunking: true };
+            let inbox = Inbox::start(loopback(), options).await.unwrap();
+            let said = format!("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<Ada@example.com>\r\n{said}QUIT\r\n");
+            assert_eq!(codes(&dialogue(&inbox, said.as_bytes()).await), expected, "{fault}: {said}");
+            assert_eq!(inbox.copies(&ada), copies, "{fault}");
+            assert_eq!(faults.dealt().into_iter().collect::<Vec<_>>(), [(fault, 1)]);
+            dialogue(&inbox, said.as_bytes()).await;
+            assert_eq!(
+                inbox.copies(&ada),
+                copies + 1,
+                "{fault}: the second attempt finds nothing in its way"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_has_no_time_says_so_before_it_hears_of_a_reader() {
+    let busy = Faults::new(Plan::quiet(1).rate(Fault::Busy, 10_000));
+    let inbox = Inbox::scripted(loopback(), Keep::Discard, busy.script()).await.unwrap();
+    let heard = dialogue(&inbox, b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<ada@example.com>\r\n").await;
+    assert_eq!(codes(&heard), ["220", "250", "421"]);
+    assert_eq!(inbox.copies(&EmailAddress::parse("ada@example.com").unwrap()), 0);
+}
+
 /// As `dialogue`, with an inbox that offers CHUNKING and keeps what it gets.
 async fn in_chunks(said: &[u8]) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
@@ -214,7 +274,7 @@ fn feed(input: &[u8], chunks: &[usize]) -> (String, bool) {
             let (used, event) = session.advance(&input[start..end]);
             start += used;
             match event {
-                Event::Advanced => {}
+                Event::Advanced | Event::Pause(_) => {}
                 Event::Received(received) => drop(session.kept(&received.envelope)),
                 Event::Starved => break,
                 Event::Close => return (String::from_utf8(session.replies().clone()).unwrap(), true),

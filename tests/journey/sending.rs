@@ -161,7 +161,7 @@ async fn with_chunking_several_are_on_the_way_and_a_cut_line_leaves_only_those_i
             Some(Action::Reply("550 5.1.1 no such mailbox".into()))
         }
         Stage::Kept if kept.fetch_add(1, Ordering::Relaxed) == 99 => Some(Action::Cut),
-        Stage::Mail | Stage::Recipient | Stage::Data | Stage::Body | Stage::Kept => None,
+        Stage::Mail | Stage::Recipient | Stage::Data | Stage::Within | Stage::Body | Stage::Kept => None,
     });
     let maildir = TempDir::new().unwrap();
     let keep = Keep::Maildir(maildir.path().to_owned());

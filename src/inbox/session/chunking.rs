@@ -1,7 +1,7 @@
 //! Messages in chunks of an announced size (RFC 3030): whatever is thought of a chunk, its octets are read first.
 
 use super::super::body::{Body, Flaw};
-use super::super::script::Stage;
+use super::super::script::{Action, Stage};
 use super::{Event, MAX_MESSAGE, Received, Session, State};
 
 const OUT_OF_ORDER: &str = "503 5.5.1 say MAIL and RCPT first";
@@ -16,13 +16,12 @@ pub(super) struct Chunk {
 
 impl Session {
     pub(super) fn begin_chunk(&mut self, size: u64, last: bool) {
-        if self.transaction.as_ref().is_some_and(|envelope| !envelope.to.is_empty()) {
-            let keep = self.keep;
-            self.chunks.get_or_insert_with(|| {
-                let mut body = Body::new(keep, MAX_MESSAGE);
-                body.append(b"\r\n");
-                body
-            });
+        let receivable = self.transaction.as_ref().filter(|envelope| !envelope.to.is_empty());
+        if let Some(envelope) = receivable.filter(|_| self.chunks.is_none()) {
+            self.cuts = self.scripted(envelope, Stage::Within) == Some(Action::Cut);
+            let mut body = Body::new(self.keep, MAX_MESSAGE);
+            body.append(b"\r\n");
+            self.chunks = Some(body);
         }
         self.state = State::Chunk(Chunk { left: size, last });
     }
@@ -33,6 +32,9 @@ impl Session {
         chunk.left -= used as u64;
         if let Some(body) = &mut self.chunks {
             body.append(&input[..used]);
+            if self.cuts && used > 0 {
+                return (input.len(), Event::Close);
+            }
         }
         if chunk.left > 0 {
             return (used, Event::Starved);
