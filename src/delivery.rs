@@ -2,6 +2,8 @@
 //!
 //! A stage: the replies of relays become [`Outcome`]s here; `send` acts on them and `store` keeps them.
 
+pub mod forecast;
+
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
