@@ -207,7 +207,7 @@ impl Faults {
                 seen.mails += 1;
                 self.0.plan.of_relay(seen.mails)
             }
-            Some(reader) => seen.of_reader(&self.0.plan, reader.key(), stage),
+            Some(reader) => seen.of_reader(&self.0.plan, &reader.key(), stage),
         }?;
         let (at, action) = fault.shows();
         if at != stage {
@@ -220,11 +220,11 @@ impl Faults {
 
 impl Seen {
     /// What befalls the attempt that a reader's RCPT begins.
-    fn of_reader(&mut self, plan: &Plan, reader: String, stage: Stage) -> Option<Fault> {
-        let sure = self.first.get(&reader).copied();
-        let attempt = self.attempts.entry(reader.clone()).or_default();
+    fn of_reader(&mut self, plan: &Plan, reader: &str, stage: Stage) -> Option<Fault> {
+        let sure = self.first.get(reader).copied();
+        let attempt = self.attempts.entry(reader.to_owned()).or_default();
         *attempt += u32::from(stage == Stage::Recipient);
-        sure.filter(|_| *attempt == 1).or_else(|| plan.of_reader(&reader, *attempt))
+        sure.filter(|_| *attempt == 1).or_else(|| plan.of_reader(reader, *attempt))
     }
 }
 
