@@ -36,6 +36,7 @@ pub mod dkim;
 pub mod lists;
 pub mod compose;
 pub mod send;
+pub mod rehearse;
 pub mod brake;
 pub mod deliveries;
 pub mod dispatch;

@@ -10,9 +10,10 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
-use crate::app::App;
+use crate::app::{App, random};
 use crate::compose::counted_warnings;
 use crate::mailbox::EmailAddress;
+use crate::rehearse::rehearse;
 use crate::send::{self, Ending, Progress, review, test_copy};
 
 /// A run ends when nothing can be tried for so long.
@@ -24,8 +25,9 @@ pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 /// editing the draft afterwards changes nothing.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  pressroom send 214 --dry-run\n  pressroom send 214 --to editor@example.com\n  pressroom send 214 --yes"
+    after_help = "Examples:\n  pressroom send 214 --dry-run\n  pressroom send 214 --rehearse\n  pressroom send 214 --to editor@example.com\n  pressroom send 214 --yes"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Send {
     /// The draft: its number or its file
     draft: String,
@@ -41,6 +43,12 @@ pub(super) struct Send {
     /// Stay until nothing is deferred any more
     #[arg(long, conflicts_with_all = ["dry_run", "to"])]
     wait: bool,
+    /// Send to everyone, in a store that is thrown away, to the built-in inbox on a relay's bad days; nothing leaves the machine
+    #[arg(long, conflicts_with_all = ["dry_run", "to", "wait"])]
+    rehearse: bool,
+    /// Have the faults of an earlier rehearsal again
+    #[arg(long, value_name = "NUMBER", requires = "rehearse")]
+    seed: Option<u32>,
 }
 
 impl Send {
@@ -56,6 +64,8 @@ impl Send {
             face.draw(&review.findings);
             face.say(&review)?;
             Ok(ExitCode::SUCCESS)
+        } else if self.rehearse {
+            self.rehearse(app, face).await
         } else if self.to.is_empty() {
             self.send(app, face).await
         } else {
@@ -63,6 +73,19 @@ impl Send {
             face.say(&copies)?;
             Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
         }
+    }
+
+    async fn rehearse(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
+        let seed = self.seed.unwrap_or_else(|| {
+            let mut seed = [0; 4];
+            random(&mut seed);
+            u32::from_ne_bytes(seed)
+        });
+        let options = send::Options { patience: PATIENCE, stop: stop_signals()?, progress: progress(face) };
+        let rehearsal = rehearse(app, &self.draft, seed, &options).await?;
+        face.draw(&rehearsal.findings);
+        face.say(&rehearsal)?;
+        Ok(ExitCode::from(if rehearsal.is_sound() { 0 } else { FAILED }))
     }
 
     async fn send(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {

@@ -17,6 +17,9 @@ const LATE: Duration = Duration::from_millis(50);
 /// Of how many attempts a rate speaks.
 const ATTEMPTS: u64 = 10_000;
 
+/// The name under which the relay itself stands among its readers.
+const RELAY: &str = "";
+
 /// What may go wrong with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,25 +134,21 @@ impl Plan {
         self
     }
 
-    /// What befalls a reader's attempt, counted from 1.
-    fn of_reader(&self, reader: &str, attempt: u32) -> Option<Fault> {
-        self.chosen((reader, attempt), |fault| !fault.is_the_relays())
-    }
-
-    /// What befalls the relay at a MAIL, counted from 1.
-    fn of_relay(&self, mail: u32) -> Option<Fault> {
-        self.chosen(("", mail), Fault::is_the_relays)
-    }
-
-    fn chosen(&self, whom: (&str, u32), may: impl Fn(Fault) -> bool) -> Option<Fault> {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, whom).hash(&mut hasher);
-        let lot = hasher.finish() % ATTEMPTS;
+    /// What befalls a reader's attempt, counted from 1; or the relay itself ([`RELAY`]) at a MAIL.
+    fn chosen(&self, whom: &str, attempt: u32) -> Option<Fault> {
+        let lot = self.lot(whom, attempt) % ATTEMPTS;
         let mut passed = 0;
-        self.rates.iter().filter(|(fault, _)| may(**fault)).find_map(|(fault, rate)| {
+        let befalling = self.rates.iter().filter(|(fault, _)| fault.is_the_relays() == (whom == RELAY));
+        befalling.into_iter().find_map(|(fault, rate)| {
             passed += u64::from(*rate);
             (lot < passed).then_some(*fault)
         })
+    }
+
+    fn lot(&self, whom: &str, attempt: u32) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, whom, attempt).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -165,8 +164,6 @@ struct AtWork {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// MAIL commands.
-    mails: u32,
     /// Attempts by the reader's key.
     attempts: HashMap<String, u32>,
     /// By the reader's key: what befalls their first attempt.
@@ -180,9 +177,15 @@ impl Faults {
         Self(Arc::new(AtWork { plan, seen: Mutex::default() }))
     }
 
-    /// This fault befalls this reader's first attempt, whatever the plan says.
-    pub fn surely(&self, reader: &EmailAddress, fault: Fault) {
-        self.seen().first.insert(reader.key(), fault);
+    /// This fault befalls this reader's first attempt, or the relay's first MAIL if it is the relay's, whatever the plan says.
+    pub fn surely(&self, fault: Fault, reader: &EmailAddress) {
+        let whom = if fault.is_the_relays() { RELAY.to_owned() } else { reader.key() };
+        self.seen().first.insert(whom, fault);
+    }
+
+    /// A reader's lot: who has the lowest ones is as the seed has it.
+    pub fn lot(&self, reader: &EmailAddress) -> u64 {
+        self.0.plan.lot(&reader.key(), 0)
     }
 
     /// What makes an inbox act by the plan.
@@ -201,14 +204,9 @@ impl Faults {
     }
 
     fn action(&self, envelope: &Envelope, stage: Stage) -> Option<Action> {
+        let whom = envelope.to.last().map_or_else(|| RELAY.to_owned(), EmailAddress::key);
         let mut seen = self.seen();
-        let fault = match envelope.to.last() {
-            None => {
-                seen.mails += 1;
-                self.0.plan.of_relay(seen.mails)
-            }
-            Some(reader) => seen.of_reader(&self.0.plan, &reader.key(), stage),
-        }?;
+        let fault = seen.befalls(&self.0.plan, &whom, stage)?;
         let (at, action) = fault.shows();
         if at != stage {
             return None;
@@ -219,12 +217,12 @@ impl Faults {
 }
 
 impl Seen {
-    /// What befalls the attempt that a reader's RCPT begins.
-    fn of_reader(&mut self, plan: &Plan, reader: &str, stage: Stage) -> Option<Fault> {
-        let sure = self.first.get(reader).copied();
-        let attempt = self.attempts.entry(reader.to_owned()).or_default();
-        *attempt += u32::from(stage == Stage::Recipient);
-        sure.filter(|_| *attempt == 1).or_else(|| plan.of_reader(reader, *attempt))
+    /// What befalls the attempt that RCPT begins, or MAIL for the relay itself.
+    fn befalls(&mut self, plan: &Plan, whom: &str, stage: Stage) -> Option<Fault> {
+        let attempt = self.attempts.entry(whom.to_owned()).or_default();
+        *attempt += u32::from(matches!(stage, Stage::Mail | Stage::Recipient));
+        let sure = self.first.get(whom).filter(|_| *attempt == 1);
+        sure.copied().or_else(|| plan.chosen(whom, *attempt))
     }
 }
 
@@ -234,7 +232,7 @@ mod tests {
 
     /// The faults of so many readers' first attempts.
     fn dealt(plan: &Plan, readers: u32) -> Vec<Option<Fault>> {
-        (0..readers).map(|n| plan.of_reader(&format!("r{n}@example.com"), 1)).collect()
+        (0..readers).map(|n| plan.chosen(&format!("r{n}@example.com"), 1)).collect()
     }
 
     #[test]
@@ -242,7 +240,7 @@ mod tests {
         let plan = Plan::usual(7);
         assert_eq!(dealt(&plan, 5000), dealt(&plan.clone(), 5000));
         assert_ne!(dealt(&plan, 5000), dealt(&Plan::usual(8), 5000));
-        let attempts: Vec<_> = (1..500).map(|attempt| plan.of_reader("a@example.com", attempt)).collect();
+        let attempts: Vec<_> = (1..500).map(|attempt| plan.chosen("a@example.com", attempt)).collect();
         assert!(attempts.iter().any(Option::is_some) && attempts.iter().any(Option::is_none));
     }
 
@@ -255,7 +253,7 @@ mod tests {
             let expected = usize::from(fault.usual_rate()) * 10;
             assert!(times.abs_diff(expected) <= expected / 4 + 12, "{fault}: {times} for {expected}");
         }
-        let relays = (1..=100_000).filter(|mail| plan.of_relay(*mail) == Some(Fault::Busy)).count();
+        let relays = (1..=100_000).filter(|mail| plan.chosen(RELAY, *mail) == Some(Fault::Busy)).count();
         assert!(relays.abs_diff(500) < 125, "{relays}");
         assert!(dealt(&Plan::quiet(1), 1000).iter().all(Option::is_none));
     }

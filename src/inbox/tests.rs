@@ -183,7 +183,7 @@ async fn each_fault_shows_where_it_belongs_and_copies_are_counted_by_reader() {
             [("DATA\r\nx\r\n.\r\n", codes_by_dots), ("BDAT 3 LAST\r\nx\r\n", codes_by_chunks)]
         {
             let faults = Faults::new(Plan::quiet(1));
-            faults.surely(&ada, fault);
+            faults.surely(fault, &ada);
             let options = Options { keep: Keep::Count, script: Some(faults.script()), chunking: true };
             let inbox = Inbox::start(loopback(), options).await.unwrap();
             let said = format!("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<Ada@example.com>\r\n{said}QUIT\r\n");

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Serialize;
 
 use super::{audience, readers, start};
 use crate::app::App;
+use crate::app::stage::Scratch;
 use crate::approval::{Approval, Digest};
 use crate::compose::{self, Prepared, kilobytes};
 use crate::config::Config;
@@ -74,8 +74,8 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
     let frozen = prepared.freeze(&app.config);
     let folder = app.workspace.build_dir(frozen.number());
-    let scratch = Scratch::make(&folder)?;
-    let store = app.scratch_store(&scratch.0.join("review.db")).await?;
+    let scratch = Scratch::make(&folder, "review")?;
+    let store = app.scratch_store(&scratch.store()).await?;
     let notes = start::import(app, &store, &frozen.list).await?;
     let mut samples = Samples::new(&folder)?;
     let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {
@@ -129,24 +129,6 @@ pub async fn approve(app: &App, draft: &str, by: &str) -> anyhow::Result<Approve
     compose::replace(&file, approval.to_file().as_bytes())
         .with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(Approved { review, file })
-}
-
-/// A folder for a store that is thrown away, whatever happens.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(format!(".review-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("{} cannot be written", folder.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind is ignored by git, and harmless.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn links(frozen: &FrozenIssue) -> String {

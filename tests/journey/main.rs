@@ -13,6 +13,7 @@ mod composing;
 mod dispatching;
 mod folder;
 mod killing;
+mod rehearsing;
 mod reviewing;
 mod sending;
 mod signing;
