@@ -38,7 +38,7 @@ pub use self::audience::{Audience, LeftOut};
 use self::connection::{Reading, Writing};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery};
-pub use self::event::{Arrival, Kept};
+pub use self::event::{Arrival, Batch, Kept};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::Leased;

@@ -22,10 +22,10 @@ create table event (
     primary key (issue, subscriber, at, seq)
 ) without rowid;
 
--- Batches of events that were applied: a server that died between a batch's commit and the end of its own copy brings it again.
-create table event_batch (
-    id text not null primary key,
-    at bigint not null
+-- Up to which batch a server's events are kept: one that died between a batch's commit and the end of its own copy brings it again.
+create table event_server (
+    server text not null primary key,
+    last bigint not null
 ) without rowid;
 
 -- Where a place leads from now on, with what it was before; the last one counts.

@@ -1,7 +1,5 @@
 //! Clicks and opens, as they come in and as they are judged.
 
-use jiff::Timestamp;
-
 use super::connection::Transaction;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
@@ -20,6 +18,15 @@ pub struct Arrival {
     pub seq: i64,
     /// What was asked for, when and how. Its delay is found out when it is kept.
     pub event: Event,
+}
+
+/// By what a batch of arrivals is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// The server that heard them.
+    pub server: &'a str,
+    /// That server's batches are kept in the order of their numbers.
+    pub number: u64,
 }
 
 /// An event that is kept.
@@ -59,16 +66,13 @@ impl Store {
     ///
     /// # Errors
     /// A database's error.
-    pub async fn keep_events(
-        &self,
-        batch: &str,
-        arrivals: &[Arrival],
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    pub async fn keep_events(&self, batch: &Batch<'_>, arrivals: &[Arrival]) -> Result<bool, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let insert = "insert into event_batch (id, at) values ($1, $2) on conflict (id) do nothing";
-        if sql(insert).bind(batch).bind(now).execute(&mut transaction).await? == 0 {
+        let upsert = "insert into event_server (server, last) values ($1, $2) \
+            on conflict (server) do update set last = excluded.last where event_server.last < excluded.last";
+        let upsert = sql(upsert).bind(batch.server).bind(batch.number.cast_signed());
+        if upsert.execute(&mut transaction).await? == 0 {
             return Ok(false);
         }
         for some in arrivals.chunks(CHUNK) {

@@ -150,6 +150,15 @@ impl Store {
         Ok(Cells(&row).integer("issues")? > 0)
     }
 
+    /// The numbers of all issues that were ever queued, in order.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn issues(&self) -> Result<Vec<IssueNumber>, StoreError> {
+        let rows = sql("select number from issue order by number").fetch_all(&mut self.read().await?).await?;
+        rows.iter().map(|row| issue_number(Cells(row).integer("number")?)).collect()
+    }
+
     /// The highest number that was ever queued.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::issue::issue_number;
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -42,6 +43,21 @@ impl Store {
         let select = "select place, at, was, url from link_change where issue = $1 order by at, place";
         let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// All issues' places that were mended since a time, in the order of time.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn link_changes_since(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<(IssueNumber, LinkChange)>, StoreError> {
+        let select =
+            "select issue, place, at, was, url from link_change where at >= $1 order by at, issue, place";
+        let rows = sql(select).bind(since).fetch_all(&mut self.read().await?).await?;
+        let change = |row: Cells<'_>| Ok((issue_number(row.integer("issue")?)?, row.try_into()?));
+        rows.iter().map(|row| change(Cells(row))).collect()
     }
 
     /// Lets a place lead elsewhere from now on.

@@ -35,6 +35,20 @@ impl Store {
         let suppression = self.suppression(&address).await?;
         Ok(Some(Reader { id, address, subscriptions, suppression }))
     }
+
+    /// Who a token's reference stands for; `None` where nobody has it, or they were erased.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn referred(&self, reference: Reference) -> Result<Option<Reader>, StoreError> {
+        let select = "select b.address from reader_reference r join subscriber b on b.id = r.subscriber \
+            where r.reference = $1";
+        let row = sql(select).bind(reference).fetch_optional(&mut self.read().await?).await?;
+        match row.as_ref().map(Cells) {
+            Some(row) => self.reader(&row.address("address")?).await,
+            None => Ok(None),
+        }
+    }
 }
 
 /// The row of an address: the one there is, or a new one under this reference.

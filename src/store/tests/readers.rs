@@ -4,6 +4,8 @@ use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
 use crate::id::Place;
 use crate::subscriber::{Leaving, Recipient, Way};
 
+const A: Batch<'_> = Batch { server: "a", number: 1 };
+
 fn arrival(reference: Reference, seq: i64, seconds: i64) -> Arrival {
     let signals =
         Signals { agent: AgentClass::Browser, method: Method::Get, headers: HeaderFlags(31), delay: None };
@@ -47,7 +49,7 @@ impl TestStore {
 async fn a_click_is_kept_for_its_reader_with_the_seconds_since_their_own_delivery() {
     let store = TestStore::queued(2).await;
     let (id, reference) = store.served().await;
-    store.keep_events("a", &[arrival(reference, 1, 7)], NOW).await.unwrap();
+    store.keep_events(&A, &[arrival(reference, 1, 7)]).await.unwrap();
     let kept = store.kept().await;
     let mut event = arrival(reference, 1, 7).event;
     event.signals.delay = Some(7);
@@ -60,9 +62,11 @@ async fn a_batch_that_comes_twice_is_kept_once() {
     let store = TestStore::queued(1).await;
     let (_, reference) = store.served().await;
     let batch: Vec<_> = (0..600).map(|n| arrival(reference, n, n)).collect();
-    assert!(store.keep_events("a", &batch, NOW).await.unwrap());
-    assert!(!store.keep_events("a", &batch, NOW).await.unwrap());
+    assert!(store.keep_events(&A, &batch).await.unwrap());
+    assert!(!store.keep_events(&A, &batch).await.unwrap());
     assert_eq!(store.events(number(), None, 1000).await.unwrap().len(), 600);
+    assert!(store.keep_events(&Batch { number: 2, ..A }, &[arrival(reference, 600, 600)]).await.unwrap());
+    assert_eq!(store.events(number(), None, 1000).await.unwrap().len(), 601);
 }
 
 #[tokio::test]
@@ -71,7 +75,7 @@ async fn who_withdrew_is_counted_for_nobody_also_by_an_old_token() {
     let (id, reference) = store.served().await;
     let choices = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
     store.choose(&list(), id, &choices).await.unwrap();
-    store.keep_events("a", &[arrival(reference, 1, 7), arrival(Reference(77), 2, 8)], NOW).await.unwrap();
+    store.keep_events(&A, &[arrival(reference, 1, 7), arrival(Reference(77), 2, 8)]).await.unwrap();
     let kept = store.kept().await;
     assert_eq!(kept.len(), 2);
     assert!(kept.iter().all(|kept| kept.subscriber.is_none() && kept.event.signals.delay.is_none()));
