@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use crate::app::{App, Later, random};
 use crate::delivery::{Counts, RetryPolicy, SenderId};
@@ -24,10 +24,13 @@ mod audience;
 mod brake;
 mod cooling;
 mod deliver;
+mod destination;
 mod journal;
 mod line;
 mod pace;
 mod pool;
+mod queue;
+mod quota;
 pub mod review;
 mod shared;
 mod start;
@@ -39,6 +42,7 @@ use deliver::Ended;
 use journal::Journal;
 use pace::Pace;
 use pool::Pool;
+use queue::Queue;
 use shared::Shared;
 pub use start::prepare;
 pub(crate) use start::{Sender, begin, resume};
@@ -100,6 +104,9 @@ pub struct Sent {
     pub accepted_now: u64,
     /// When something can be tried again.
     pub next_attempt: Option<Timestamp>,
+    /// Until when a relay's quota or a domain's pace holds back those not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
     /// Why the relay took nothing; where there are several, one that is away and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay_said: Option<String>,
@@ -179,7 +186,7 @@ impl Run {
                 _ if is_whole => Ending::NothingToDo,
                 _ => Ending::Incomplete,
             };
-            return self.sent(ending, 0, None).await;
+            return self.sent(ending, 0).await;
         }
         // What is wrong with the relays' configuration is found before anything is queued.
         let (inbox, routes) = self.app.open_relays().await?;
@@ -187,16 +194,24 @@ impl Run {
             self.queue(digest).await?;
         }
         let before = self.store.counts(self.frozen.number()).await?.accepted;
-        let pool = Pool::new(routes);
+        let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
         let ended = self.deliver(pool.clone(), options).await;
+        let given_back = pool.give_back().await;
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
         let ended = ended?;
+        given_back?;
         let counts = self.store.counts(self.frozen.number()).await?;
         let troubles = pool.troubles();
         let relay_said = (!troubles.is_empty()).then(|| troubles.join("; "));
-        self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before, relay_said).await
+        let held_until = match ended {
+            Ended::Finished { held_until } => held_until,
+            Ended::Stopped | Ended::RelayAway { .. } => None,
+        };
+        let sent = self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before).await?;
+        let next_attempt = sent.next_attempt.into_iter().chain(held_until).min();
+        Ok(Sent { next_attempt, held_until, relay_said, ..sent })
     }
 
     async fn state(&self) -> anyhow::Result<IssueState> {
@@ -219,6 +234,7 @@ impl Run {
 
     async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
         let number = self.frozen.number();
+        let sender = sender_id();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
         let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
         let shared = Arc::new(Shared {
@@ -234,8 +250,8 @@ impl Run {
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
             clock: Arc::clone(&self.app.clock),
             connections: self.app.config.pace.connections.get(),
-            sender: sender_id(),
-            leases: Mutex::default(),
+            queue: Queue::new(Arc::clone(&self.store), number, sender, &self.app.config.pace.domains),
+            sender,
             settled: 0.into(),
             total: self.readers,
             options: Options { stop: brake.held(), ..options },
@@ -253,14 +269,10 @@ impl Run {
         ended
     }
 
-    async fn sent(
-        &self,
-        ending: Ending,
-        accepted_now: u64,
-        relay_said: Option<String>,
-    ) -> anyhow::Result<Sent> {
+    async fn sent(&self, ending: Ending, accepted_now: u64) -> anyhow::Result<Sent> {
         Ok(Sent {
-            relay_said,
+            relay_said: None,
+            held_until: None,
             issue: self.frozen.number(),
             list: self.frozen.list.clone(),
             trial: self.app.is_trial(),
@@ -280,9 +292,9 @@ fn ending(ended: &Ended, counts: &Counts, state: IssueState) -> Ending {
         Ended::Stopped => Ending::Stopped,
         Ended::RelayAway { for_good: true } => Ending::RelayRefuses,
         Ended::RelayAway { for_good: false } => Ending::RelayAway,
-        Ended::Finished if counts.deferred + counts.waiting > 0 => Ending::Deferred,
-        Ended::Finished if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
-        Ended::Finished => Ending::Done,
+        Ended::Finished { .. } if counts.deferred + counts.waiting > 0 => Ending::Deferred,
+        Ended::Finished { .. } if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
+        Ended::Finished { .. } => Ending::Done,
     }
 }
 
@@ -306,6 +318,9 @@ impl fmt::Display for Sent {
         let relay_said = self.relay_said.as_deref().unwrap_or_default();
         if !relay_said.is_empty() && !matches!(self.ending, Ending::RelayAway | Ending::RelayRefuses) {
             writeln!(f, "{trial}a relay takes nothing: {relay_said}; the others carried on")?;
+        }
+        if let Some(until) = self.held_until {
+            writeln!(f, "{trial}the relay's quota or a domain's pace allows no more until {until:.0}")?;
         }
         match self.ending {
             Ending::Done | Ending::Incomplete => {}

@@ -19,6 +19,7 @@ mod lock;
 mod notice;
 mod pending;
 mod place;
+mod quota;
 mod statement;
 mod subscriber;
 mod subscription;
@@ -41,10 +42,11 @@ pub use self::delivery::{Among, Delivery};
 pub use self::event::{Arrival, Batch, Kept};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
-pub use self::journal::Leased;
+pub use self::journal::{Domains, Leased, Share};
 pub use self::link::LinkChange;
 pub use self::lock::SenderLock;
 pub use self::pending::{Asked, Confirmed, JoinRequest};
+pub use self::quota::{Booked, Span};
 use self::statement::sql;
 pub use self::subscriber::Reader;
 
@@ -197,6 +199,7 @@ fn migrations() -> Vec<Migration> {
     vec![
         migration(1, "lists and journal", include_str!("../migrations/sqlite/0001_lists_and_journal.sql")),
         migration(2, "brake and dispatch", include_str!("../migrations/sqlite/0002_brake_and_dispatch.sql")),
+        migration(3, "quotas", include_str!("../migrations/sqlite/0003_quotas.sql")),
         migration(4, "readers' side", include_str!("../migrations/sqlite/0004_readers_side.sql")),
     ]
 }

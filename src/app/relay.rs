@@ -23,6 +23,10 @@ pub struct Route {
     pub weight: NonZeroU32,
     /// Messages a second that it takes at most.
     pub rate: Option<f64>,
+    /// Its quota.
+    pub window: Option<Rate>,
+    /// The account that the quota is of: `user@host:port`.
+    pub name: String,
 }
 
 impl App {
@@ -52,7 +56,9 @@ impl App {
                 let inbox = Inbox::start((Ipv4Addr::LOCALHOST, 0).into(), options).await?;
                 let (host, port) = (inbox.addr().ip().to_string(), inbox.addr().port());
                 let relay = self.speak_to(host, port, Tls::None, None);
-                return Ok((Some(inbox), vec![Route { relay, weight: NonZeroU32::MIN, rate: None }]));
+                let name = "inbox".to_owned();
+                let route = Route { relay, weight: NonZeroU32::MIN, rate: None, window: None, name };
+                return Ok((Some(inbox), vec![route]));
             }
         };
         Ok((None, relays.iter().map(|relay| self.route(relay)).collect::<anyhow::Result<_>>()?))
@@ -65,9 +71,13 @@ impl App {
             Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
         };
         let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
-        let rate = relay.rate.map(per_second);
+        let (rate, window) = (relay.rate.map(per_second), relay.window);
+        let name = match &relay.login {
+            Some(login) => format!("{}@{}:{}", login.user, relay.host, relay.port),
+            None => format!("{}:{}", relay.host, relay.port),
+        };
         let relay_itself = self.speak_to(relay.host.clone(), relay.port, tls, credentials);
-        Ok(Route { relay: relay_itself, weight: relay.weight, rate })
+        Ok(Route { relay: relay_itself, weight: relay.weight, rate, window, name })
     }
 
     /// Refuses what newsletter.toml may say but this version does not do: silence would be a broken promise.
@@ -76,18 +86,7 @@ impl App {
     /// [`Wrong`], naming the keys.
     pub fn refuse_unkept_promises(&self) -> anyhow::Result<()> {
         let config = &self.config;
-        let relays = match &config.smtp {
-            Some(Smtp::Relays(relays)) => relays.as_slice(),
-            Some(Smtp::Inbox) | None => &[],
-        };
-        let asked = [
-            (relays.iter().any(|relay| relay.window.is_some()) || config.pace.window.is_some(), "`window`"),
-            (
-                config.pace.domains.values().any(|pace| pace.rate.is_some() || pace.connections.is_some()),
-                "`[smtp.domain]`",
-            ),
-            (matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store"),
-        ];
+        let asked = [(matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store")];
         let asked: Vec<&str> =
             asked.into_iter().filter_map(|(is_asked, name)| is_asked.then_some(name)).collect();
         if asked.is_empty() {

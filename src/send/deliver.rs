@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::line;
+use super::pool::Standing;
 use super::shared::Shared;
 
 /// Why a run ended.
 #[derive(Debug)]
 pub(super) enum Ended {
     /// Nothing is left to try, or not soon.
-    Finished,
+    Finished {
+        /// When, at the earliest, who waits for a destination's pace or a relay's quota can be tried.
+        held_until: Option<Timestamp>,
+    },
     /// Asked to stop.
     Stopped,
     /// No relay takes anything.
@@ -32,17 +36,24 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
         if shared.is_stopped() {
             return Ok(Ended::Stopped);
         }
-        if shared.pool.is_away() {
-            return Ok(Ended::RelayAway { for_good: shared.pool.refuses() });
-        }
+        let held_until = match shared.pool.standing(shared.now()) {
+            Standing::Away => return Ok(Ended::RelayAway { for_good: shared.pool.refuses() }),
+            Standing::UsedUp(until) => Some(until),
+            Standing::Open => shared.queue.later().and_then(|wait| shared.now().checked_add(wait).ok()),
+        };
+        let is_left = shared.store.counts(shared.issue).await?.waiting > 0;
+        let held_until = held_until.filter(|_| is_left);
         // What a connection put back as the last one ended waits for another round.
-        if shared.store.counts(shared.issue).await?.waiting > 0 {
+        if is_left && held_until.is_none() {
             continue;
         }
-        let Some(at) = shared.store.next_attempt(shared.issue).await? else { return Ok(Ended::Finished) };
+        let deferred_until = shared.store.next_attempt(shared.issue).await?;
+        let Some(at) = held_until.into_iter().chain(deferred_until).min() else {
+            return Ok(Ended::Finished { held_until });
+        };
         let wait = at.duration_since(shared.now()).max(SignedDuration::ZERO);
         if wait > shared.options.patience {
-            return Ok(Ended::Finished);
+            return Ok(Ended::Finished { held_until });
         }
         shared.sleep(wait.unsigned_abs()).await;
         shared.store.requeue_due(shared.issue, shared.now()).await?;
@@ -52,8 +63,8 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
 /// Every connection works until there is nothing to lease; then all that it led to is in the store.
 async fn round(shared: &Arc<Shared>) -> anyhow::Result<()> {
     let mut lines = JoinSet::new();
-    for _ in 0..shared.connections {
-        lines.spawn(line::work(Arc::clone(shared)));
+    for id in 0..shared.connections {
+        lines.spawn(line::work(Arc::clone(shared), id));
     }
     let mut outcome = Ok(());
     while let Some(ended) = lines.join_next().await {
@@ -63,7 +74,7 @@ async fn round(shared: &Arc<Shared>) -> anyhow::Result<()> {
     }
     outcome?;
     shared.journal.written().await?;
-    shared.leases.lock().await.clear();
+    shared.queue.clear().await;
     shared.store.release(shared.issue, shared.sender, shared.now()).await?;
     Ok(())
 }

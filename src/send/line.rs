@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::destination::{Claim, LineId};
 use super::journal::JournalGone;
 use super::pool::Seat;
 use super::shared::Shared;
@@ -37,6 +38,8 @@ const MOST_CARRIED: u32 = 1000;
 /// A message, built, with whom it is for.
 struct Letter {
     leased: Leased,
+    /// Where their destination has limits; given back with the letter.
+    _claim: Option<Claim>,
     envelope: Envelope,
     /// The reader's first attempt: the message's Date.
     date: Timestamp,
@@ -44,6 +47,7 @@ struct Letter {
 }
 
 struct Line {
+    id: LineId,
     shared: Arc<Shared>,
     /// At the relay that the connection leads to.
     seat: Option<Seat>,
@@ -58,20 +62,21 @@ struct Line {
     buffers: Vec<Vec<u8>>,
 }
 
-/// Works until nobody is left, the run is stopped, or all relays are given up.
+/// Works until nobody is left, the run is stopped, or no relay takes anything.
 ///
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built. What was announced is not sent then.
-pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
-    let mut line = Line::new(shared);
-    loop {
-        // The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
-        line.turn().await;
-        let Some(letter) = line.build().await? else { break };
-        let Some(connection) = line.connect().await else {
+pub(super) async fn work(shared: Arc<Shared>, id: LineId) -> anyhow::Result<()> {
+    let mut line = Line::new(shared, id);
+    // The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
+    while line.turn().await? {
+        let patience = line.shared.patience();
+        let Some(letter) = line.build(Some(patience)).await? else { break };
+        let Some(connection) = line.connect().await? else {
             line.put_back(letter).await?;
             break;
         };
+        line.spend();
         let connection = match connection.window() {
             0 => turns::carry(&mut line, connection, letter).await?,
             _ => window::carry(&mut line, connection, letter).await?,
@@ -81,15 +86,14 @@ pub(super) async fn work(shared: Arc<Shared>) -> anyhow::Result<()> {
         }
         line.connection = Some(connection);
     }
-    if let Some(connection) = line.connection {
-        connection.quit().await;
-    }
+    line.leave().await;
     Ok(())
 }
 
 impl Line {
-    fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>, id: LineId) -> Self {
         Self {
+            id,
             shared,
             seat: None,
             connection: None,
@@ -101,19 +105,20 @@ impl Line {
     }
 
     /// The next reader whose destination may be tried; those before them are put off.
-    async fn next(&mut self) -> anyhow::Result<Option<Leased>> {
-        while let Some(leased) = self.shared.next().await? {
+    async fn next(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<(Leased, Option<Claim>)>> {
+        while let Some((leased, claim)) = self.shared.next(self.id, patience).await? {
             let Shared { cooling, .. } = &*self.shared;
             match cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
-                None => return Ok(Some(leased)),
+                None => return Ok(Some((leased, claim))),
                 Some(outcome) => self.settle(&leased, outcome).await?,
             }
         }
         Ok(None)
     }
 
-    async fn build(&mut self) -> anyhow::Result<Option<Letter>> {
-        let Some(leased) = self.next().await? else { return Ok(None) };
+    /// The next letter; where all that are left have to wait for their destinations, it waits as long as there is `patience`.
+    async fn build(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<Letter>> {
+        let Some((leased, claim)) = self.next(patience).await? else { return Ok(None) };
         let Shared { edition, keys, signer, .. } = &*self.shared;
         let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
         let mut message = self.buffers.pop().unwrap_or_default();
@@ -126,7 +131,7 @@ impl Line {
             smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some(message.len() as u64),
         };
-        Ok(Some(Letter { leased, envelope, date, message }))
+        Ok(Some(Letter { leased, _claim: claim, envelope, date, message }))
     }
 
     /// Records what the relay said to a letter whose body is out.
@@ -167,27 +172,70 @@ impl Line {
     /// The next letter for the same connection, unless that has carried enough, its relay was given up, or its turn is not yet.
     async fn following(&mut self) -> anyhow::Result<Option<Letter>> {
         self.carried += 1;
-        if self.may_go_on() && self.turn_now().await { self.build().await } else { Ok(None) }
+        if !(self.may_go_on() && self.turn_now().await?) {
+            return Ok(None);
+        }
+        let letter = self.build(None).await?;
+        if letter.is_some() {
+            self.spend();
+        }
+        Ok(letter)
     }
 
     fn may_go_on(&self) -> bool {
         self.carried < MOST_CARRIED && self.seat.is_some()
     }
 
-    /// Waits until the run and the relay may send one more, or the run is to stop.
-    async fn turn(&mut self) {
+    /// Sits down at a relay and waits until it and the run may send one more, or the run is to stop; `false`: no relay takes one.
+    async fn turn(&mut self) -> anyhow::Result<bool> {
+        if !(self.may_go_on() && self.connection.as_ref().is_some_and(Connection::is_usable)) {
+            self.leave().await;
+        }
+        if !self.sit().await? {
+            return Ok(false);
+        }
         self.shared.unless_stopped(self.shared.pace.turn()).await;
         if let Some(seat) = &self.seat {
             self.shared.unless_stopped(seat.pace().turn()).await;
         }
+        Ok(true)
     }
 
     /// Whether the run and the relay may send one more already.
-    async fn turn_now(&mut self) -> bool {
-        match &self.seat {
-            Some(seat) => seat.pace().turn_now().await && self.shared.pace.turn_now().await,
-            None => self.shared.pace.turn_now().await,
+    async fn turn_now(&mut self) -> anyhow::Result<bool> {
+        let now = self.shared.now();
+        let Some(seat) = &mut self.seat else { return Ok(false) };
+        Ok(seat.take(now).await? && seat.pace().turn_now().await && self.shared.pace.turn_now().await)
+    }
+
+    /// Takes a place where a message is left of the relay's quota: the one it has, else where there is most room.
+    async fn sit(&mut self) -> anyhow::Result<bool> {
+        loop {
+            let now = self.shared.now();
+            let Some(mut seat) = self.seat.take().or_else(|| self.shared.pool.seat(now)) else {
+                return Ok(false);
+            };
+            if seat.take(now).await? {
+                self.seat = Some(seat);
+                return Ok(true);
+            }
+            self.leave().await;
         }
+    }
+
+    /// A message that was taken of the relay's quota is handed over.
+    fn spend(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.spend();
+        }
+    }
+
+    /// Ends the connection and gives up the place.
+    async fn leave(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.quit().await;
+        }
+        (self.carried, self.seat) = (0, None);
     }
 
     /// Back into the queue with a letter of which nothing has gone out.
@@ -197,39 +245,42 @@ impl Line {
         Ok(())
     }
 
-    /// The connection, or where it is of no more use a new one to the relay that has most room; `None` once all relays are
-    /// away or the run is to stop.
-    async fn connect(&mut self) -> Option<Connection> {
-        match self.connection.take().filter(Connection::is_usable) {
-            Some(connection) if self.may_go_on() => return Some(connection),
-            Some(connection) => connection.quit().await,
-            None => {}
+    /// The connection, or a new one to the relay that the line sits at, or where that is away to another; `None` once none takes
+    /// anything or the run is to stop.
+    async fn connect(&mut self) -> anyhow::Result<Option<Connection>> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(Some(connection));
         }
-        (self.carried, self.seat) = (0, None);
-        loop {
-            let seat = self.shared.pool.seat()?;
+        while self.sit().await? {
+            let Some(seat) = self.seat.take() else { break };
             self.shared.sleep(WAITS[self.fruitless.min(WAITS.len() - 1)]).await;
             if self.shared.is_stopped() {
-                return None;
+                break;
             }
             if seat.is_away() {
                 continue;
             }
             self.fruitless += 1;
             let began = Instant::now();
-            let error = match self.shared.unless_stopped(Connection::open(seat.relay())).await? {
-                Ok(connection) => {
+            let opened = self.shared.unless_stopped(Connection::open(seat.relay())).await;
+            match opened {
+                None => break,
+                Some(Ok(connection)) => {
                     self.seat = Some(seat);
-                    return Some(connection);
+                    return Ok(Some(connection));
                 }
-                Err(error) => error,
-            };
-            // Patience is for the last one: where there is another, nobody waits.
-            let patience = self.fruitless < WAITS.len() && seat.is_the_last() && began.elapsed() < SILENCE;
-            if matches!(error, SmtpError::Permanent(_)) || !patience {
-                self.fruitless = 0;
-                seat.give_up(error);
+                Some(Err(error)) => self.count_failure(&seat, error, began.elapsed()),
             }
+        }
+        Ok(None)
+    }
+
+    /// After a connection that could not be opened. Patience is for the last one: where there is another relay, nobody waits.
+    fn count_failure(&mut self, seat: &Seat, error: SmtpError, took: Duration) {
+        let patience = self.fruitless < WAITS.len() && seat.is_the_last() && took < SILENCE;
+        if matches!(error, SmtpError::Permanent(_)) || !patience {
+            self.fruitless = 0;
+            seat.give_up(error);
         }
     }
 

@@ -3,11 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::pace::Pace;
+use super::quota::Quota;
 use crate::app::relay::Route;
+use crate::config::Rate;
 use crate::smtp::{Relay, SmtpError};
+use crate::store::{Store, StoreError};
+
+/// The quota of all relays together, as the store names it.
+const OVERALL: &str = "*";
 
 /// How long a relay that was given up is left alone.
 const AWAY: Duration = Duration::from_mins(5);
@@ -20,6 +27,8 @@ pub(super) struct Pool(Arc<[Member]>);
 struct Member {
     route: Route,
     pace: Pace,
+    /// Its own, and that of all relays together.
+    quotas: Vec<Arc<Quota>>,
     state: Mutex<State>,
 }
 
@@ -38,17 +47,38 @@ struct State {
 pub(super) struct Seat {
     pool: Pool,
     place: usize,
+    /// Whether a message of the quotas is taken, and not handed over yet.
+    holds_one: bool,
+}
+
+/// Whether anything can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Some relay takes messages.
+    Open,
+    /// Those that are there have no quota left until then.
+    UsedUp(Timestamp),
+    /// All are away.
+    Away,
 }
 
 impl Pool {
-    pub(super) fn new(routes: Vec<Route>) -> Self {
-        let member = |route: Route| Member { pace: Pace::new(route.rate), route, state: Mutex::default() };
+    /// `overall` is the quota of all relays together.
+    pub(super) fn new(routes: Vec<Route>, store: &Arc<Store>, overall: Option<Rate>) -> Self {
+        let quota = |name: &str, allowed| Arc::new(Quota::new(Arc::clone(store), name.to_owned(), allowed));
+        let overall = overall.map(|allowed| quota(OVERALL, allowed));
+        let member = |route: Route| {
+            let own = route.window.map(|allowed| quota(&route.name, allowed));
+            let quotas = own.into_iter().chain(overall.clone()).collect();
+            Member { pace: Pace::new(route.rate), quotas, route, state: Mutex::default() }
+        };
         Self(routes.into_iter().map(member).collect())
     }
 
-    /// A place at the relay that has the fewest connections for its weight; `None` while all are away.
-    pub(super) fn seat(&self) -> Option<Seat> {
-        let present = (0..self.0.len()).filter(|place| self.0[*place].trouble().is_none());
+    /// A place at the relay that has the fewest connections for its weight; `None` while none takes anything.
+    pub(super) fn seat(&self, now: Timestamp) -> Option<Seat> {
+        let is_open = |place: &usize| self.0[*place].standing(now) == Standing::Open;
+        let present = (0..self.0.len()).filter(is_open);
         // Compared as fractions: lines after this one, over weight.
         let load = |place: &usize| {
             let member = &self.0[*place];
@@ -59,7 +89,7 @@ impl Pool {
             (lines_a * weight_b).cmp(&(lines_b * weight_a))
         })?;
         self.0[place].state(|state| state.lines += 1);
-        Some(Seat { pool: self.clone(), place })
+        Some(Seat { pool: self.clone(), place, holds_one: false })
     }
 
     /// Why the relays that are away take nothing.
@@ -77,13 +107,46 @@ impl Pool {
         self.0.iter().all(|member| matches!(member.trouble(), Some(SmtpError::Permanent(_))))
     }
 
-    /// Whether nothing can be sent for the moment.
-    pub(super) fn is_away(&self) -> bool {
-        self.0.iter().all(|member| member.trouble().is_some())
+    /// Whether anything can be sent for the moment.
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        let all = self.0.iter().map(|member| member.standing(now));
+        all.reduce(Standing::or).unwrap_or(Standing::Away)
+    }
+
+    /// Gives back what was booked of quotas and not needed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
+        for quota in self.0.iter().flat_map(|member| &member.quotas) {
+            quota.give_back_all().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Standing {
+    /// The better of two.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Open, _) | (_, Self::Open) => Self::Open,
+            (Self::UsedUp(one), Self::UsedUp(other)) => Self::UsedUp(one.min(other)),
+            (Self::UsedUp(until), Self::Away) | (Self::Away, Self::UsedUp(until)) => Self::UsedUp(until),
+            (Self::Away, Self::Away) => Self::Away,
+        }
     }
 }
 
 impl Member {
+    fn standing(&self, now: Timestamp) -> Standing {
+        let used_until = self.quotas.iter().filter_map(|quota| quota.used_until(now)).max();
+        match used_until {
+            _ if self.trouble().is_some() => Standing::Away,
+            Some(until) => Standing::UsedUp(until),
+            None => Standing::Open,
+        }
+    }
+
     fn trouble(&self) -> Option<SmtpError> {
         self.state(|state| {
             let (since, error) = state.away.as_ref()?;
@@ -103,6 +166,33 @@ impl Seat {
 
     pub(super) fn relay(&self) -> &Relay {
         &self.member().route.relay
+    }
+
+    /// Takes one message of each of the relay's quotas, for the message that is handed over next; `false`: one is used up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn take(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        if self.holds_one {
+            return Ok(true);
+        }
+        let mut taken: Vec<Arc<Quota>> = Vec::new();
+        for quota in &self.member().quotas {
+            if !quota.take(now).await? {
+                for quota in &taken {
+                    quota.put_back();
+                }
+                return Ok(false);
+            }
+            taken.push(Arc::clone(quota));
+        }
+        self.holds_one = true;
+        Ok(true)
+    }
+
+    /// The message that was taken is handed over.
+    pub(super) fn spend(&mut self) {
+        self.holds_one = false;
     }
 
     /// The relay's own rate.
@@ -142,6 +232,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if self.holds_one {
+            self.member().quotas.iter().for_each(|quota| quota.put_back());
+        }
         self.member().state(|state| state.lines -= 1);
     }
 }

@@ -1,30 +1,29 @@
 //! What all connections of one run share: the readers still to be written to, what messages are made of, and the brake.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
 
 use super::cooling::Cooling;
+use super::destination::{Claim, Full, LineId};
 use super::journal::Journal;
 use super::pace::Pace;
-use super::pool::Pool;
+use super::pool::{Pool, Standing};
+use super::queue::{Next, Queue};
 use super::{Options, Progress};
 use crate::app::{Clock, random};
-use crate::delivery::{Attempt, Lease, Outcome, RetryPolicy, SenderId, SmtpReply};
+use crate::delivery::{Attempt, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
 use crate::message::dkim::Signer;
 use crate::store::{Leased, Store};
 use crate::token::Keys;
 
-/// How many readers one lease takes.
-const LEASE: u16 = 500;
-/// A lease outlives any message; the sender lock, not this, tells who is dead.
-const LEASE_LASTS: SignedDuration = SignedDuration::from_mins(30);
+/// For so long a connection waits for a destination whatever the run's patience.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// What all connections of one run share.
 pub(super) struct Shared {
@@ -42,24 +41,49 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) connections: u16,
     pub(super) sender: SenderId,
-    pub(super) leases: Mutex<VecDeque<Leased>>,
+    pub(super) queue: Queue,
     pub(super) settled: AtomicU64,
     pub(super) total: u64,
 }
 
 impl Shared {
-    /// The next reader to write to; `None`: nobody is left, or the run is to stop.
-    pub(super) async fn next(&self) -> anyhow::Result<Option<Leased>> {
-        if self.is_stopped() || self.pool.is_away() {
-            return Ok(None);
+    /// The next reader to write to, with their claim to a destination that has limits; `None`: nobody is left or the run is to stop,
+    /// or all that are left have to wait and there is no patience for that.
+    pub(super) async fn next(
+        &self,
+        line: LineId,
+        patience: Option<Duration>,
+    ) -> anyhow::Result<Option<(Leased, Option<Claim>)>> {
+        loop {
+            if self.is_stopped() || self.pool.standing(self.now()) == Standing::Away {
+                return Ok(None);
+            }
+            let freed = self.queue.freed();
+            let full = match self.queue.next(line, &self.cooling, self.now()).await? {
+                Next::Reader(leased, claim) => return Ok(Some((*leased, claim))),
+                Next::Nobody => return Ok(None),
+                Next::Wait(full) => full,
+            };
+            let Some(patience) = patience else { return Ok(None) };
+            match full {
+                Full::Until(at) if at.saturating_duration_since(Instant::now()) > patience => {
+                    self.queue.put_off(at);
+                    return Ok(None);
+                }
+                Full::Until(at) => {
+                    let either = async {
+                        tokio::select! { () = sleep_until(at) => {}, () = freed => {} }
+                    };
+                    self.unless_stopped(either).await;
+                }
+                Full::InUse => drop(self.unless_stopped(freed).await),
+            }
         }
-        let mut leases = self.leases.lock().await;
-        if leases.is_empty() {
-            let now = self.now();
-            let lease = Lease { by: self.sender, until: now + LEASE_LASTS };
-            leases.extend(self.store.lease(self.issue, lease, LEASE, now).await?);
-        }
-        Ok(leases.pop_front())
+    }
+
+    /// How long a connection waits for a destination.
+    pub(super) fn patience(&self) -> Duration {
+        self.options.patience.unsigned_abs().max(MOMENT)
     }
 
     /// One more has an outcome.

@@ -34,8 +34,45 @@ impl TryFrom<Cells<'_>> for Leased {
     }
 }
 
+/// Which readers of the queue a sender takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    /// Those of these domains.
+    pub of: &'a Domains,
+    /// Those after this one; else from the first.
+    pub after: Option<SubscriberId>,
+    /// At most so many, up to 1000.
+    pub limit: u16,
+}
+
+/// Readers by the domain of their address, as lower-case A-labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Domains {
+    /// Of this one.
+    Only(String),
+    /// Of any but these.
+    AllBut(Vec<String>),
+}
+
+impl Domains {
+    /// What `delivery` w is joined with and filtered by.
+    fn push(&self, select: &mut Statement, issue: IssueNumber) {
+        let (not, domains) = match self {
+            Self::Only(domain) => ("", std::slice::from_ref(domain)),
+            Self::AllBut(domains) => ("not ", domains.as_slice()),
+        };
+        if !domains.is_empty() {
+            select.push("join subscriber b on b.id = w.subscriber ");
+        }
+        select.push("where w.issue = ").push_bind(issue);
+        for domain in domains {
+            select.push(" and b.key ").push(not).push("like ").push_bind(format!("%@{domain}"));
+        }
+    }
+}
+
 impl Store {
-    /// Takes the next readers of the queue for a sender, at most `limit` (up to 1000). None: nobody waits.
+    /// Takes the next readers of the queue for a sender. None: nobody waits.
     ///
     /// # Errors
     /// A database's error.
@@ -43,20 +80,24 @@ impl Store {
         &self,
         issue: IssueNumber,
         lease: Lease,
-        limit: u16,
+        share: Share<'_>,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let select = concat!(
+        let mut select = sql(concat!(
             "select d.attempts, d.first_attempt_at, ",
             recipient_columns!(),
             " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
-              join subscription s on s.list = i.list and s.subscriber = d.subscriber \
-              where d.issue = $1 and d.subscriber in (select subscriber from delivery \
-              where issue = $1 and status = 'queued' order by subscriber limit $2) order by d.subscriber"
-        );
-        let select = sql(select).bind(issue).bind(u32::from(limit.min(1000)));
+              join subscription s on s.list = i.list and s.subscriber = d.subscriber where d.issue = "
+        ));
+        select.push_bind(issue).push(" and d.subscriber in (select w.subscriber from delivery w ");
+        share.of.push(&mut select, issue);
+        select
+            .push(" and w.status = 'queued' and w.subscriber > ")
+            .push_bind(share.after.map_or(0, |id| id.0));
+        select.push(" order by w.subscriber limit ").push_bind(u32::from(share.limit.min(1000)));
+        select.push(") order by d.subscriber");
         let rows = select.fetch_all(&mut transaction).await?;
         let leased: Vec<Leased> =
             rows.iter().map(|row| Cells(row).try_into()).collect::<Result<_, StoreError>>()?;

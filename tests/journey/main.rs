@@ -13,6 +13,7 @@ mod composing;
 mod dispatching;
 mod folder;
 mod killing;
+mod pacing;
 mod rehearsing;
 mod reviewing;
 mod sending;

@@ -3,6 +3,12 @@ use super::*;
 const ISSUE: i64 = 379;
 const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
 
+static ALL: Domains = Domains::AllBut(Vec::new());
+
+fn of_all(limit: u16) -> Share<'static> {
+    Share { of: &ALL, after: None, limit }
+}
+
 pub(super) fn number() -> IssueNumber {
     IssueNumber::new(ISSUE).unwrap()
 }
@@ -46,7 +52,7 @@ impl TestStore {
     }
 
     pub(super) async fn lease_some(&self, limit: u16) -> Vec<Leased> {
-        self.lease(number(), LEASE, limit, NOW).await.unwrap()
+        self.lease(number(), LEASE, of_all(limit), NOW).await.unwrap()
     }
 
     pub(super) async fn write(&self, intents: &[Intent], settlements: &[Settlement]) -> Vec<SubscriberId> {
@@ -164,7 +170,7 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
         ]
     );
     assert_eq!(store.requeue_in_doubt(number(), later(2)).await.unwrap(), 1);
-    let again = store.lease(number(), LEASE, 9, later(2)).await.unwrap();
+    let again = store.lease(number(), LEASE, of_all(9), later(2)).await.unwrap();
     assert_eq!((again.len(), again[0].attempts, again[0].first_attempt_at), (3, 1, Some(NOW)));
 }
 
@@ -272,4 +278,45 @@ async fn a_dry_run_works_on_a_copy_of_the_readers() {
     copy.unsubscribe(&list(), &address("r0@example.com"), store.reference(), NOW).await.unwrap();
     assert_eq!(copy.audience(&list(), NOW).await.unwrap().active, 0);
     assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 1);
+}
+
+#[tokio::test]
+async fn a_lane_takes_the_readers_of_its_domain_alone_and_goes_on_behind_the_last() {
+    let store = TestStore::new().await;
+    let addresses =
+        ["a@slow.example", "b@Slow.example", "c@example.com", "d@xslow.example", "e@notslow.example"];
+    store.import_entries(addresses.map(entry).into(), false).await;
+    store.queue(&issue()).await.unwrap();
+    let slow = Domains::Only("slow.example".into());
+    let others = Domains::AllBut(vec!["slow.example".into(), "example.com".into()]);
+    let lease = async |of: &Domains, after, limit| {
+        let leased = store.lease(number(), LEASE, Share { of, after, limit }, NOW).await.unwrap();
+        leased.into_iter().map(|leased| leased.recipient).collect::<Vec<_>>()
+    };
+    let first = lease(&slow, None, 1).await;
+    assert_eq!(first[0].address.as_str(), "a@slow.example");
+    let rest = lease(&slow, Some(first[0].id), 9).await;
+    assert_eq!(rest.iter().map(|reader| reader.address.as_str()).collect::<Vec<_>>(), ["b@slow.example"]);
+    assert_eq!(lease(&others, None, 9).await.len(), 2);
+    assert_eq!(lease(&Domains::AllBut(Vec::new()), None, 9).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_quota_allows_no_more_in_any_stretch_of_its_window_whoever_books() {
+    let store = TestStore::new().await;
+    let hour = Duration::from_hours(1);
+    let book = async |at, wanted| store.book("relay", 100, Span::at(at, hour), wanted).await.unwrap();
+    assert_eq!(book(NOW, 70).await, Booked::Some(70));
+    assert_eq!(book(later(1800), 70).await, Booked::Some(30));
+    let Booked::UsedUp { until } = book(later(3000), 1).await else { panic!("used up") };
+    assert!((later(3600)..=later(3660)).contains(&until), "{until}");
+    assert!(matches!(book(later(3599), 1).await, Booked::UsedUp { .. }));
+    assert_eq!(
+        book(until, 200).await,
+        Booked::Some(70),
+        "the first have left the window, the second have not"
+    );
+    store.give_back("relay", Span::at(until, hour), 20).await.unwrap();
+    assert_eq!(book(until, 200).await, Booked::Some(20));
+    assert_eq!(store.book("another", 1, Span::at(until, hour), 9).await.unwrap(), Booked::Some(1));
 }

@@ -1,0 +1,167 @@
+//! The readers in hand: leased from the store in batches, each limited destination in a lane of its own, so that those who have to
+//! wait for their turn hold nobody else up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex as Quick, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
+
+use super::cooling::Cooling;
+use super::destination::{Claim, Destination, Full, LineId};
+use crate::config::DomainPace;
+use crate::delivery::{Lease, SenderId};
+use crate::id::{IssueNumber, SubscriberId};
+use crate::store::{Domains, Leased, Share, Store, StoreError};
+
+/// How many readers one lease takes.
+const LEASE: u16 = 500;
+/// A lease outlives any message; the sender lock, not this, tells who is dead.
+const LEASE_LASTS: SignedDuration = SignedDuration::from_mins(30);
+/// A lane whose pace is slow takes no more than it can serve in this time.
+const HORIZON: Duration = Duration::from_mins(5);
+
+/// All readers of a run that are in hand, and what is asked of the store for more.
+pub(super) struct Queue {
+    store: Arc<Store>,
+    issue: IssueNumber,
+    by: SenderId,
+    lanes: Mutex<Vec<Lane>>,
+    freed: Arc<Notify>,
+    /// The first moment for which nobody stays.
+    later: Quick<Option<Instant>>,
+}
+
+/// The readers of one limited domain, or of all others.
+struct Lane {
+    /// `None`: the others'.
+    destination: Option<Arc<Destination>>,
+    domains: Domains,
+    batch: u16,
+    readers: VecDeque<Leased>,
+    /// The last reader that was leased: who comes back into the queue behind them waits for another round.
+    after: Option<SubscriberId>,
+    /// Whether there is none left after them.
+    dry: bool,
+}
+
+/// Who is next for a connection.
+pub(super) enum Next {
+    /// This one.
+    Reader(Box<Leased>, Option<Claim>),
+    /// All that are left have to wait for their destinations.
+    Wait(Full),
+    /// Nobody.
+    Nobody,
+}
+
+impl Queue {
+    /// An issue's queue, for a sender.
+    pub(super) fn new(
+        store: Arc<Store>,
+        issue: IssueNumber,
+        by: SenderId,
+        limits: &BTreeMap<String, DomainPace>,
+    ) -> Self {
+        let freed = Arc::new(Notify::new());
+        let limited = limits.iter().filter(|(_, pace)| pace.rate.is_some() || pace.connections.is_some());
+        let destinations: Vec<_> = limited
+            .map(|(domain, pace)| Arc::new(Destination::new(domain, *pace, Arc::clone(&freed))))
+            .collect();
+        let others = Domains::AllBut(destinations.iter().map(|one| one.domain.clone()).collect());
+        let mut lanes: Vec<Lane> = destinations.into_iter().map(Lane::of).collect();
+        lanes.push(Lane::new(None, others, LEASE));
+        Self { store, issue, by, lanes: Mutex::new(lanes), freed, later: Quick::default() }
+    }
+
+    /// The next reader for a connection, if there is one that may be written to now. A domain that `cooling` leaves alone has no pace
+    /// to keep: its readers are put off.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn next(
+        &self,
+        line: LineId,
+        cooling: &Cooling,
+        now: Timestamp,
+    ) -> Result<Next, StoreError> {
+        let mut lanes = self.lanes.lock().await;
+        // Without limits whoever comes back is leased again at once; with them the queue is gone through once a round.
+        let once = lanes.len() > 1;
+        let mut waits = None;
+        for lane in lanes.iter_mut() {
+            if lane.readers.is_empty() && !lane.dry {
+                self.refill(lane, once, now).await?;
+            }
+            let Some(reader) = lane.readers.front() else { continue };
+            let is_postponed = cooling.postpones(reader.recipient.address.domain(), now).is_some();
+            let claim = match &lane.destination {
+                Some(destination) if !is_postponed => match destination.claim(line, Instant::now()) {
+                    Ok(claim) => Some(claim),
+                    Err(full) => {
+                        waits = Some(waits.map_or(full, |others| full.or(others)));
+                        continue;
+                    }
+                },
+                Some(_) | None => None,
+            };
+            if let Some(reader) = lane.readers.pop_front() {
+                return Ok(Next::Reader(Box::new(reader), claim));
+            }
+        }
+        Ok(waits.map_or(Next::Nobody, Next::Wait))
+    }
+
+    async fn refill(&self, lane: &mut Lane, once: bool, now: Timestamp) -> Result<(), StoreError> {
+        let lease = Lease { by: self.by, until: now + LEASE_LASTS };
+        let share = Share { of: &lane.domains, after: lane.after, limit: lane.batch };
+        let leased = self.store.lease(self.issue, lease, share, now).await?;
+        if once {
+            lane.dry = leased.len() < usize::from(lane.batch);
+            lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
+        }
+        lane.readers.extend(leased);
+        Ok(())
+    }
+
+    /// Ready as soon as a connection has done with a message after this call.
+    pub(super) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
+    }
+
+    /// Remembers that nobody stays until this moment.
+    pub(super) fn put_off(&self, until: Instant) {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        *later = Some(later.map_or(until, |first| first.min(until)));
+    }
+
+    /// Forgets whom it has in hand, and starts the next round at the front.
+    pub(super) async fn clear(&self) {
+        for lane in self.lanes.lock().await.iter_mut() {
+            lane.readers.clear();
+            (lane.after, lane.dry) = (None, false);
+        }
+    }
+
+    /// How long to wait for the first of those for whom nobody stayed.
+    pub(super) fn later(&self) -> Option<Duration> {
+        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
+        later.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Lane {
+    fn of(destination: Arc<Destination>) -> Self {
+        let most = destination.takes_in(HORIZON).unwrap_or(u128::from(LEASE));
+        let batch = u16::try_from(most).unwrap_or(LEASE).clamp(1, LEASE);
+        let domains = Domains::Only(destination.domain.clone());
+        Self::new(Some(destination), domains, batch)
+    }
+
+    fn new(destination: Option<Arc<Destination>>, domains: Domains, batch: u16) -> Self {
+        Self { destination, domains, batch, readers: VecDeque::new(), after: None, dry: false }
+    }
+}
