@@ -30,7 +30,7 @@ use crate::mailbox::EmailAddress;
 use crate::send::{self, Ending, Sender, Sent};
 use crate::store::Store;
 
-use comparison::Comparison;
+pub use comparison::{Comparison, compare};
 
 /// Readers read from the store at once.
 const PAGE: u32 = 1000;
@@ -115,7 +115,7 @@ pub async fn rehearse(
     let (ended, runs) =
         Rounds { stage: &stage, sender: &sender, ahead: &ahead, options }.go(first.clone()).await?;
 
-    let comparison = comparison::compare(&sender.store, number, &inbox).await?;
+    let comparison = compare(&sender.store, number, &inbox).await?;
     inbox.stop().await;
     let rate = per_second(first.accepted_now, took);
     Ok(Rehearsal {

@@ -30,8 +30,11 @@ enum Verdict {
     InDoubtAndArrived,
 }
 
-/// Compares every record of an issue with the copies that the inbox has counted.
-pub(super) async fn compare(store: &Store, issue: IssueNumber, inbox: &Inbox) -> anyhow::Result<Comparison> {
+/// Compares every record of an issue with the copies that the inbox has counted ([`crate::inbox::Keep::Count`]).
+///
+/// # Errors
+/// The store's.
+pub async fn compare(store: &Store, issue: IssueNumber, inbox: &Inbox) -> anyhow::Result<Comparison> {
     let mut comparison = Comparison::default();
     let (mut after, mut known) = (None, 0);
     loop {

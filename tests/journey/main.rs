@@ -8,6 +8,7 @@
 )]
 
 mod braking;
+mod chaos;
 mod command_line;
 mod composing;
 mod dispatching;
