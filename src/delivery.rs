@@ -3,6 +3,7 @@
 //! A stage: the replies of relays become [`Outcome`]s here; `send` acts on them and `store` keeps them.
 
 pub mod forecast;
+mod refusal;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::SubscriberId;
+pub use refusal::{Cause, Refusal};
 
 /// What a relay said: the code, the enhanced code where there was one (RFC 3463), the words.
 ///

@@ -16,7 +16,7 @@ use crate::diagnostic::Source;
 use crate::draft::Draft;
 use crate::id::IssueNumber;
 use crate::schedule::{self, Turn};
-use crate::send::{self, Ending, Options, Sender, Sent};
+use crate::send::{self, Ending, Options, Run, Sender, Sent};
 use crate::store::StoreError;
 
 mod approved;
@@ -102,7 +102,7 @@ impl Dispatch<'_> {
         }
         let run = send::resume(self.app, &self.sender, queued).await?;
         if run.is_due().await? {
-            self.outcome.sent.push(Done(run.go(self.options.clone()).await?));
+            self.work_on(run).await?;
         } else {
             self.sender.store.finish(number).await?;
         }
@@ -173,7 +173,17 @@ impl Dispatch<'_> {
         approved::check(self.app, &prepared)?;
         let run = send::begin(self.app, &self.sender, prepared).await?;
         self.outcome.notes.extend_from_slice(run.notes());
-        self.outcome.sent.push(Done(run.go(self.options.clone()).await?));
+        self.work_on(run).await?;
+        Ok(())
+    }
+
+    async fn work_on(&mut self, run: Run) -> anyhow::Result<()> {
+        let sent = run.go(self.options.clone()).await?;
+        // Every few minutes of a quota's hour there is nothing new to tell.
+        if sent.held_until.is_none() || sent.accepted_now > 0 {
+            self.outcome.notes.extend(sent.alarms());
+            self.outcome.sent.push(Done(sent));
+        }
         Ok(())
     }
 

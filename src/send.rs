@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::app::{App, Later, random};
-use crate::delivery::{Counts, RetryPolicy, SenderId};
+use crate::delivery::{Cause, Counts, Refusal, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
 use crate::message::dkim::Signer;
@@ -100,6 +100,8 @@ pub struct Sent {
     /// The store's counts.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Who was refused, by the codes of what was said; the most frequent first.
+    pub refusals: Vec<Refusal>,
     /// Messages that were accepted in this run.
     pub accepted_now: u64,
     /// When something can be tried again.
@@ -246,7 +248,7 @@ impl Run {
             pool,
             journal,
             pace: Pace::new(self.app.rate()),
-            cooling: Cooling::default(),
+            cooling: Cooling::new(self.app.config.pace.connections.get()),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
             clock: Arc::clone(&self.app.clock),
             connections: self.app.config.pace.connections.get(),
@@ -257,12 +259,14 @@ impl Run {
             options: Options { stop: brake.held(), ..options },
         });
         let ended = brake.drive(&shared).await;
+        let bounced = shared.pool.bounced();
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
             let path = self.store.path().display();
             Later(format!("{path}: {error:#}; nothing that it does not know of has left"))
         })?;
+        self.store.suppress_bounced(&bounced, self.app.now()).await?;
         self.store.recover(number, self.app.now()).await?;
         self.store.skip_cancelled(number, self.app.now()).await?;
         self.store.finish(number).await?;
@@ -278,6 +282,7 @@ impl Run {
             trial: self.app.is_trial(),
             ending,
             counts: self.store.counts(self.frozen.number()).await?,
+            refusals: self.store.refusals(self.frozen.number()).await?,
             accepted_now,
             next_attempt: self.store.next_attempt(self.frozen.number()).await?,
             inbox: self.app.is_trial().then(|| self.app.workspace.inbox_dir()),
@@ -303,6 +308,18 @@ fn readers(count: u64) -> String {
     format!("{count} reader{}", if count == 1 { "" } else { "s" })
 }
 
+impl Sent {
+    /// What the operator has to mend: refusals that are no reader's fault.
+    pub fn alarms(&self) -> impl Iterator<Item = String> {
+        let policy = self.refusals.iter().filter(|refusal| refusal.cause == Cause::Policy);
+        let trial = if self.trial { "trial: " } else { "" };
+        policy.map(move |refusal| {
+            let issue = self.issue;
+            format!("{trial}issue {issue}: {refusal}; then `pressroom deliveries {issue} --resend ADDRESS…`")
+        })
+    }
+}
+
 impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trial = if self.trial { "trial: " } else { "" };
@@ -314,6 +331,9 @@ impl fmt::Display for Sent {
              {skipped} skipped",
             readers(queued)
         )?;
+        for refusal in &self.refusals {
+            writeln!(f, "{trial}{refusal}")?;
+        }
         let next = self.next_attempt.map_or_else(|| "later".to_owned(), |at| format!("from {at:.0} on"));
         let relay_said = self.relay_said.as_deref().unwrap_or_default();
         if !relay_said.is_empty() && !matches!(self.ending, Ending::RelayAway | Ending::RelayRefuses) {

@@ -180,10 +180,12 @@ pub enum SuppressionReason {
 }
 
 /// An address that nobody writes to any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suppression {
     /// Why.
     pub reason: SuppressionReason,
     /// Since when.
     pub at: Timestamp,
+    /// What was said then, addresses masked.
+    pub detail: Option<String>,
 }

@@ -53,7 +53,9 @@ struct Import {
 
 /// Adds one reader
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  pressroom subscribers add ada@example.com --name \"Ada Example\"")]
+#[command(
+    after_help = "Examples:\n  pressroom subscribers add ada@example.com --name \"Ada Example\"\n  pressroom subscribers add ada@example.com --lift-bounce"
+)]
 struct Add {
     /// Where their mail goes
     address: EmailAddress,
@@ -63,6 +65,9 @@ struct Add {
     /// The list; else the newsletter's
     #[arg(long)]
     list: Option<ListName>,
+    /// Write to them again though mail to them bounced; complaints and erasures stand
+    #[arg(long)]
+    lift_bounce: bool,
 }
 
 /// Shows what is held on one reader
@@ -129,6 +134,9 @@ impl Add {
     async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
         let name = self.name.as_deref().map(display_name).transpose()?.flatten();
         let reader = Mailbox { name, address: self.address };
+        if self.lift_bounce {
+            store.lift_bounce(&reader.address).await?;
+        }
         let added = lists::add(store, &or_usual(self.list, app), reader, app.now(), app::random).await?;
         face.say(&added)?;
         Ok(match added.result {

@@ -51,8 +51,14 @@ impl fmt::Display for ShowOutcome {
             write!(f, "\n{}", Shown(subscription))?;
         }
         match &self.suppression {
-            Some(suppression) => write!(f, "\nno mail goes there: {suppression}"),
-            None => Ok(()),
+            Some(suppression) => write!(f, "\nno mail goes there: {suppression}")?,
+            None => return Ok(()),
+        }
+        match self.suppression.as_ref().map(|suppression| suppression.reason) {
+            Some(SuppressionReason::Bounced) => {
+                write!(f, "\nif that is over: `pressroom subscribers add {} --lift-bounce`", self.address)
+            }
+            Some(SuppressionReason::Complained | SuppressionReason::Erased) | None => Ok(()),
         }
     }
 }
@@ -112,7 +118,8 @@ impl fmt::Display for Suppression {
             SuppressionReason::Complained => "they complained",
             SuppressionReason::Erased => "they asked to be erased",
         };
-        write!(f, "{why}, {}", day(self.at))
+        write!(f, "{why}, {}", day(self.at))?;
+        self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
     }
 }
 

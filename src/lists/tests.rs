@@ -175,6 +175,7 @@ async fn all_that_is_known_of_a_reader_is_shown() {
         paused until: 2023-11-14 (their choice)
         city: London
     no mail goes there: it bounced for good, 2023-11-14
+    if that is over: `pressroom subscribers add ada@example.com --lift-bounce`
     ");
     insta::assert_snapshot!(lists.show("bo@example.com").await, @"bo@example.com is on no list");
 }

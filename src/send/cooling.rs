@@ -5,15 +5,26 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::delivery::{Outcome, SmtpReply};
+use crate::delivery::{Cause, Outcome, SmtpReply};
 
 /// The first pause; each further one is twice as long.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// The destinations that are being left alone, or were of late.
+#[derive(Debug)]
+pub(super) struct Cooling {
+    /// So many refusals in a row for policy are no matter of single readers.
+    most_refusals: u32,
+    state: Mutex<State>,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Cooling(Mutex<HashMap<String, Pause>>);
+struct State {
+    pauses: HashMap<String, Pause>,
+    /// Refusals for policy since the last message was accepted.
+    refusals: HashMap<String, u32>,
+}
 
 #[derive(Debug)]
 struct Pause {
@@ -23,12 +34,26 @@ struct Pause {
 }
 
 impl Cooling {
+    /// For so many connections: each may have been refused once before any heard of it.
+    pub(super) fn new(connections: u16) -> Self {
+        Self { most_refusals: u32::from(connections) + 2, state: Mutex::default() }
+    }
+
     /// Hears what was said to a message for this domain.
     pub(super) fn hear(&self, domain: &str, reply: &SmtpReply, now: Timestamp) {
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { pauses, refusals } = &mut *state;
         if reply.is_positive() {
             pauses.remove(domain);
-        } else if asks_for_less(reply) {
+            refusals.remove(domain);
+            return;
+        }
+        let is_refused = reply.cause() == Cause::Policy && {
+            let refusals = refusals.entry(domain.to_owned()).or_default();
+            *refusals += 1;
+            *refusals > self.most_refusals
+        };
+        if is_refused || asks_for_less(reply) {
             let last = pauses.get(domain);
             // Several connections hear of the same pause.
             if last.is_some_and(|last| now < last.until) {
@@ -42,8 +67,8 @@ impl Cooling {
 
     /// What becomes of a reader at this domain who is not to be tried now.
     pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<Outcome> {
-        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = pauses.get(domain).filter(|pause| now < pause.until)?;
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = state.pauses.get(domain).filter(|pause| now < pause.until)?;
         Some(Outcome::Postponed { reply: pause.reply.clone(), retry_at: pause.until })
     }
 }
@@ -66,7 +91,7 @@ mod tests {
 
     #[test]
     fn each_pause_is_longer_and_an_accepted_message_ends_them() {
-        let cooling = Cooling::default();
+        let cooling = Cooling::new(1);
         let mut now = Timestamp::UNIX_EPOCH;
         let slow_down = reply(421, "4.7.0", "slow down");
         let mut lengths = Vec::new();
@@ -85,6 +110,21 @@ mod tests {
         cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
         cooling.hear("example.com", &slow_down, now);
         assert_eq!(cooling.postpones("example.com", now + FIRST), None);
+    }
+
+    #[test]
+    fn a_destination_that_refuses_us_for_policy_again_and_again_costs_few_readers() {
+        let (cooling, now) = (Cooling::new(2), Timestamp::UNIX_EPOCH);
+        let (blocked, unknown) = (reply(554, "5.7.1", "blocked"), reply(550, "5.1.1", "no such user"));
+        for _ in 0..9 {
+            cooling.hear("example.com", &unknown, now);
+        }
+        (0..4).for_each(|_| cooling.hear("example.com", &blocked, now));
+        assert_eq!(cooling.postpones("example.com", now), None);
+        cooling.hear("example.com", &blocked, now);
+        assert!(cooling.postpones("example.com", now).is_some());
+        cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
+        assert_eq!(cooling.postpones("example.com", now), None);
     }
 
     #[test]

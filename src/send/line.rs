@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use super::destination::{Claim, LineId};
 use super::journal::JournalGone;
-use super::pool::Seat;
+use super::pool::{Bounced, Seat};
 use super::shared::Shared;
-use crate::delivery::{Intent, Outcome, Settlement, SmtpReply};
-use crate::smtp::{Connection, Envelope, SmtpError};
+use crate::delivery::{Cause, Intent, Outcome, Settlement, SmtpReply};
+use crate::smtp::{Connection, Envelope, Failure, SmtpError};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -148,6 +148,7 @@ impl Line {
                 }
                 self.hear(&letter, &reply);
                 self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
+                self.suppress().await?;
             }
             Err(error) => self.refused(&letter, &error).await?,
         }
@@ -293,6 +294,28 @@ impl Line {
         }
     }
 
+    /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
+    fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
+        match failure.reply.cause() {
+            Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
+                let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
+                let domain = letter.envelope.to.domain().to_owned();
+                seat.bounced(Bounced { subscriber: letter.leased.recipient.id, domain, detail })
+            }),
+            Cause::Policy => self.took_none(),
+            Cause::Other => failure.is_about_message() && self.took_none(),
+        }
+    }
+
+    /// Keeps who is known to have no mailbox, some at a time.
+    async fn suppress(&mut self) -> anyhow::Result<()> {
+        let proven = self.seat.as_ref().map(Seat::proven).unwrap_or_default();
+        if !proven.is_empty() {
+            self.shared.store.suppress_bounced(&proven, self.shared.now()).await?;
+        }
+        Ok(())
+    }
+
     /// A message was not taken for no fault of its reader; whether that has happened too often in a row. A relay that refuses
     /// the issue, or breaks off again and again, must not cost the whole list.
     fn took_none(&self) -> bool {
@@ -321,8 +344,7 @@ impl Line {
             // The relay itself is busy; the reader has no part in it.
             SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {
-                let refuses_issue = failure.is_about_message() && matches!(error, SmtpError::Permanent(_));
-                if refuses_issue && self.took_none() {
+                if matches!(error, SmtpError::Permanent(_)) && self.is_relays_fault(letter, failure) {
                     self.give_up(error.clone());
                 }
                 self.hear(letter, &failure.reply);

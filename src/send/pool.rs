@@ -1,5 +1,6 @@
 //! The relays of a run: which one the next connection leads to, and which ones take nothing for the moment.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::pace::Pace;
 use super::quota::Quota;
 use crate::app::relay::Route;
 use crate::config::Rate;
+use crate::id::SubscriberId;
 use crate::smtp::{Relay, SmtpError};
 use crate::store::{Store, StoreError};
 
@@ -18,6 +20,18 @@ const OVERALL: &str = "*";
 
 /// How long a relay that was given up is left alone.
 const AWAY: Duration = Duration::from_mins(5);
+
+/// So many mailboxes in a row that are none, in so many domains, and the relay is not to be believed.
+const UNBELIEVABLE: (usize, usize) = (25, 5);
+
+/// A reader who has no mailbox, as the relay says.
+#[derive(Debug)]
+pub(super) struct Bounced {
+    pub(super) subscriber: SubscriberId,
+    pub(super) domain: String,
+    /// What it said.
+    pub(super) detail: String,
+}
 
 /// All relays; clones are the same ones.
 #[derive(Debug, Clone)]
@@ -38,6 +52,12 @@ struct State {
     lines: u32,
     /// Messages in a row that it did not take, for no fault of their readers.
     troubles: u32,
+    /// Whether it took a message in this run.
+    took_any: bool,
+    /// Readers whose mailboxes it says are none, since it last took a message: until it takes another, it may be its own fault.
+    unproven: Vec<Bounced>,
+    /// Those of before.
+    proven: Vec<(SubscriberId, String)>,
     /// Since when and why it takes nothing.
     away: Option<(Instant, SmtpError)>,
 }
@@ -113,6 +133,17 @@ impl Pool {
         all.reduce(Standing::or).unwrap_or(Standing::Away)
     }
 
+    /// Those who have no mailbox, as the relays say that took messages from us.
+    pub(super) fn bounced(&self) -> Vec<(SubscriberId, String)> {
+        let of = |state: &mut State| {
+            if state.took_any {
+                state.prove();
+            }
+            std::mem::take(&mut state.proven)
+        };
+        self.0.iter().flat_map(|member| member.state(of)).collect()
+    }
+
     /// Gives back what was booked of quotas and not needed.
     ///
     /// # Errors
@@ -122,6 +153,13 @@ impl Pool {
             quota.give_back_all().await?;
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// What it said of mailboxes is believed.
+    fn prove(&mut self) {
+        self.proven.extend(self.unproven.drain(..).map(|one| (one.subscriber, one.detail)));
     }
 }
 
@@ -202,7 +240,37 @@ impl Seat {
 
     /// The relay took a message.
     pub(super) fn took_one(&self) {
-        self.member().state(|state| state.troubles = 0);
+        self.member().state(|state| {
+            (state.troubles, state.took_any) = (0, true);
+            state.prove();
+        });
+    }
+
+    /// The relay says that a mailbox is none; whether it says so of too many to be believed.
+    pub(super) fn bounced(&self, bounced: Bounced) -> bool {
+        self.member().state(|state| {
+            state.unproven.push(bounced);
+            let domains: BTreeSet<&str> = state.unproven.iter().map(|one| one.domain.as_str()).collect();
+            let (most, several) = UNBELIEVABLE;
+            if state.unproven.len() < most {
+                return false;
+            }
+            let is_believed = state.took_any && domains.len() < several;
+            if is_believed {
+                state.prove();
+            } else {
+                state.unproven.clear();
+            }
+            !is_believed
+        })
+    }
+
+    /// Those who are believed to have no mailbox, once there are some; each is answered once.
+    pub(super) fn proven(&self) -> Vec<(SubscriberId, String)> {
+        self.member().state(|state| match state.proven.len() {
+            len if len < UNBELIEVABLE.0 => Vec::new(),
+            _ => std::mem::take(&mut state.proven),
+        })
     }
 
     /// The relay did not take a message, for no fault of its reader; whether that has happened on every connection, and once more.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
-use crate::delivery::{Counts, DeliveryStatus, SenderId, SkipReason, SmtpReply};
+use crate::delivery::{Counts, DeliveryStatus, Refusal, SenderId, SkipReason, SmtpReply};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
 
@@ -156,6 +156,17 @@ impl Store {
         }
         counts.queued = counts.waiting + counts.accepted + counts.deferred + counts.refused + counts.in_doubt;
         Ok(counts)
+    }
+
+    /// An issue's refused readers by the codes of what they were told, the most frequent first; at most twenty kinds.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn refusals(&self, issue: IssueNumber) -> Result<Vec<Refusal>, StoreError> {
+        let select = "select code, enhanced, min(reply) as reply, count(*) as readers from delivery \
+            where issue = $1 and status = 'refused' group by code, enhanced order by readers desc, code, enhanced limit 20";
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
+        rows.iter().map(Cells).map(|row| Ok(Refusal::new(&reply(row)?, row.number("readers")?))).collect()
     }
 
     /// Counts an issue's skipped readers by reason.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
+use crate::id::SubscriberId;
 use crate::mailbox::EmailAddress;
 use crate::subscriber::{Suppression, SuppressionReason};
 
@@ -26,16 +27,47 @@ impl Store {
         Ok(())
     }
 
+    /// Writes no more to these readers, whose addresses are none: each with what was said. The first reason stays.
+    ///
+    /// # Errors
+    /// A database's error: then all are written to.
+    pub async fn suppress_bounced(
+        &self,
+        readers: &[(SubscriberId, String)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let insert = "insert into suppression (key, reason, at, detail) \
+            select key, 'bounced', $2, $3 from subscriber where id = $1 on conflict (key) do nothing";
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        for (reader, detail) in readers {
+            sql(insert).bind(*reader).bind(at).bind(detail).execute(&mut transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Writes again to an address that mail bounced from; complaints and erasures stand. Answers whether it was one.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn lift_bounce(&self, address: &EmailAddress) -> Result<bool, StoreError> {
+        let delete = "delete from suppression where key = $1 and reason = 'bounced'";
+        Ok(sql(delete).bind(address.key()).execute(&mut self.write().await?).await? > 0)
+    }
+
     /// Whether and why nobody writes to an address any more.
     ///
     /// # Errors
     /// A database's error.
     pub async fn suppression(&self, address: &EmailAddress) -> Result<Option<Suppression>, StoreError> {
-        let select = "select reason, at from suppression where key = $1";
+        let select = "select reason, at, detail from suppression where key = $1";
         let row = sql(select).bind(address.key()).fetch_optional(&mut self.read().await?).await?;
         row.as_ref()
             .map(Cells)
-            .map(|row| Ok(Suppression { reason: row.word("reason")?, at: row.time("at")? }))
+            .map(|row| {
+                let (reason, at) = (row.word("reason")?, row.time("at")?);
+                Ok(Suppression { reason, at, detail: row.owned("detail")? })
+            })
             .transpose()
     }
 }

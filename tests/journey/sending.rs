@@ -50,6 +50,92 @@ async fn a_refused_recipient_harms_no_other() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_is_none_is_left_out_from_the_next_issue_on_and_the_operator_can_lift_that() {
+    let folder = Folder::with_many_readers(20);
+    let reply = "550 5.1.1 <reader7@example.com>: no such user";
+    let (inbox, _maildir) = scripted(&folder, "reader7@example.com", reply).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.counts.accepted, sent.refusals.len()), (19, 1));
+    let said = sent.to_string();
+    assert!(said.contains("1 reader refused as in `550 5.1.1 <r***@example.com>: no such user`"), "{said}");
+    let show =
+        || String::from_utf8(folder.run(&["subscribers", "show", "reader7@example.com"]).stdout).unwrap();
+    assert!(show().contains("it bounced for good, 2023-07-03: 550 5.1.1 <r***@example.com>"), "{}", show());
+    assert!(show().contains("(issue 1)") && show().contains("--lift-bounce"), "{}", show());
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    let audience = async || {
+        let store = folder.app().store().await.unwrap();
+        store.audience(&"readers".parse().unwrap(), folder.app().now()).await.unwrap().active
+    };
+    assert_eq!(audience().await, 19);
+    assert!(folder.run(&["subscribers", "add", "reader7@example.com", "--lift-bounce"]).status.success());
+    assert_eq!(audience().await, 20);
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_policy_against_us_suppresses_nobody_and_the_operator_hears_of_it() {
+    let folder = Folder::with_many_readers(20);
+    let (inbox, _maildir) =
+        scripted(&folder, "reader7@example.com", "554 5.7.1 blocked, see rbl.example").await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.refused), (Ending::Incomplete, 19, 1));
+    let alarms: Vec<String> = sent.alarms().collect();
+    assert!(alarms[0].contains("554 5.7.1 blocked") && alarms[0].contains("blocklists"), "{alarms:?}");
+    let store = folder.app().store().await.unwrap();
+    assert_eq!(store.suppression(&"reader7@example.com".parse().unwrap()).await.unwrap(), None);
+    inbox.stop().await;
+}
+
+/// A relay that says this to every recipient.
+async fn refusing(folder: &Folder, reply: &'static str) -> Inbox {
+    let script =
+        Script::new(move |_, stage| (stage == Stage::Recipient).then(|| Action::Reply(reply.to_owned())));
+    relay(folder, script).await.0
+}
+
+#[tokio::test]
+async fn a_relay_that_lets_us_write_to_nobody_costs_few_readers() {
+    let folder = Folder::with_many_readers(200);
+    let inbox = refusing(&folder, "554 5.7.1 relay access denied").await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!(sent.ending, Ending::RelayRefuses);
+    assert!(sent.counts.refused < 10 && sent.counts.waiting > 190, "{:?}", sent.counts);
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_knows_no_mailbox_at_all_is_not_believed() {
+    let readers: Vec<String> = (0..200).map(|n| format!("r{n}@d{}.example", n % 20)).collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let inbox = refusing(&folder, "550 5.1.1 user unknown").await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!(sent.ending, Ending::RelayRefuses);
+    assert!(sent.counts.refused < 30 && sent.counts.waiting > 170, "{:?}", sent.counts);
+    let store = folder.app().store().await.unwrap();
+    let audience = store.audience(&"readers".parse().unwrap(), folder.app().now()).await.unwrap();
+    assert_eq!(audience.active, 200, "nobody is suppressed");
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_destination_that_blocks_us_is_left_alone_and_costs_few_of_its_readers() {
+    let readers: Vec<String> = (0..200)
+        .map(|n| format!("r{n}@{}", if n % 2 == 0 { "blocked.example" } else { "example.com" }))
+        .collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let script = Script::new(move |envelope, stage| {
+        let blocked = stage == Stage::Recipient && envelope.to.last()?.domain() == "blocked.example";
+        blocked.then(|| Action::Reply("550 5.7.1 your host is on a blocklist".into()))
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Deferred, 100), "{sent}");
+    assert!(sent.counts.refused < 10, "{:?}", sent.counts);
+    inbox.stop().await;
+}
+
+#[tokio::test]
 async fn a_greylisted_recipient_is_deferred_and_keeps_their_message_id() {
     let folder = Folder::with_many_readers(3);
     let (inbox, _maildir) = scripted(&folder, "reader1@example.com", "451 4.7.1 greylisted, try later").await;
