@@ -15,6 +15,7 @@ mod importing;
 mod readers;
 mod rules;
 mod sending;
+mod states;
 
 const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
 const ME: SenderId = SenderId(7);

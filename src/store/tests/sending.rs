@@ -5,7 +5,7 @@ const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0
 
 static ALL: Domains = Domains::AllBut(Vec::new());
 
-fn of_all(limit: u16) -> Share<'static> {
+pub(super) fn of_all(limit: u16) -> Share<'static> {
     Share { of: &ALL, after: None, limit }
 }
 
@@ -13,7 +13,7 @@ pub(super) fn number() -> IssueNumber {
     IssueNumber::new(ISSUE).unwrap()
 }
 
-fn issue() -> StoredIssue {
+pub(super) fn issue() -> StoredIssue {
     StoredIssue {
         number: number(),
         list: list(),
