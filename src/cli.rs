@@ -21,6 +21,7 @@ mod dkim;
 mod dispatch;
 mod face;
 mod inbox;
+mod log;
 mod send;
 mod subscribers;
 
@@ -50,6 +51,26 @@ pub struct Cli {
     /// Print one JSON object on stdout instead of text
     #[arg(long, global = true)]
     json: bool,
+    /// Write a line an event on stderr, readers by number and masked address
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "PRESSROOM_LOG",
+        global = true,
+        default_value = "off",
+        hide_env_values = true
+    )]
+    log: log::Level,
+    /// In what form the log is
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "PRESSROOM_LOG_FORMAT",
+        global = true,
+        default_value = "text",
+        hide_env_values = true
+    )]
+    log_format: log::Format,
     #[command(subcommand)]
     command: Command,
 }
@@ -73,6 +94,7 @@ enum Command {
 /// Reads the command line, does what it says, and answers with the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::start(cli.log, cli.log_format);
     let face = Face::new(cli.json);
     match cli.run(&face) {
         Ok(code) => code,

@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
+use tracing::{debug, warn};
 
 use crate::app::{App, Wrong};
 use crate::compose;
@@ -140,7 +141,9 @@ impl Dispatch<'_> {
         };
         let left = format!("left {number} {}", due.as_millisecond());
         let highest = self.sender.store.highest_issue().await?;
-        match schedule::turn(number, due, self.app.now(), config.max_late, highest) {
+        let turn = schedule::turn(number, due, self.app.now(), config.max_late, highest);
+        debug!(issue = %number, %due, ?turn, "draft is ready");
+        match turn {
             Turn::NotYet => self.accounted.extend(slot),
             Turn::TooLate => {
                 self.accounted.extend(slot);
@@ -199,6 +202,7 @@ impl Dispatch<'_> {
         for slot in timetable.passed(since, now) {
             if !self.accounted.contains(&slot) && !self.sender.store.is_slot_taken(slot).await? {
                 let (trial, local) = (self.trial(), self.local(slot));
+                warn!(%slot, "no issue was started for a time of the schedule");
                 self.outcome.said.push(format!(
                     "{trial}no issue was started for {local}; finish its draft and write `ready = true`, or declare the week off in skipped.toml"
                 ));
@@ -211,6 +215,7 @@ impl Dispatch<'_> {
     async fn say(&mut self, subject: &str, text: String) -> Result<(), StoreError> {
         if self.sender.store.noted(subject).await?.is_none() {
             self.sender.store.note(subject, self.app.now()).await?;
+            warn!("{text}");
             self.outcome.said.push(format!("{}{text}", self.trial()));
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
+use tracing::info;
 
 use crate::app::{App, Later, random};
 use crate::delivery::{Cause, Counts, Refusal, RetryPolicy, SenderId};
@@ -27,6 +28,7 @@ mod deliver;
 mod destination;
 mod journal;
 mod line;
+mod log;
 mod pace;
 mod pool;
 mod queue;
@@ -195,6 +197,8 @@ impl Run {
         if let Some(digest) = &self.digest {
             self.queue(digest).await?;
         }
+        let number = self.frozen.number();
+        info!(issue = %number, list = %self.frozen.list, readers = self.readers, relay = self.app.relay_name(), trial = self.app.is_trial(), "run begins");
         let before = self.store.counts(self.frozen.number()).await?.accepted;
         let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
         let ended = self.deliver(pool.clone(), options).await;
@@ -213,6 +217,8 @@ impl Run {
         };
         let sent = self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before).await?;
         let next_attempt = sent.next_attempt.into_iter().chain(held_until).min();
+        let Counts { accepted, deferred, refused, in_doubt, waiting, .. } = sent.counts;
+        info!(issue = %number, ending = ?sent.ending, accepted_now = sent.accepted_now, accepted, deferred, refused, in_doubt, waiting, "run ends");
         Ok(Sent { next_attempt, held_until, relay_said, ..sent })
     }
 
@@ -231,6 +237,7 @@ impl Run {
             state: IssueState::Running,
         };
         self.store.queue(&issue).await?;
+        info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
         Ok(())
     }
 

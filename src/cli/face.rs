@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
+use tracing::level_filters::LevelFilter;
 
 use crate::app::{Later, Wrong};
 use crate::diagnostic::{self, Diagnostics};
@@ -40,9 +41,9 @@ impl Face {
         Self { json, colour, terminal }
     }
 
-    /// Whether a person is watching: then progress is drawn.
+    /// Whether a person is watching, and no log: then progress is drawn.
     pub(super) fn is_watched(&self) -> bool {
-        self.terminal && !self.json
+        self.terminal && !self.json && LevelFilter::current() == LevelFilter::OFF
     }
 
     /// Whether a person can be asked.
@@ -151,7 +152,7 @@ fn is_transient(cause: &(dyn Error + 'static)) -> bool {
 }
 
 /// What comes from readers and relays may hold escape sequences; a terminal must never see them.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 

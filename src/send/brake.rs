@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tracing::info;
 
 use super::deliver::{self, Ended};
 use super::shared::Shared;
@@ -74,7 +75,9 @@ impl Brake {
                 // The journal says so better.
                 Err(_) => return,
             };
-        self.held.send_replace(held);
+        if self.held.send_replace(held) != held {
+            info!(issue = %self.issue, held, "brake");
+        }
     }
 
     /// Whether a paused issue is let go on; it waits for that.
@@ -87,6 +90,7 @@ impl Brake {
                 Some(IssueState::Paused) => self.wait().await,
                 Some(IssueState::Running) => {
                     self.held.send_replace(false);
+                    info!(issue = %self.issue, held = false, "brake");
                     return Ok(true);
                 }
                 Some(IssueState::Cancelled | IssueState::Finished) | None => return Ok(false),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
 
 use crate::delivery::{Cause, Outcome, SmtpReply};
 
@@ -60,6 +61,12 @@ impl Cooling {
                 return;
             }
             let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
+            warn!(
+                domain,
+                seconds = length.as_secs(),
+                reply = reply.masked(),
+                "destination left alone for a while"
+            );
             let pause = Pause { until: now + length, length, reply: reply.clone() };
             pauses.insert(domain.to_owned(), pause);
         }

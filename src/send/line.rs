@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::destination::{Claim, LineId};
 use super::journal::JournalGone;
+use super::log::{self, Place};
 use super::pool::{Bounced, Seat};
 use super::shared::Shared;
 use crate::delivery::{Cause, Intent, Outcome, Settlement, SmtpReply};
@@ -162,6 +163,7 @@ impl Line {
 
     /// Drops a letter whose reader has left meanwhile; the journal knows.
     fn withhold(&mut self, letter: Letter) {
+        log::withheld(self.shared.issue, &letter.leased);
         self.shared.count();
         self.reuse(letter);
     }
@@ -267,6 +269,7 @@ impl Line {
             match opened {
                 None => break,
                 Some(Ok(connection)) => {
+                    log::connected(&seat.relay().host, connection.capabilities());
                     self.seat = Some(seat);
                     return Ok(Some(connection));
                 }
@@ -278,6 +281,7 @@ impl Line {
 
     /// After a connection that could not be opened. Patience is for the last one: where there is another relay, nobody waits.
     fn count_failure(&mut self, seat: &Seat, error: SmtpError, took: Duration) {
+        log::unreached(&seat.relay().host, &error);
         let patience = self.fruitless < WAITS.len() && seat.is_the_last() && took < SILENCE;
         if matches!(error, SmtpError::Permanent(_)) || !patience {
             self.fruitless = 0;
@@ -359,6 +363,8 @@ impl Line {
     }
 
     async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
+        let relay = self.seat.as_ref().map_or("", |seat| &seat.relay().host);
+        log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
         if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
             self.shared.count();
         }

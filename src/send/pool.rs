@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::log;
 use super::pace::Pace;
 use super::quota::Quota;
 use crate::app::relay::Route;
@@ -294,6 +295,7 @@ impl Seat {
 
     /// Leaves the relay alone for a while.
     pub(super) fn give_up(&self, error: SmtpError) {
+        log::given_up(&self.relay().host, &error);
         self.member().state(|state| state.away = Some((Instant::now(), error)));
     }
 }

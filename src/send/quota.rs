@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex as Quick, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::config::Rate;
 use crate::store::{Booked, Span, Store, StoreError};
@@ -64,7 +65,12 @@ impl Quota {
         let mut state = self.state();
         match booked {
             Booked::Some(messages) => *state = State { left: messages - 1, of: Some(span), until: None },
-            Booked::UsedUp { until } => state.until = Some(until),
+            Booked::UsedUp { until } => {
+                // Behind whatever user it is of, who may be a person.
+                let relay = self.name.rsplit('@').next();
+                warn!(relay, %until, "quota used up");
+                state.until = Some(until);
+            }
         }
         Ok(matches!(booked, Booked::Some(_)))
     }

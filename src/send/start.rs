@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracing::{info, warn};
 
 use super::{Run, audience};
 use crate::app::{App, Later, Wrong, random};
@@ -108,7 +109,10 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         ))
         .into());
     }
-    store.recover(queued.number, app.now()).await?;
+    let in_doubt = store.recover(queued.number, app.now()).await?;
+    if in_doubt > 0 {
+        warn!(issue = %queued.number, readers = in_doubt, "in doubt since a run that did not end");
+    }
     store.skip_cancelled(queued.number, app.now()).await?;
     match app.config.in_doubt {
         InDoubt::Skip => {}
@@ -145,5 +149,6 @@ pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow:
     };
     let how = Import { allow_shrink: false, at: app.now() };
     let imported = lists::import(store, list, file, how, random).await?;
+    info!(list = %list, bad_lines = imported.bad.count, counts = ?imported.counts, "list read");
     Ok((imported.bad.count > 0).then(|| format!("list `{list}`{}", imported.bad)).into_iter().collect())
 }

@@ -17,6 +17,7 @@ mod killing;
 mod pacing;
 mod rehearsing;
 mod reviewing;
+mod saying;
 mod sending;
 mod signing;
 mod trouble;

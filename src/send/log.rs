@@ -1,0 +1,58 @@
+//! What a run tells the log: a line an event, readers by number and masked address.
+
+use tracing::{debug, info, warn};
+
+use crate::delivery::{Outcome, SmtpReply};
+use crate::id::IssueNumber;
+use crate::smtp::{Capabilities, SmtpError};
+use crate::store::Leased;
+
+/// Where a message went, as far as that is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) issue: IssueNumber,
+    /// The relay's host.
+    pub(super) relay: &'a str,
+}
+
+/// What became of one reader's message.
+pub(super) fn settled(Place { issue, relay }: Place<'_>, leased: &Leased, outcome: &Outcome) {
+    let (reader, address) = (leased.recipient.id.0, &leased.recipient.address);
+    let attempt = leased.attempts + 1;
+    match outcome {
+        Outcome::Accepted(SmtpReply { code, .. }) => {
+            info!(%issue, reader, ?address, relay, code, attempt, "accepted");
+        }
+        Outcome::Deferred { reply, retry_at } => {
+            info!(%issue, reader, ?address, relay, code = reply.code, attempt, reply = reply.masked(), %retry_at, "deferred");
+        }
+        Outcome::Refused(reply) => {
+            warn!(%issue, reader, ?address, relay, code = reply.code, attempt, reply = reply.masked(), "refused");
+        }
+        Outcome::InDoubt => warn!(%issue, reader, ?address, relay, attempt, "in doubt"),
+        Outcome::Postponed { retry_at, .. } => debug!(%issue, reader, ?address, %retry_at, "postponed"),
+        Outcome::PutBack => debug!(%issue, reader, ?address, relay, "put back"),
+    }
+}
+
+/// A reader who has left meanwhile.
+pub(super) fn withheld(issue: IssueNumber, leased: &Leased) {
+    info!(%issue, reader = leased.recipient.id.0, address = ?leased.recipient.address, "left while it goes out");
+}
+
+/// A connection that was opened.
+pub(super) fn connected(relay: &str, offered: &Capabilities) {
+    debug!(relay, ?offered, "connected");
+}
+
+/// A connection that could not be opened.
+pub(super) fn unreached(relay: &str, error: &SmtpError) {
+    let reply = &error.failure().reply;
+    warn!(relay, step = %error.failure().step, code = reply.code, reply = reply.masked(), "no connection");
+}
+
+/// A relay that is left alone for a while.
+pub(super) fn given_up(relay: &str, error: &SmtpError) {
+    let reply = &error.failure().reply;
+    warn!(relay, step = %error.failure().step, code = reply.code, reply = reply.masked(), "relay given up for a while");
+}
