@@ -20,7 +20,8 @@ fn files(folder: &Path, found: &mut String) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_secret = name.ends_with(".keys") || name.ends_with(".pem") || name == "relay-password";
+        let is_secret =
+            name == "relay-password" || path.extension().is_some_and(|kind| kind == "keys" || kind == "pem");
         if path.is_dir() {
             files(&path, found);
         } else if !is_secret {
