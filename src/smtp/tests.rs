@@ -1,6 +1,7 @@
 mod faults;
 mod relay;
 mod security;
+mod steps;
 mod window;
 
 use std::fs;

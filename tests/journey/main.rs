@@ -20,4 +20,5 @@ mod reviewing;
 mod saying;
 mod sending;
 mod signing;
+mod stores;
 mod trouble;

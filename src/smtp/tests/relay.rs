@@ -1,6 +1,7 @@
 //! A relay that does exactly as its script says, well or badly.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::ServerConfig;
@@ -25,6 +26,12 @@ pub(super) enum Act {
     HearAlone(&'static str),
     /// Reads a message to its final dot.
     HearMessage,
+    /// Reads whatever comes next, which need not be text.
+    HearSome,
+    /// Says this again and again, as fast as it is read.
+    Babble(&'static str),
+    /// Says this again and again, an octet at a time, with a while between them.
+    Trickle(&'static str),
     /// Says nothing more.
     Stall,
     /// TLS begins.
@@ -105,12 +112,26 @@ impl Actor {
                     tokio::task::yield_now().await;
                 }
             }
+            Act::Babble(text) => while self.stream.write_all(text.as_bytes()).await.is_ok() {},
+            Act::Trickle(text) => {
+                for octet in text.bytes().cycle() {
+                    let said = self.stream.write_all(&[octet]).await;
+                    if said.is_err() || self.stream.flush().await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
             Act::Hear(start) => self.hear_line(start).await,
             Act::HearAlone(start) => {
                 self.hear_line(start).await;
                 assert_eq!(self.input, b"", "behind {start}");
             }
             Act::HearMessage => self.hear("\r\n.\r\n").await,
+            Act::HearSome => {
+                let _octets = self.stream.read_buf(&mut self.input).await;
+                self.heard += &String::from_utf8_lossy(&std::mem::take(&mut self.input));
+            }
             Act::Stall => std::future::pending().await,
             Act::Secure => {
                 let stream = acceptor.unwrap().accept(self.stream).await;
@@ -119,7 +140,8 @@ impl Actor {
                 self.stream = Box::new(stream);
             }
         }
-        self.stream.flush().await.unwrap();
+        // Who has heard enough hangs up.
+        let _ = self.stream.flush().await;
         self
     }
 

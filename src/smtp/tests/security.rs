@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::relay::{Act, Certificate, serve};
 use crate::smtp::{Connection, Credentials, Relay, SmtpError, Step, Tls, Trust};
-use Act::{Hear, Say, Secure};
+use Act::{Hear, HearSome, Say, Secure};
 
 const PASSWORD: &str = "canary-1f0c";
 
@@ -20,7 +20,7 @@ fn script(parts: &[&[Act]]) -> Vec<Act> {
     parts.concat()
 }
 
-fn trusting(relay: Relay, certificate: &Certificate, tls: fn(Trust) -> Tls) -> Relay {
+pub(super) fn trusting(relay: Relay, certificate: &Certificate, tls: fn(Trust) -> Tls) -> Relay {
     let trust = Trust::of_this_machine(vec![certificate.authority.clone()]).unwrap();
     let credentials =
         Credentials { user: "ada".into(), password: SecretString::from(PASSWORD), is_token: false };
@@ -157,6 +157,19 @@ async fn words_in_clear_behind_the_yes_to_starttls_end_it() {
     let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
     assert!(error.to_string().contains("said more in clear"), "{error}");
     assert!(serving.await.unwrap().ends_with("STARTTLS\r\n"));
+}
+
+#[tokio::test]
+async fn words_in_clear_that_come_while_tls_begins_break_it_and_nothing_follows_in_clear() {
+    let certificate = Certificate::new();
+    // Not behind the yes, but where the relay's part of the handshake belongs.
+    let injected = [&CLEAR[..5], &[HearSome, Say("250-localhost\r\n250 AUTH PLAIN\r\n"), HearSome]].concat();
+    let (relay, serving) = serve(injected, None).await;
+    let error = Connection::open(&trusting(relay, &certificate, Tls::StartTls)).await.err().unwrap();
+    assert_eq!(error.failure().step, Step::Tls, "{error}");
+    let heard = serving.await.unwrap();
+    assert!(heard.starts_with("EHLO client.example.com\r\nSTARTTLS\r\n"), "{heard}");
+    assert!(!heard.contains("AUTH") && !heard.contains("QUIT"), "{heard}");
 }
 
 #[tokio::test]

@@ -1,0 +1,91 @@
+//! The store fails while an issue goes out: no message leaves that it does not know of, and a later run serves everybody left.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Output, Stdio};
+
+use pressroom::inbox::{Inbox, Keep};
+use pressroom::mailbox::EmailAddress;
+use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
+
+use crate::folder::Folder;
+
+const READERS: usize = 3000;
+
+/// A relay that counts by reader, and a folder that sends through it.
+async fn stage() -> (Folder, Inbox) {
+    let folder = Folder::with_many_readers(READERS);
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Count).await.unwrap();
+    folder.relay_through(&inbox);
+    (folder, inbox)
+}
+
+/// Everybody has it once, or is in doubt; so says a run that has nothing in its way.
+fn completes(folder: &Folder, inbox: &Inbox) {
+    let last = folder.run(&["--json", "send", "1", "--yes"]);
+    let counts: Value = serde_json::from_slice(&last.stdout).unwrap();
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!(count("accepted") + count("in_doubt"), READERS as u64, "{counts}");
+    assert!(count("in_doubt") <= 4, "two connections, each with two readers open: {counts}");
+    let copies = |n: usize| inbox.copies(&EmailAddress::parse(&format!("reader{n}@example.com")).unwrap());
+    let tally = (0..READERS).fold(BTreeMap::new(), |mut tally, n| {
+        *tally.entry(copies(n)).or_insert(0_u64) += 1;
+        tally
+    });
+    assert!(tally.keys().all(|copies| *copies <= 1), "somebody got it twice: {tally:?}");
+    assert!(tally[&1] >= count("accepted"), "{tally:?} {counts}");
+}
+
+/// The run's end: that it is to be tried again later, and what it said.
+fn later(run: Child) -> String {
+    let Output { status, stderr, .. } = run.wait_with_output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(75), "{said}");
+    said
+}
+
+/// Waits until some have got it, and the run goes on.
+async fn arrived(run: &mut Child, inbox: &Inbox, messages: u64) {
+    while inbox.counts().messages < messages {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended too soon");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+fn start(mut command: Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_no_more_stops_the_run_and_says_so() {
+    let (folder, inbox) = stage().await;
+    // No file of this process may grow beyond so many blocks of 512 octets: the store's own journal is the first to meet it.
+    let limited = "trap '' XFSZ; ulimit -f 4000; exec \"$@\"";
+    let send = folder.command(&["send", "1", "--yes"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", limited, "sh"]).arg(send.get_program()).args(send.get_args());
+    let said = later(start(command));
+    assert!(said.contains("pressroom.db") && said.contains("see whether the disk is full"), "{said}");
+    assert!(said.contains("nothing that it does not know of has left"), "{said}");
+    let arrived = inbox.counts().messages;
+    assert!((1..READERS as u64).contains(&arrived), "{arrived} had arrived");
+    completes(&folder, &inbox);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_another_program_holds_for_long_stops_the_run_and_says_so() {
+    let (folder, inbox) = stage().await;
+    let mut run = start(folder.command(&["send", "1", "--yes"]));
+    arrived(&mut run, &inbox, 50).await;
+    let path = format!("sqlite://{}", folder.path().join("pressroom.db").display());
+    let mut other = SqliteConnection::connect(&path).await.unwrap();
+    sqlx::query("pragma busy_timeout = 30000").execute(&mut other).await.unwrap();
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    let said = tokio::task::spawn_blocking(|| later(run)).await.unwrap();
+    assert!(said.contains("pressroom.db") && said.contains("another program holds it"), "{said}");
+    let before = inbox.counts().messages;
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert!(before < READERS as u64, "{before} had arrived");
+    completes(&folder, &inbox);
+}
