@@ -34,6 +34,8 @@ pub use comparison::{Comparison, compare};
 
 /// Readers read from the store at once.
 const PAGE: u32 = 1000;
+/// So far the clock goes ahead at least, in milliseconds: more than the first wait, so that who was deferred early and who late come back together.
+const STRIDE: i64 = 40_000;
 /// More runs than any list needs: who is asked to come later is given up after days of the clock.
 const RUNS: u32 = 200;
 
@@ -178,9 +180,9 @@ impl Rounds<'_> {
 
     /// Lets the time pass until the next attempt, and a third more: those who were deferred together come back a little apart.
     fn pass_time(&self, next: Option<Timestamp>) {
-        let Some(wait) = next.map(|next| next.duration_since(self.stage.now())) else { return };
-        let wait = i64::try_from(wait.as_millis()).unwrap_or_default().max(0);
-        self.ahead.fetch_add(wait + wait / 3 + 1, Ordering::Relaxed);
+        let wait = next.map_or(0, |next| next.duration_since(self.stage.now()).as_millis());
+        let wait = i64::try_from(wait).unwrap_or_default();
+        self.ahead.fetch_add((wait + wait / 3).max(STRIDE), Ordering::Relaxed);
     }
 }
 

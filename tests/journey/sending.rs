@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pressroom::delivery::SkipReason;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
 use tempfile::TempDir;
@@ -283,6 +284,27 @@ async fn who_leaves_while_it_goes_out_gets_nothing_more() {
     let sent = run.go(options()).await.unwrap();
     assert_eq!((sent.counts.accepted, sent.counts.skipped), (2, 1));
     assert!(!copies(&folder.received()).contains_key("reader1@example.com"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_in_the_middle_of_the_run_gets_nothing_more_though_a_sender_has_them_in_hand() {
+    let folder = Arc::new(Folder::with_many_readers(20));
+    let (leaving, kept) = (Arc::clone(&folder), AtomicU64::new(0));
+    // The first message is kept, and before its sender hears of that, somebody else leaves.
+    let script = Script::new(move |_, stage| {
+        if stage == Stage::Kept && kept.fetch_add(1, Ordering::Relaxed) == 0 {
+            assert!(leaving.run(&["subscribers", "unsubscribe", "reader15@example.com"]).status.success());
+        }
+        None
+    });
+    let (inbox, maildir) = relay(&folder, script).await;
+    folder.edit("newsletter.toml", "connections = 2", "connections = 1");
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.skipped), (Ending::Done, 19, 1));
+    let skipped = folder.app().store().await.unwrap().skipped("1".parse().unwrap()).await.unwrap();
+    assert_eq!(skipped.into_iter().collect::<Vec<_>>(), [(SkipReason::LeftDuringRun, 1)]);
+    assert!(!copies(&received(maildir.path())).contains_key("reader15@example.com"));
+    inbox.stop().await;
 }
 
 #[tokio::test]
