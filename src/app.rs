@@ -1,13 +1,13 @@
 //! What every journey needs, built once: the folder, its configuration, the clock, the keys, the store.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::config::{Config, Smtp, StoreUrl};
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::token::Keys;
 use crate::workspace::Workspace;
 
@@ -70,7 +70,7 @@ impl App {
     /// # Errors
     /// Whatever keeps it from being opened.
     pub async fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.store_path()?).await?)
+        Ok(Store::at(&self.workspace.store(&self.config)).await?)
     }
 
     /// A store at `path` with the readers of the true one and no issue, for a journey that must change nothing; an empty one where there
@@ -79,11 +79,17 @@ impl App {
     /// # Errors
     /// Whatever keeps either from being opened.
     pub async fn scratch_store(&self, path: &Path) -> anyhow::Result<Store> {
-        let own = self.store_path()?;
-        if own.try_exists()? {
-            return Ok(Store::open(&own).await?.copy_readers_to(path).await?);
-        }
-        Ok(Store::open(path).await?)
+        let own = self.workspace.store(&self.config);
+        let is_there = match &own {
+            StoreUrl::Sqlite(file) => file.try_exists()?,
+            StoreUrl::Postgres(_) => true,
+        };
+        let copy = if is_there {
+            Store::at(&own).await?.copy_readers_to(path).await?
+        } else {
+            Store::open(path).await?
+        };
+        Ok(copy)
     }
 
     /// The keys beside the store, made where no issue was queued yet; those in the environment come first.
@@ -103,24 +109,15 @@ impl App {
         if self.is_trial() { "trial: " } else { "" }
     }
 
-    /// The same error, with the store's path if it is the store's.
+    /// The same error, with the store's name if it is the store's.
     pub fn naming_store(&self, error: anyhow::Error) -> anyhow::Error {
         let is_unnamed = |cause: &(dyn std::error::Error + 'static)| {
             matches!(cause.downcast_ref(), Some(StoreError::Database(_)))
         };
-        match self.workspace.store(&self.config) {
-            StoreUrl::Sqlite(path) if error.chain().any(is_unnamed) => {
-                error.context(path.display().to_string())
-            }
-            StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => error,
+        if error.chain().any(is_unnamed) {
+            return error.context(store::name(&self.workspace.store(&self.config)));
         }
-    }
-
-    fn store_path(&self) -> anyhow::Result<PathBuf> {
-        match self.workspace.store(&self.config) {
-            StoreUrl::Sqlite(path) => Ok(path),
-            StoreUrl::Postgres(_) => Err(Wrong("a PostgreSQL store is not there yet; write `url = \"sqlite://pressroom.db\"` under `[store]`".into()).into()),
-        }
+        error
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::{App, Wrong};
 use crate::delivery::Counts;
 use crate::id::IssueNumber;
+use crate::send;
 use crate::store::{IssueState, Store};
 
 /// What an operator asks for.
@@ -69,11 +70,11 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
 
 /// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.
 async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bool> {
-    let Ok(_lock) = store.sender_lock() else { return Ok(true) };
-    store.recover(issue, app.now()).await?;
+    let Ok(_lock) = store.sender_lock(send::sender_id()).await else { return Ok(true) };
+    let recovered = store.recover(issue, app.now()).await?;
     store.skip_cancelled(issue, app.now()).await?;
     store.finish(issue).await?;
-    Ok(false)
+    Ok(recovered.at_work)
 }
 
 fn refusal(issue: IssueNumber, state: IssueState, pull: Pull) -> Option<String> {

@@ -59,7 +59,6 @@ struct Dispatch<'a> {
 /// Mistakes in newsletter.toml or skipped.toml, or a store that is away. What is wrong with one issue is among the faults.
 pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched> {
     app.smtp()?;
-    app.refuse_unkept_promises()?;
     let skipped = app.workspace.skipped()?;
     let sender = match Sender::take(app).await {
         Ok(sender) => sender,

@@ -18,7 +18,7 @@ use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
 use crate::message::dkim::Signer;
 use crate::message::{Edition, FrozenIssue};
-use crate::store::{IssueState, SenderLock, Store, StoredIssue};
+use crate::store::{self, IssueState, Queued, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
 mod audience;
@@ -73,8 +73,8 @@ pub struct Progress {
 pub struct Run {
     app: App,
     store: Arc<Store>,
-    /// Held until the run ends: one sender at a time.
-    _lock: Arc<SenderLock>,
+    /// Held until the run ends.
+    lock: Arc<SenderLock>,
     keys: Arc<Keys>,
     signer: Arc<Signer>,
     frozen: FrozenIssue,
@@ -182,7 +182,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Later`] where the store is away; others where it failed for good.
-    pub async fn go(self, options: Options) -> anyhow::Result<Sent> {
+    pub async fn go(mut self, options: Options) -> anyhow::Result<Sent> {
         if !self.is_left_to_do() {
             let is_whole = self.counts.refused + self.counts.in_doubt == 0;
             let ending = match self.state().await? {
@@ -194,14 +194,14 @@ impl Run {
         }
         // What is wrong with the relays' configuration is found before anything is queued.
         let (inbox, routes) = self.app.open_relays().await?;
-        if let Some(digest) = &self.digest {
+        if let Some(digest) = self.digest.take() {
             self.queue(digest).await?;
         }
         let number = self.frozen.number();
         info!(issue = %number, list = %self.frozen.list, readers = self.readers, relay = self.app.relay_name(), trial = self.app.is_trial(), "run begins");
         let before = self.store.counts(self.frozen.number()).await?.accepted;
         let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
-        let ended = self.deliver(pool.clone(), options).await;
+        let ended = Box::pin(self.deliver(pool.clone(), options)).await;
         let given_back = pool.give_back().await;
         if let Some(inbox) = inbox {
             inbox.stop().await;
@@ -226,24 +226,29 @@ impl Run {
         Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
 
-    async fn queue(&self, digest: &str) -> anyhow::Result<()> {
+    /// Where another machine has queued it meanwhile, what that one froze is sent.
+    async fn queue(&mut self, digest: String) -> anyhow::Result<()> {
         let issue = StoredIssue {
             number: self.frozen.number(),
             list: self.frozen.list.clone(),
             frozen: serde_json::to_string(&self.frozen)?,
-            digest: digest.to_owned(),
+            digest,
             queued_at: self.app.now(),
             slot: self.slot,
             state: IssueState::Running,
         };
-        self.store.queue(&issue).await?;
-        info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
+        match self.store.queue(&issue).await? {
+            Queued::Now => {
+                info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
+            }
+            Queued::Before(issue) => self.frozen = start::thaw(&issue)?,
+        }
         Ok(())
     }
 
     async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
         let number = self.frozen.number();
-        let sender = sender_id();
+        let sender = self.lock.id();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
         let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
         let shared = Arc::new(Shared {
@@ -261,6 +266,7 @@ impl Run {
             connections: self.app.config.pace.connections.get(),
             queue: Queue::new(Arc::clone(&self.store), number, sender, &self.app.config.pace.domains),
             sender,
+            in_doubt: self.app.config.in_doubt,
             settled: 0.into(),
             total: self.readers,
             options: Options { stop: brake.held(), ..options },
@@ -270,8 +276,8 @@ impl Run {
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
-            let path = self.store.path().display();
-            Later(format!("{path}: {error:#}; nothing that it does not know of has left"))
+            let name = store::name(&self.app.workspace.store(&self.app.config));
+            Later(format!("{name}: {error:#}; nothing that it does not know of has left"))
         })?;
         self.store.suppress_bounced(&bounced, self.app.now()).await?;
         self.store.recover(number, self.app.now()).await?;
@@ -386,8 +392,8 @@ impl fmt::Debug for Run {
     }
 }
 
-/// A name for this run's leases that no other run has.
-fn sender_id() -> SenderId {
+/// A name for a sender's leases that no other has.
+pub(crate) fn sender_id() -> SenderId {
     let mut bytes = [0; 8];
     random(&mut bytes);
     SenderId(i64::from_ne_bytes(bytes))

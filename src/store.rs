@@ -1,4 +1,4 @@
-//! The store: readers, frozen issues and the journal of deliveries, in SQLite.
+//! The store: readers, frozen issues and the journal of deliveries, in SQLite or PostgreSQL.
 //!
 //! The world: it keeps what the stages decide and decides nothing itself. One table a file, one query a function, and repeating
 //! any of them is harmless. The SQL is what SQLite and PostgreSQL both understand; times are milliseconds, UTC.
@@ -6,6 +6,7 @@
 mod audience;
 mod brake;
 mod connection;
+mod copy;
 mod decision;
 mod delivery;
 mod departure;
@@ -16,10 +17,13 @@ mod issue;
 mod journal;
 mod link;
 mod lock;
+mod migrations;
 mod notice;
 mod pending;
 mod place;
+mod postgres;
 mod quota;
+mod sqlite;
 mod statement;
 mod subscriber;
 mod subscription;
@@ -30,15 +34,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::migrate::MigrateError;
 
 pub use self::audience::{Audience, LeftOut};
-use self::connection::{Reading, Writing};
+use self::connection::{Reading, Transaction, Writing};
 pub use self::decision::{Decision, Undecidable};
-pub use self::delivery::{Among, Delivery};
+pub use self::delivery::{Among, Delivery, Recovered};
 pub use self::event::{Arrival, Batch, Kept};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
@@ -47,18 +48,29 @@ pub use self::link::LinkChange;
 pub use self::lock::SenderLock;
 pub use self::pending::{Asked, Confirmed, JoinRequest};
 pub use self::quota::{Booked, Span};
-use self::statement::sql;
 pub use self::subscriber::Reader;
+use crate::config::StoreUrl;
+use crate::delivery::SenderId;
+
+/// What people call a store: its path, or the server and the database, and never the password.
+pub fn name(url: &StoreUrl) -> String {
+    match url {
+        StoreUrl::Sqlite(path) => path.display().to_string(),
+        StoreUrl::Postgres(url) => postgres::name(url),
+    }
+}
 
 /// How long a statement waits for another process that writes: longer than an import of a million readers takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An open store. Readers share a pool; whatever writes waits its turn for the one writer.
+/// An open store.
 #[derive(Debug)]
-pub struct Store {
-    path: PathBuf,
-    readers: SqlitePool,
-    writer: Mutex<SqliteConnection>,
+pub struct Store(Database);
+
+#[derive(Debug)]
+enum Database {
+    Sqlite(sqlite::File),
+    Postgres(postgres::Server),
 }
 
 /// What went wrong with the store.
@@ -81,16 +93,16 @@ pub enum StoreError {
         kind: String,
     },
     /// Its tables are not ours to read.
-    #[error("the store {} was written by a newer pressroom; use that one", path.display())]
+    #[error("the store {store} was written by a newer pressroom; use that one")]
     Newer {
         /// Which.
-        path: PathBuf,
+        store: String,
     },
     /// Its tables could not be brought up to date.
-    #[error("the store {} cannot be brought up to date", path.display())]
+    #[error("the store {store} cannot be brought up to date")]
     Migrate {
         /// Which.
-        path: PathBuf,
+        store: String,
         /// Why.
         source: MigrateError,
     },
@@ -114,121 +126,100 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens a store, makes it (with mode 0600) where there is none, and brings its tables up to date.
+    /// Opens the store that a newsletter names, makes what is not there yet, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn at(url: &StoreUrl) -> Result<Self, StoreError> {
+        match url {
+            StoreUrl::Sqlite(path) => Self::open(path).await,
+            StoreUrl::Postgres(url) => {
+                let server = Box::pin(postgres::Server::connect(url)).await?;
+                Ok(Self(Database::Postgres(server)))
+            }
+        }
+    }
+
+    /// Opens a store in a file, makes it (with mode 0600) where there is none, and brings its tables up to date.
     ///
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::Network`], [`StoreError::Newer`], [`StoreError::Migrate`], or a database's error.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        place::refuse_network(path)?;
-        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE)
-            .foreign_keys(true)
-            .statement_cache_capacity(200);
-        let mut writer = connect(&options).await?;
-        migrate(&mut writer, path).await?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
-        Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
+        Ok(Self(Database::Sqlite(Box::pin(sqlite::File::open(path)).await?)))
     }
 
-    /// Makes a store at a path where nothing is yet, which knows all readers of this one as they are at this moment, and no issue: what
+    /// Makes a store in a file where nothing is yet, which knows all readers of this one as they are at this moment, and no issue: what
     /// a dry run and a rehearsal work on.
     ///
     /// # Errors
     /// As [`Store::open`], or a database's error.
     pub async fn copy_readers_to(&self, path: &Path) -> Result<Self, StoreError> {
         let copy = Self::open(path).await?;
-        let mut writing = copy.write().await?;
-        let name = self.path.to_string_lossy().into_owned();
-        sql("attach database $1 as original").bind(name).execute(&mut writing).await?;
-        let mut transaction = writing.begin().await?;
-        for insert in [
-            "insert into subscriber select * from original.subscriber",
-            "insert into subscription select * from original.subscription",
-            "insert into suppression select * from original.suppression",
-        ] {
-            sql(insert).execute(&mut transaction).await?;
-        }
-        transaction.commit().await?;
-        sql("detach database original").execute(&mut writing).await?;
-        drop(writing);
+        Box::pin(copy::readers(self, &copy)).await?;
         Ok(copy)
     }
 
-    /// Takes the lock that every sender holds while it works; the operating system frees it when the process ends, however it ends.
+    /// Becomes a sender, under an id that nobody else has; until what this answers is dropped, or the process ends, however it ends. A file
+    /// has one at a time, a server any number.
     ///
     /// # Errors
-    /// [`StoreError::SenderAtWork`] says who holds it.
-    pub fn sender_lock(&self) -> Result<SenderLock, StoreError> {
-        SenderLock::take(&self.path)
+    /// [`StoreError::SenderAtWork`] says who is it already; a database's error.
+    pub async fn sender_lock(&self, id: SenderId) -> Result<SenderLock, StoreError> {
+        match &self.0 {
+            Database::Sqlite(file) => SenderLock::of_file(&file.path, id),
+            Database::Postgres(server) => {
+                let session = Box::pin(server.start_session(id)).await?;
+                Ok(SenderLock::of_session(session))
+            }
+        }
     }
 
-    /// Where the store is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Whether a sender is none any more, or this one.
+    async fn is_gone(&self, sender: SenderId, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+        match &self.0 {
+            // There is one at a time, and whoever asks holds its lock.
+            Database::Sqlite(_) => Ok(true),
+            Database::Postgres(server) => server.is_gone(sender, transaction).await,
+        }
     }
 
-    /// Ends the connections, the journal of the database folded in.
+    /// Ends the connections.
     ///
     /// # Errors
     /// A database's error.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.readers.close().await;
-        Ok(self.writer.into_inner().close().await?)
+        match self.0 {
+            Database::Sqlite(file) => file.close().await,
+            Database::Postgres(server) => {
+                server.close().await;
+                Ok(())
+            }
+        }
     }
 
     /// A connection that only reads.
     async fn read(&self) -> Result<Reading, StoreError> {
-        Ok(Reading::Sqlite(self.readers.acquire().await?))
+        match &self.0 {
+            Database::Sqlite(file) => file.read().await,
+            Database::Postgres(server) => server.read().await,
+        }
     }
 
-    /// The connection that writes; it waits for its turn.
+    /// A connection that writes; in a file there is one, and this waits for its turn.
     async fn write(&self) -> Result<Writing<'_>, StoreError> {
-        Ok(Writing::Sqlite(self.writer.lock().await))
-    }
-}
-
-/// What made the tables as they are, step by step; none is ever changed.
-fn migrations() -> Vec<Migration> {
-    let migration = |version, description: &'static str, sql: &'static str| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    vec![
-        migration(1, "lists and journal", include_str!("../migrations/sqlite/0001_lists_and_journal.sql")),
-        migration(2, "brake and dispatch", include_str!("../migrations/sqlite/0002_brake_and_dispatch.sql")),
-        migration(3, "quotas", include_str!("../migrations/sqlite/0003_quotas.sql")),
-        migration(4, "readers' side", include_str!("../migrations/sqlite/0004_readers_side.sql")),
-    ]
-}
-
-/// Connects. While two make a new store at once, SQLite refuses one of them the write-ahead log without waiting as it else does:
-/// then this waits.
-async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let mut left = PATIENCE;
-    loop {
-        match SqliteConnection::connect_with(options).await.map_err(StoreError::from) {
-            Err(error) if error.is_transient() && !left.is_zero() => tokio::time::sleep(PAUSE).await,
-            connected => return connected,
+        match &self.0 {
+            Database::Sqlite(file) => Ok(file.write().await),
+            Database::Postgres(server) => server.write().await,
         }
-        left = left.saturating_sub(PAUSE);
     }
-}
 
-async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let migrator = Migrator::with_migrations(migrations());
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    migrator.run(&mut *transaction).await.map_err(|error| match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            StoreError::Newer { path: path.to_owned() }
+    /// A connection that writes only as long as this process is the sender that it says it is.
+    async fn write_as_sender(&self) -> Result<Writing<'_>, StoreError> {
+        match &self.0 {
+            Database::Sqlite(file) => Ok(file.write().await),
+            Database::Postgres(server) => server.write_as_sender().await,
         }
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        source => StoreError::Migrate { path: path.to_owned(), source },
-    })?;
-    Ok(transaction.commit().await?)
+    }
 }
 
 #[cfg(test)]

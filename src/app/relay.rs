@@ -80,25 +80,6 @@ impl App {
         Ok(Route { relay: relay_itself, weight: relay.weight, rate, window, name })
     }
 
-    /// Refuses what newsletter.toml may say but this version does not do: silence would be a broken promise.
-    ///
-    /// # Errors
-    /// [`Wrong`], naming the keys.
-    pub fn refuse_unkept_promises(&self) -> anyhow::Result<()> {
-        let config = &self.config;
-        let asked = [(matches!(config.store, config::StoreUrl::Postgres(_)), "a PostgreSQL store")];
-        let asked: Vec<&str> =
-            asked.into_iter().filter_map(|(is_asked, name)| is_asked.then_some(name)).collect();
-        if asked.is_empty() {
-            return Ok(());
-        }
-        Err(Wrong(format!(
-            "newsletter.toml asks for {}, which this version cannot do yet; nothing was sent",
-            asked.join(", ")
-        ))
-        .into())
-    }
-
     /// Messages a second, over all relays and connections.
     pub fn rate(&self) -> Option<f64> {
         self.config.pace.rate.map(per_second)

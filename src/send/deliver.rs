@@ -1,6 +1,7 @@
 //! Delivering what is queued: several connections, each with one message on its way and the next one ready.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
@@ -26,6 +27,9 @@ pub(super) enum Ended {
     },
 }
 
+/// How often to look whether other senders are still at work.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Delivers until nothing can be tried for a while.
 ///
 /// # Errors
@@ -45,6 +49,10 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
         let held_until = held_until.filter(|_| is_left);
         // What a connection put back as the last one ended waits for another round.
         if is_left && held_until.is_none() {
+            // Or another machine has the rest in hand, whose share is to be finished if it dies.
+            if shared.recover().await? {
+                shared.sleep(LOOK).await;
+            }
             continue;
         }
         let deferred_until = shared.store.next_attempt(shared.issue).await?;

@@ -15,11 +15,11 @@ use super::pool::{Pool, Standing};
 use super::queue::{Next, Queue};
 use super::{Options, Progress};
 use crate::app::{Clock, random};
-use crate::delivery::{Attempt, Outcome, RetryPolicy, SenderId, SmtpReply};
+use crate::delivery::{Attempt, InDoubt, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
 use crate::message::dkim::Signer;
-use crate::store::{Leased, Store};
+use crate::store::{Leased, Store, StoreError};
 use crate::token::Keys;
 
 /// For so long a connection waits for a destination whatever the run's patience.
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) connections: u16,
     pub(super) sender: SenderId,
+    /// What to do about readers whom a dead sender may have served.
+    pub(super) in_doubt: InDoubt,
     pub(super) queue: Queue,
     pub(super) settled: AtomicU64,
     pub(super) total: u64,
@@ -84,6 +86,19 @@ impl Shared {
     /// How long a connection waits for a destination.
     pub(super) fn patience(&self) -> Duration {
         self.options.patience.unsigned_abs().max(MOMENT)
+    }
+
+    /// Takes over what senders that died left, on this machine or another. Answers whether any other is at work.
+    pub(super) async fn recover(&self) -> Result<bool, StoreError> {
+        let recovered = self.store.recover(self.issue, self.now()).await?;
+        self.store.skip_cancelled(self.issue, self.now()).await?;
+        match self.in_doubt {
+            InDoubt::Resend if recovered.in_doubt > 0 => {
+                self.store.requeue_in_doubt(self.issue, self.now()).await?;
+            }
+            InDoubt::Resend | InDoubt::Skip => {}
+        }
+        Ok(recovered.at_work)
     }
 
     /// One more has an outcome.

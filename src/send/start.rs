@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tracing::{info, warn};
 
-use super::{Run, audience};
+use super::{Run, audience, sender_id};
 use crate::app::{App, Later, Wrong, random};
 use crate::compose::{self, Prepared};
 use crate::delivery::{Counts, InDoubt};
@@ -23,12 +23,11 @@ use crate::store::{IssueState, SenderLock, Store, StoredIssue};
 /// Diagnostics on the editor's files; a DKIM key that is none; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
 pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     app.smtp()?;
-    app.refuse_unkept_promises()?;
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
     begin(app, &Sender::take(app).await?, prepared).await
 }
 
-/// The store, and the right to send from it, which one process has at a time.
+/// The store, and the right to send from it, which one process has at a time where the store is a file.
 #[derive(Clone)]
 pub(crate) struct Sender {
     pub(crate) store: Arc<Store>,
@@ -40,7 +39,7 @@ impl Sender {
     /// [`crate::store::StoreError::SenderAtWork`], or whatever keeps the store from being opened.
     pub(crate) async fn take(app: &App) -> anyhow::Result<Self> {
         let store = Arc::new(app.store().await?);
-        let lock = Arc::new(store.sender_lock()?);
+        let lock = Arc::new(store.sender_lock(sender_id()).await?);
         Ok(Self { store, lock })
     }
 }
@@ -69,7 +68,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
     refuse_nobody(&frozen.list, readers)?;
     Ok(Run {
         app: app.clone(),
-        _lock: lock,
+        lock,
         keys,
         signer,
         digest: Some(digest),
@@ -100,8 +99,7 @@ pub(super) fn refuse_nobody(list: &ListName, readers: u64) -> Result<(), Wrong> 
 /// [`Later`] where it is paused.
 pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> anyhow::Result<Run> {
     let Sender { store, lock } = sender.clone();
-    let frozen: FrozenIssue = serde_json::from_str(&queued.frozen)
-        .context("the frozen issue cannot be read; was it written by a newer pressroom?")?;
+    let frozen = thaw(&queued)?;
     if queued.state == IssueState::Paused {
         let number = queued.number;
         return Err(Later(format!(
@@ -109,7 +107,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         ))
         .into());
     }
-    let in_doubt = store.recover(queued.number, app.now()).await?;
+    let in_doubt = store.recover(queued.number, app.now()).await?.in_doubt;
     if in_doubt > 0 {
         warn!(issue = %queued.number, readers = in_doubt, "in doubt since a run that did not end");
     }
@@ -125,7 +123,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         app: app.clone(),
         keys: Arc::new(app.keys(&store).await?),
         signer: Arc::new(app.signer()?),
-        _lock: lock,
+        lock,
         digest: None,
         slot: queued.slot,
         findings: Diagnostics::none(),
@@ -135,6 +133,12 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         frozen,
         store,
     })
+}
+
+/// What was frozen.
+pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
+    serde_json::from_str(&queued.frozen)
+        .context("the frozen issue cannot be read; was it written by a newer pressroom?")
 }
 
 /// Reads the list file into the store, as before every send; says what the editor should know of it.

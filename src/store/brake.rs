@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::connection::Connected;
-use super::issue::state;
-use super::statement::sql;
+use super::issue::{lock_of, state};
+use super::statement::{Statement, sql};
 use super::word::Cells;
 use super::{IssueState, Store, StoreError};
 use crate::id::IssueNumber;
@@ -27,7 +26,7 @@ impl Store {
     pub async fn pause(&self, number: IssueNumber) -> Result<bool, StoreError> {
         let update =
             "update issue set brake = 'paused' where number = $1 and state = 'running' and brake is null";
-        Ok(sql(update).bind(number).execute(&mut self.write().await?).await? > 0)
+        Ok(self.change(number, sql(update).bind(number)).await? > 0)
     }
 
     /// Lets a paused issue go on. Answers whether it was one.
@@ -36,7 +35,7 @@ impl Store {
     /// A database's error.
     pub async fn resume(&self, number: IssueNumber) -> Result<bool, StoreError> {
         let update = "update issue set brake = null where number = $1 and brake = 'paused'";
-        Ok(sql(update).bind(number).execute(&mut self.write().await?).await? > 0)
+        Ok(self.change(number, sql(update).bind(number)).await? > 0)
     }
 
     /// Gives up an issue that is running or paused, and skips whoever is left, those apart whose message may be on the wire. Answers
@@ -49,8 +48,9 @@ impl Store {
             and coalesce(brake, '') <> 'cancelled'";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
+        transaction.exclude(&lock_of(number)).await?;
         let done = sql(update).bind(number).execute(&mut transaction).await? > 0;
-        skip_rest(&mut transaction, number, now).await?;
+        skip_rest(number, now).execute(&mut transaction).await?;
         transaction.commit().await?;
         Ok(done)
     }
@@ -60,14 +60,14 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn skip_cancelled(&self, number: IssueNumber, now: Timestamp) -> Result<(), StoreError> {
-        skip_rest(&mut self.write().await?, number, now).await
+        self.change(number, skip_rest(number, now)).await?;
+        Ok(())
     }
 }
 
-async fn skip_rest(on: &mut impl Connected, number: IssueNumber, now: Timestamp) -> Result<(), StoreError> {
+fn skip_rest(number: IssueNumber, now: Timestamp) -> Statement {
     let update = "update delivery set status = 'skipped', reason = 'cancelled', owner = null, since = $1 \
         where issue = $2 and status in ('queued', 'leased', 'deferred') \
         and exists (select 1 from issue where number = $2 and brake = 'cancelled')";
-    sql(update).bind(now).bind(number).execute(on).await?;
-    Ok(())
+    sql(update).bind(now).bind(number)
 }

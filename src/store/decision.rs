@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Transaction;
+use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
@@ -44,6 +45,7 @@ impl Store {
     ) -> Result<Vec<Undecidable>, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
+        transaction.exclude(&lock_of(issue)).await?;
         let mut undecidable = Vec::new();
         for address in addresses {
             if let Err(one) = decide(&mut transaction, issue, decision, address, now).await? {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::connection::Transaction;
+use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
@@ -28,6 +30,17 @@ pub struct Delivery {
     pub since: Timestamp,
     /// What an operator decided about it last.
     pub decision: Option<(Decision, Timestamp)>,
+}
+
+/// What dead senders left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Readers whose message had not been begun: they wait again.
+    pub queued: u64,
+    /// Readers whose message may have gone out.
+    pub in_doubt: u64,
+    /// Whether others, who are alive, have readers in hand.
+    pub at_work: bool,
 }
 
 /// Which records of an issue are meant.
@@ -84,22 +97,31 @@ fn reply(row: Cells<'_>) -> Result<SmtpReply, StoreError> {
 }
 
 impl Store {
-    /// After a run that ended however it ended, while the sender's lock is held: what was only leased waits again; what was being sent
-    /// is in doubt, since its message may have gone out. Answers how many are.
+    /// After runs that ended however they ended, while a sender's lock is held and nothing of its own is in hand: what the dead had leased
+    /// waits again; what they were sending is in doubt, since its message may have gone out.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn recover(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn recover(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
         let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
-            where issue = $2 and status = 'leased'";
+            where issue = $2 and status = 'leased' and owner = $3";
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
-            where issue = $2 and status = 'sending'";
-        let mut writing = self.write().await?;
+            where issue = $2 and status = 'sending' and owner = $3";
+        let mut writing = self.write_as_sender().await?;
         let mut transaction = writing.begin().await?;
-        sql(requeue).bind(now).bind(issue).execute(&mut transaction).await?;
-        let doubtful = sql(doubt).bind(now).bind(issue).execute(&mut transaction).await?;
+        transaction.exclude(&lock_of(issue)).await?;
+        let mut recovered = Recovered::default();
+        for owner in owners(&mut transaction, issue).await? {
+            if !self.is_gone(owner, &mut transaction).await? {
+                recovered.at_work = true;
+                continue;
+            }
+            for (update, count) in [(requeue, &mut recovered.queued), (doubt, &mut recovered.in_doubt)] {
+                *count += sql(update).bind(now).bind(issue).bind(owner).execute(&mut transaction).await?;
+            }
+        }
         transaction.commit().await?;
-        Ok(doubtful)
+        Ok(recovered)
     }
 
     /// Queues the deferred whose time has come. Answers how many.
@@ -109,7 +131,7 @@ impl Store {
     pub async fn requeue_due(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, since = $1 \
             where issue = $2 and status = 'deferred' and retry_at <= $1";
-        sql(update).bind(now).bind(issue).execute(&mut self.write().await?).await
+        self.change(issue, sql(update).bind(now).bind(issue)).await
     }
 
     /// Queues those in doubt again (`in_doubt = "resend"`). Answers how many.
@@ -119,7 +141,7 @@ impl Store {
     pub async fn requeue_in_doubt(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, since = $1 \
             where issue = $2 and status = 'in-doubt'";
-        sql(update).bind(now).bind(issue).execute(&mut self.write().await?).await
+        self.change(issue, sql(update).bind(now).bind(issue)).await
     }
 
     /// When the next deferred reader may be tried; `None` where none is deferred.
@@ -213,4 +235,11 @@ impl Store {
         let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
+}
+
+/// Who has readers of an issue in hand.
+async fn owners(transaction: &mut Transaction<'_>, issue: IssueNumber) -> Result<Vec<SenderId>, StoreError> {
+    let select = "select distinct owner from delivery where issue = $1 and status in ('leased', 'sending') and owner is not null";
+    let rows = sql(select).bind(issue).fetch_all(transaction).await?;
+    rows.iter().map(|row| Cells(row).integer("owner").map(SenderId)).collect()
 }

@@ -1,8 +1,9 @@
-//! What SQLite's errors mean, and what to do about them.
+//! What a database's errors mean, and what to do about them.
 
 use std::io::ErrorKind;
 
-use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 
 use super::StoreError;
 
@@ -17,7 +18,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::SenderAtWork { .. } | Self::Database(sqlx::Error::PoolTimedOut) => true,
-            Self::Database(error) => matches!(code(error), Some(BUSY | LOCKED | IO | FULL)),
+            Self::Database(error) => is_transient(error),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,
             Self::Network { .. } | Self::Newer { .. } | Self::Migrate { .. } | Self::Unreadable { .. } => {
                 false
@@ -38,23 +39,46 @@ const NO_DATABASE: u32 = 26;
 
 /// Extended codes keep the primary one in the low byte.
 fn code(error: &sqlx::Error) -> Option<u32> {
-    let code = error.as_database_error().and_then(DatabaseError::code)?;
-    code.parse::<u32>().ok().map(|code| code & 0xff)
+    let error = error.as_database_error()?;
+    error.try_downcast_ref::<SqliteError>()?;
+    error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// Five letters and digits of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn sqlstate(error: &sqlx::Error) -> Option<&str> {
+    Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
+}
+
+/// What goes away by itself, or once the server is back: connections, resources, conflicts, an operator who intervenes, the system.
+const TRANSIENT_CLASSES: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
+
+fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        _ => match sqlstate(error) {
+            Some(state) => TRANSIENT_CLASSES.iter().any(|class| state.starts_with(class)),
+            None => matches!(code(error), Some(BUSY | LOCKED | IO | FULL)),
+        },
+    }
 }
 
 /// The cause, once, and the remedy.
 pub(super) fn explained(error: &sqlx::Error) -> String {
     let said =
         error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    let remedy = match code(error) {
-        Some(BUSY | LOCKED) => {
+    let remedy = match (code(error), sqlstate(error)) {
+        (Some(BUSY | LOCKED), _) => {
             return "another program holds it; wait until that one ends, and run this again".to_owned();
         }
-        Some(FULL) => return "the disk is full; free space and run this again".to_owned(),
-        Some(READ_ONLY | CANNOT_OPEN) => "see who may write to the file and to its folder",
-        Some(IO) => "see whether the disk is full or failing, and run this again",
-        Some(CORRUPT | NO_DATABASE) => "restore it from a backup",
-        Some(_) | None => return said,
+        (Some(FULL), _) => return "the disk is full; free space and run this again".to_owned(),
+        (Some(READ_ONLY | CANNOT_OPEN), _) => "see who may write to the file and to its folder",
+        (Some(IO), _) => "see whether the disk is full or failing, and run this again",
+        (Some(CORRUPT | NO_DATABASE), _) => "restore it from a backup",
+        (_, Some("53100")) => "free space on the server's disk, and run this again",
+        (_, Some("3D000")) => "create it, or name another in `[store] url`",
+        (_, Some(state)) if state.starts_with("28") => "see the user and the password of `[store] url`",
+        _ if is_transient(error) => "see whether the database's server is there, and run this again",
+        _ => return said,
     };
     format!("{said}; {remedy}")
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{Connected, Transaction, Writing};
+use super::connection::{Transaction, Writing};
 use super::statement::sql;
 use super::word::{Cells, json, word};
 use super::{Store, StoreError};
@@ -111,6 +111,7 @@ impl Staging<'_> {
     ) -> Result<Imported, StoreError> {
         let repeated = self.lines - sort(&mut self.writing).await?;
         let mut transaction = self.writing.begin().await?;
+        transaction.exclude(&format!("list {list}")).await?;
         let before = Tally::of(&mut transaction, list).await?;
         let returned = count_staged(&mut transaction, list, SubscriptionStatus::Gone).await?;
         insert_subscribers(&mut transaction).await?;
@@ -155,7 +156,7 @@ impl Tally {
 
 /// Puts the lines in the order of their keys, so that all that follows walks through its tables from end to end and needs little memory.
 /// Of lines with one address the first stays. Answers how many stay.
-async fn sort(on: &mut impl Connected) -> Result<u64, StoreError> {
+async fn sort(on: &mut Writing<'_>) -> Result<u64, StoreError> {
     let create = "create temporary table sorted (key text not null primary key, address text not null, \
         reference bigint not null, name text, tracking text, format text, attributes text not null)";
     sql(create).execute(on).await?;
@@ -163,6 +164,7 @@ async fn sort(on: &mut impl Connected) -> Result<u64, StoreError> {
         from staged where true order by key, line on conflict (key) do nothing";
     let sorted = sql(insert).execute(on).await?;
     sql("drop table staged").execute(on).await?;
+    on.analyze("analyze sorted").await?;
     Ok(sorted)
 }
 

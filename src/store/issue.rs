@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::audience::skip_reason;
-use super::statement::sql;
+use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName};
@@ -84,6 +84,7 @@ impl Store {
     pub async fn queue(&self, issue: &StoredIssue) -> Result<Queued, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
+        transaction.exclude(&lock_of(issue.number)).await?;
         let insert = "insert into issue (number, list, frozen, digest, queued_at, slot, state) \
             values ($1, $2, $3, $4, $5, $6, 'running') on conflict (number) do nothing";
         let inserted = sql(insert)
@@ -176,9 +177,26 @@ impl Store {
     pub async fn finish(&self, number: IssueNumber) -> Result<IssueState, StoreError> {
         let update = "update issue set state = 'finished', brake = nullif(brake, 'paused') where number = $1 and not exists (select 1 from delivery d \
             where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
-        let finished = sql(update).bind(number).execute(&mut self.write().await?).await? > 0;
+        let finished = self.change(number, sql(update).bind(number)).await? > 0;
         Ok(if finished { IssueState::Finished } else { IssueState::Running })
     }
+}
+
+impl Store {
+    /// Changes records of an issue while nobody else changes many of them at once. Answers how many were changed.
+    pub(super) async fn change(&self, issue: IssueNumber, statement: Statement) -> Result<u64, StoreError> {
+        let mut writing = self.write_as_sender().await?;
+        let mut transaction = writing.begin().await?;
+        transaction.exclude(&lock_of(issue)).await?;
+        let changed = statement.execute(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+}
+
+/// What a transaction holds that changes many of an issue's records.
+pub(super) fn lock_of(issue: IssueNumber) -> String {
+    format!("issue {issue}")
 }
 
 pub(super) fn issue_number(value: i64) -> Result<IssueNumber, StoreError> {

@@ -83,21 +83,22 @@ impl Store {
         share: Share<'_>,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write_as_sender().await?;
         let mut transaction = writing.begin().await?;
-        let mut select = sql(concat!(
-            "select d.attempts, d.first_attempt_at, ",
-            recipient_columns!(),
-            " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
-              join subscription s on s.list = i.list and s.subscriber = d.subscriber where d.issue = "
-        ));
-        select.push_bind(issue).push(" and d.subscriber in (select w.subscriber from delivery w ");
+        let mut select = sql("with waiting as materialized (select w.subscriber from delivery w ");
         share.of.push(&mut select, issue);
         select
             .push(" and w.status = 'queued' and w.subscriber > ")
             .push_bind(share.after.map_or(0, |id| id.0));
         select.push(" order by w.subscriber limit ").push_bind(u32::from(share.limit.min(1000)));
-        select.push(") order by d.subscriber");
+        select.push_on_postgres(" for update of w skip locked").push(concat!(
+            ") select d.attempts, d.first_attempt_at, ",
+            recipient_columns!(),
+            " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
+              join subscription s on s.list = i.list and s.subscriber = d.subscriber \
+              where d.subscriber in (select subscriber from waiting) and d.issue = "
+        ));
+        select.push_bind(issue).push(" order by d.subscriber");
         let rows = select.fetch_all(&mut transaction).await?;
         let leased: Vec<Leased> =
             rows.iter().map(|row| Cells(row).try_into()).collect::<Result<_, StoreError>>()?;
@@ -115,7 +116,7 @@ impl Store {
     pub async fn release(&self, issue: IssueNumber, by: SenderId, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
             where issue = $2 and status = 'leased' and owner = $3";
-        sql(update).bind(now).bind(issue).bind(by).execute(&mut self.write().await?).await
+        self.change(issue, sql(update).bind(now).bind(issue).bind(by)).await
     }
 
     /// Records, in one transaction, what is about to be sent and how earlier attempts ended. Once it answers, it is on the disk.
@@ -132,7 +133,7 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Vec<SubscriberId>, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write_as_sender().await?;
         let mut transaction = writing.begin().await?;
         for some in settlements.chunks(CHUNK) {
             settle(&mut transaction, issue, some, now).await?;

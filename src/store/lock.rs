@@ -1,20 +1,40 @@
-//! One sender at a time: a lock that the operating system holds, and frees when its process ends.
+//! Who sends: a lock that the operating system or the database's server holds, and frees when its process ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::StoreError;
+use super::postgres::Session;
+use crate::delivery::SenderId;
 
-/// Held while a sender works; dropping it lets the next one in.
+/// Held while a sender works. In a file there is one at a time, and dropping it lets the next one in.
 #[derive(Debug)]
 pub struct SenderLock {
-    _file: File,
+    id: SenderId,
+    _held: Held,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "they are held, and do their work when they are dropped")]
+enum Held {
+    File(File),
+    Session(Arc<Session>),
 }
 
 impl SenderLock {
-    pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
+    /// The sender's name in leases.
+    pub fn id(&self) -> SenderId {
+        self.id
+    }
+
+    pub(super) fn of_session(session: Arc<Session>) -> Self {
+        Self { id: session.id, _held: Held::Session(session) }
+    }
+
+    pub(super) fn of_file(store: &Path, id: SenderId) -> Result<Self, StoreError> {
         let mut path = store.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
@@ -34,7 +54,7 @@ impl SenderLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Ok(Self { _file: file })
+        Ok(Self { id, _held: Held::File(file) })
     }
 }
 

@@ -73,6 +73,7 @@ impl Store {
     pub async fn ask_to_join(&self, request: &JoinRequest, hourly: u32) -> Result<Asked, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
+        transaction.exclude("pending").await?;
         purge(&mut transaction, request.at).await?;
         if let Some(answer) = obstacle(&mut transaction, request, hourly).await? {
             transaction.commit().await?;
@@ -127,6 +128,7 @@ impl Store {
     ) -> Result<Option<Confirmed>, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
+        transaction.exclude("pending").await?;
         let select =
             "select list, address, confirmed_at from pending where token_hash = $1 and expires_at > $2";
         let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut transaction).await?;

@@ -1,4 +1,4 @@
-//! SQL with its values: one text for all databases, run on whatever is [`Connected`].
+//! SQL with its values: one text for both databases, run on whatever is [`Connected`].
 //!
 //! A fixed text has placeholders `$1`, `$2`, … and is bound in their order. A text that grows with its values has each
 //! pushed where it stands ([`Statement::push_bind`]). Both are prepared once a connection.
@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Row as _, SqlSafeStr, Sqlite, Type};
+use sqlx::{AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, Sqlite, Type};
 
 use super::StoreError;
 use super::connection::{Connected, Connection};
@@ -18,9 +19,12 @@ use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 /// A statement, ready to run once all its values are bound.
 #[derive(Debug)]
 pub(super) struct Statement {
+    /// A growing text has a [`MARK`] for each of the values.
     text: Cow<'static, str>,
-    values: Vec<Value>,
+    values: Vec<Bound>,
 }
+
+const MARK: char = '?';
 
 /// What a column can hold. Times are milliseconds since 1970, UTC.
 #[derive(Debug, Clone)]
@@ -29,9 +33,21 @@ pub(super) enum Value {
     Text(Option<String>),
 }
 
+#[derive(Debug)]
+enum Bound {
+    One(Value),
+    /// Of one type, in the brackets of an `in`.
+    List(Vec<Value>),
+    /// So many values a row, where a table could stand.
+    Rows(usize, Vec<Value>),
+    /// Text for PostgreSQL alone.
+    Postgres(&'static str),
+}
+
 /// What came back: to be read through [`super::word::Cells`].
 pub(super) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 /// A statement of this text.
@@ -42,7 +58,7 @@ pub(super) fn sql(text: &'static str) -> Statement {
 impl Statement {
     /// The value of the next placeholder.
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
+        self.values.push(Bound::One(value.into()));
         self
     }
 
@@ -54,30 +70,35 @@ impl Statement {
 
     /// A placeholder here, and its value.
     pub(super) fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
-        self.values.push(value.into());
-        self.push("?")
+        self.push_mark(Bound::One(value.into()))
     }
 
-    /// Placeholders here with commas between them, and their values.
+    /// What stands in the brackets of an `in`; all of one type.
     pub(super) fn push_list(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
-        for (at, value) in values.into_iter().enumerate() {
-            self.push(if at == 0 { "" } else { ", " }).push_bind(value);
-        }
-        self
+        self.push_mark(Bound::List(values.into_iter().collect()))
     }
 
-    /// `values (…), (…)` here, a tuple a row.
+    /// Rows here, in the brackets of a `with` or an `in`, or after the columns of an `insert`.
     pub(super) fn push_rows<const N: usize>(&mut self, rows: impl Iterator<Item = [Value; N]>) -> &mut Self {
-        for (at, row) in rows.enumerate() {
-            self.push(if at == 0 { "values (" } else { "), (" }).push_list(row);
-        }
-        self.push(")")
+        self.push_mark(Bound::Rows(N, rows.flatten().collect()))
+    }
+
+    /// More of the text, where the database is PostgreSQL.
+    pub(super) fn push_on_postgres(&mut self, text: &'static str) -> &mut Self {
+        self.push_mark(Bound::Postgres(text))
+    }
+
+    fn push_mark(&mut self, bound: Bound) -> &mut Self {
+        self.text.to_mut().push(MARK);
+        self.values.push(bound);
+        self
     }
 
     /// Runs it; answers how many rows it changed.
     pub(super) async fn execute(self, on: &mut impl Connected) -> Result<u64, StoreError> {
         Ok(match on.connection() {
             Connection::Sqlite(on) => self.for_sqlite().execute(on).await?.rows_affected(),
+            Connection::Postgres(on) => Box::pin(self.for_postgres().execute(on)).await?.rows_affected(),
         })
     }
 
@@ -87,6 +108,9 @@ impl Statement {
             Connection::Sqlite(on) => {
                 self.for_sqlite().fetch_all(on).await?.into_iter().map(Row::Sqlite).collect()
             }
+            Connection::Postgres(on) => {
+                Box::pin(self.for_postgres().fetch_all(on)).await?.into_iter().map(Row::Postgres).collect()
+            }
         })
     }
 
@@ -94,6 +118,9 @@ impl Statement {
     pub(super) async fn fetch_optional(self, on: &mut impl Connected) -> Result<Option<Row>, StoreError> {
         Ok(match on.connection() {
             Connection::Sqlite(on) => self.for_sqlite().fetch_optional(on).await?.map(Row::Sqlite),
+            Connection::Postgres(on) => {
+                Box::pin(self.for_postgres().fetch_optional(on)).await?.map(Row::Postgres)
+            }
         })
     }
 
@@ -101,28 +128,122 @@ impl Statement {
     pub(super) async fn fetch_one(self, on: &mut impl Connected) -> Result<Row, StoreError> {
         Ok(match on.connection() {
             Connection::Sqlite(on) => Row::Sqlite(self.for_sqlite().fetch_one(on).await?),
+            Connection::Postgres(on) => Row::Postgres(Box::pin(self.for_postgres().fetch_one(on)).await?),
         })
     }
 
-    fn for_sqlite(self) -> Query<'static, Sqlite, SqliteArguments> {
-        let text = match self.text {
-            Cow::Borrowed(text) => text.into_sql_str(),
-            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+    /// The text, each mark replaced by what stands for its values.
+    fn render(
+        text: Cow<'static, str>,
+        values: &[Bound],
+        mut stand_in: impl FnMut(&Bound, &mut String),
+    ) -> sqlx::SqlStr {
+        let text = match text {
+            Cow::Borrowed(text) => return text.into_sql_str(),
+            Cow::Owned(text) => text,
         };
-        self.values.into_iter().fold(sqlx::query(text), |query, value| match value {
+        let mut rendered = String::with_capacity(text.len());
+        let mut values = values.iter();
+        for (at, piece) in text.split(MARK).enumerate() {
+            if at > 0
+                && let Some(bound) = values.next()
+            {
+                stand_in(bound, &mut rendered);
+            }
+            rendered.push_str(piece);
+        }
+        AssertSqlSafe(rendered).into_sql_str()
+    }
+
+    fn for_sqlite(self) -> Query<'static, Sqlite, SqliteArguments> {
+        let text = Self::render(self.text, &self.values, |bound, text| match bound {
+            Bound::One(_) => text.push('?'),
+            Bound::List(values) => push_marks(text, values.len()),
+            Bound::Rows(width, values) => {
+                for row in 0..values.len() / width {
+                    text.push_str(if row == 0 { "values (" } else { "), (" });
+                    push_marks(text, *width);
+                }
+                text.push(')');
+            }
+            Bound::Postgres(_) => {}
+        });
+        let values = self.values.into_iter().flat_map(|bound| match bound {
+            Bound::One(value) => vec![value],
+            Bound::List(values) | Bound::Rows(_, values) => values,
+            Bound::Postgres(_) => Vec::new(),
+        });
+        values.fold(sqlx::query(text), |query, value| match value {
             Value::Integer(integer) => query.bind(integer),
             Value::Text(text) => query.bind(text),
         })
     }
+
+    /// Lists and rows go as arrays, a column each: the text is the same for any number of them.
+    fn for_postgres(self) -> Query<'static, Postgres, PgArguments> {
+        let mut number = 0;
+        let mut next = || {
+            number += 1;
+            format!("${number}")
+        };
+        let text = Self::render(self.text, &self.values, |bound, text| match bound {
+            Bound::One(_) => text.push_str(&next()),
+            Bound::Postgres(own) => text.push_str(own),
+            Bound::List(_) => text.extend(["select unnest(", &next(), ")"]),
+            Bound::Rows(width, _) => {
+                let columns: Vec<_> = (0..*width).map(|_| next()).collect();
+                text.extend(["select * from unnest(", &columns.join(", "), ")"]);
+            }
+        });
+        self.values.into_iter().fold(sqlx::query(text), |query, bound| match bound {
+            Bound::One(Value::Integer(integer)) => query.bind(integer),
+            Bound::One(Value::Text(text)) => query.bind(text),
+            Bound::List(values) => bind_column(query, values),
+            Bound::Rows(width, values) => columns(width, values).into_iter().fold(query, bind_column),
+            Bound::Postgres(_) => query,
+        })
+    }
+}
+
+fn push_marks(text: &mut String, count: usize) {
+    for at in 0..count {
+        text.push_str(if at == 0 { "?" } else { ", ?" });
+    }
+}
+
+/// Rows of so many values, turned.
+fn columns(width: usize, values: Vec<Value>) -> Vec<Vec<Value>> {
+    let mut columns = vec![Vec::with_capacity(values.len() / width); width];
+    for (at, value) in values.into_iter().enumerate() {
+        columns[at % width].push(value);
+    }
+    columns
+}
+
+/// Values of the type of the first.
+fn bind_column(
+    query: Query<'static, Postgres, PgArguments>,
+    values: Vec<Value>,
+) -> Query<'static, Postgres, PgArguments> {
+    let is_text = matches!(values.first(), Some(Value::Text(_)));
+    let (mut integers, mut texts) = (Vec::new(), Vec::new());
+    for value in values {
+        match value {
+            Value::Integer(integer) => integers.push(integer),
+            Value::Text(text) => texts.push(text),
+        }
+    }
+    if is_text { query.bind(texts) } else { query.bind(integers) }
 }
 
 impl Row {
     pub(super) fn get<'r, T>(&'r self, column: &'static str) -> Result<T, StoreError>
     where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
     {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
         })
     }
 }

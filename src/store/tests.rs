@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::statement::sql;
 use super::*;
 use crate::delivery::{
     Counts, DeliveryStatus, Intent, Lease, Outcome, SenderId, Settlement, SkipReason, SmtpReply,
@@ -11,22 +12,24 @@ use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
 
-mod importing;
-mod readers;
-mod rules;
-mod sending;
-mod states;
+#[path = "../../tests/postgres/server.rs"]
+mod server;
+
+#[expect(clippy::duplicate_mod, reason = "the same tests on either database")]
+mod on_postgres;
+mod on_sqlite;
 
 const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
 const ME: SenderId = SenderId(7);
 
-struct TestStore {
+struct TestStore<const POSTGRES: bool> {
     store: Store,
+    url: StoreUrl,
     folder: tempfile::TempDir,
     references: std::cell::Cell<u64>,
 }
 
-impl std::ops::Deref for TestStore {
+impl<const POSTGRES: bool> std::ops::Deref for TestStore<POSTGRES> {
     type Target = Store;
 
     fn deref(&self) -> &Store {
@@ -46,11 +49,24 @@ fn entry(text: &str) -> Entry {
     Entry { address: address(text), name: None, tracking: None, format: None, attributes: BTreeMap::new() }
 }
 
-impl TestStore {
+impl<const POSTGRES: bool> TestStore<POSTGRES> {
+    /// Of a property: a store on a server costs more to make.
+    const CASES: u32 = if POSTGRES { 6 } else { 24 };
+
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("pressroom.db")).await.unwrap();
-        Self { store, folder, references: 1.into() }
+        let url = if POSTGRES {
+            StoreUrl::Postgres(server::new_store().into())
+        } else {
+            StoreUrl::Sqlite(folder.path().join("pressroom.db"))
+        };
+        let store = Store::at(&url).await.unwrap();
+        Self { store, url, folder, references: 1.into() }
+    }
+
+    /// The same store, opened again.
+    async fn again(&self) -> Store {
+        Store::at(&self.url).await.unwrap()
     }
 
     fn reference(&self) -> Reference {

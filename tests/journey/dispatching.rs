@@ -61,7 +61,7 @@ async fn while_another_sender_is_at_work_it_says_nothing() {
     let folder = weekly();
     draft(&folder, 1, "date = 2023-07-02");
     let store = folder.app().store().await.unwrap();
-    let _at_work = store.sender_lock().unwrap();
+    let _at_work = store.sender_lock(pressroom::delivery::SenderId(1)).await.unwrap();
     let ended = folder.run(&["dispatch"]);
     assert_eq!(ended.status.code(), Some(0));
     assert!(ended.stdout.is_empty() && ended.stderr.is_empty());

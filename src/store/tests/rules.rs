@@ -124,7 +124,7 @@ async fn hold(events: Vec<Event>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: TestStore::CASES, ..ProptestConfig::default() })]
 
     #[test]
     fn no_import_brings_back_who_left_and_nobody_is_there_twice(events in events()) {

@@ -1,7 +1,7 @@
 use super::*;
 
 const ISSUE: i64 = 379;
-const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
+pub(super) const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
 
 static ALL: Domains = Domains::AllBut(Vec::new());
 
@@ -80,26 +80,6 @@ async fn an_issue_is_queued_once_with_everyone_and_the_reasons_of_the_skipped() 
 }
 
 #[tokio::test]
-async fn a_store_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pressroom.db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
-    let first = migrations().into_iter().take(1).collect();
-    Migrator::with_migrations(first).run(&mut old).await.unwrap();
-    let insert = "insert into issue (number, list, frozen, digest, queued_at, state) \
-        values (379, 'readers', '{}', 'd', 1700000000000, 'running')";
-    sqlx::query(insert).execute(&mut old).await.unwrap();
-    old.close().await.unwrap();
-
-    let store = Store::open(&path).await.unwrap();
-    assert_eq!(store.issue(number()).await.unwrap(), Some(issue()));
-    assert!(store.pause(number()).await.unwrap());
-    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Paused));
-    assert!(store.unfinished().await.unwrap().is_empty());
-}
-
-#[tokio::test]
 async fn everyone_is_leased_once_sent_once_and_settled() {
     let store = TestStore::queued(5).await;
     let mut seen = Vec::new();
@@ -153,9 +133,12 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
     let granted = store.write(&intents(&leased[..2]), &[]).await;
     store.write(&[], &[settlement(granted[0], Outcome::Accepted(reply(250)))]).await;
 
-    let store = Store::open(&store.folder.path().join("pressroom.db")).await.unwrap();
-    assert_eq!(store.recover(number(), later(1)).await.unwrap(), 1);
-    assert_eq!(store.recover(number(), later(2)).await.unwrap(), 0);
+    let store = store.again().await;
+    assert_eq!(
+        store.recover(number(), later(1)).await.unwrap(),
+        Recovered { queued: 1, in_doubt: 1, at_work: false }
+    );
+    assert_eq!(store.recover(number(), later(2)).await.unwrap(), Recovered::default());
     let counts = store.counts(number()).await.unwrap();
     assert_eq!(counts, Counts { queued: 4, accepted: 1, in_doubt: 1, waiting: 2, ..Counts::default() });
     let missed = store.deliveries(number(), Among::Missed, None, 10).await.unwrap();
@@ -194,7 +177,7 @@ async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
         let kept = sending.iter().filter(|one| matches!(one.status, DeliveryStatus::Leased { .. })).count();
         if kept == 0 {
             assert_eq!(
-                store.recover(number(), NOW).await.unwrap(),
+                store.recover(number(), NOW).await.unwrap().in_doubt,
                 3,
                 "all were committed, none was granted"
             );
@@ -235,32 +218,6 @@ async fn a_sender_that_ends_puts_back_what_it_holds() {
     store.write(&intents(&leased[..1]), &[]).await;
     assert_eq!(store.release(number(), ME, NOW).await.unwrap(), 2);
     assert_eq!(store.lease_some(9).await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_second_sender_is_told_who_is_at_work() {
-    let store = TestStore::new().await;
-    let lock = store.sender_lock().unwrap();
-    let error = store.sender_lock().unwrap_err();
-    assert!(error.is_transient());
-    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
-    drop(lock);
-    store.sender_lock().unwrap();
-}
-
-#[tokio::test]
-async fn a_store_is_private_and_refuses_a_newer_ones_tables() {
-    use std::os::unix::fs::PermissionsExt;
-    let store = TestStore::queued(1).await;
-    let path = store.path().to_owned();
-    for name in ["pressroom.db", "pressroom.db-wal", "pressroom.db-shm"] {
-        let mode = std::fs::metadata(store.folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
-    }
-    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
-        values (9999, 'newer', true, x'00', 0)";
-    sql(newer).execute(&mut store.store.write().await.unwrap()).await.unwrap();
-    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
 }
 
 #[tokio::test]

@@ -430,7 +430,7 @@ fn known(stand: Stand) -> Stand {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(TestStore::CASES * 2))]
     #[test]
     fn whatever_happens_in_whatever_order_nobody_is_written_to_twice_and_the_counts_add_up(events in events()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

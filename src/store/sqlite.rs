@@ -1,0 +1,73 @@
+//! A store in a file: SQLite, one writer at a time, for one machine.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+use super::connection::{Reading, Writing};
+use super::{PATIENCE, StoreError, migrations, place};
+
+/// Readers share a pool; whatever writes waits its turn for the one writer.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    readers: SqlitePool,
+    writer: Mutex<SqliteConnection>,
+}
+
+impl File {
+    /// Opens a file, makes it (with mode 0600) where there is none, and brings its tables up to date.
+    pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
+        place::refuse_network(path)?;
+        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+            .foreign_keys(true)
+            .statement_cache_capacity(200);
+        let mut writer = connect(&options).await?;
+        migrate(&mut writer, path).await?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
+        Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
+    }
+
+    pub(super) async fn read(&self) -> Result<Reading, StoreError> {
+        Ok(Reading::Sqlite(self.readers.acquire().await?))
+    }
+
+    pub(super) async fn write(&self) -> Writing<'_> {
+        Writing::Sqlite(self.writer.lock().await)
+    }
+
+    /// Ends the connections, the journal of the database folded in.
+    pub(super) async fn close(self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        Ok(self.writer.into_inner().close().await?)
+    }
+}
+
+/// Connects. While two make a new store at once, SQLite refuses one of them the write-ahead log without waiting as it else does:
+/// then this waits.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut left = PATIENCE;
+    loop {
+        match SqliteConnection::connect_with(options).await.map_err(StoreError::from) {
+            Err(error) if error.is_transient() && !left.is_zero() => tokio::time::sleep(PAUSE).await,
+            connected => return connected,
+        }
+        left = left.saturating_sub(PAUSE);
+    }
+}
+
+async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let failed = |error| migrations::failed(error, path.display().to_string());
+    migrations::sqlite().run(&mut *transaction).await.map_err(failed)?;
+    Ok(transaction.commit().await?)
+}

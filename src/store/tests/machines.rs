@@ -1,0 +1,100 @@
+//! What holds of a store on a server: several senders at once, and one that dies.
+
+use std::collections::BTreeSet;
+
+use super::sending::{LEASE, intents, later, number, of_all};
+use super::*;
+
+const OTHER: SenderId = SenderId(8);
+
+impl TestStore {
+    async fn ids_leased(&self, by: SenderId, limit: u16) -> BTreeSet<SubscriberId> {
+        let leased = self.lease(number(), Lease { by, ..LEASE }, of_all(limit), NOW).await.unwrap();
+        leased.into_iter().map(|leased| leased.recipient.id).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused() {
+    let store = TestStore::new().await;
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+        values (9999, 'newer', true, '', 0)";
+    sql(newer).execute(&mut store.store.write().await.unwrap()).await.unwrap();
+    assert!(matches!(Store::at(&store.url).await, Err(StoreError::Newer { .. })));
+}
+
+#[tokio::test]
+async fn two_that_make_a_store_at_once_both_get_it() {
+    let url = StoreUrl::Postgres(server::new_store().into());
+    let (one, other) = tokio::join!(Store::at(&url), Store::at(&url));
+    assert_eq!(
+        (one.unwrap().lists().await.unwrap(), other.unwrap().lists().await.unwrap()),
+        (vec![], vec![])
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_leased_to_two_senders() {
+    let store = TestStore::queued(40).await;
+    let (one, other) = tokio::join!(store.ids_leased(ME, 25), store.ids_leased(OTHER, 25));
+    assert!(one.is_disjoint(&other));
+    assert_eq!(one.len() + other.len(), 40);
+}
+
+#[tokio::test]
+async fn a_dead_senders_share_comes_back_and_that_of_the_living_stays() {
+    let store = TestStore::queued(9).await;
+    let (one, other) = (store.again().await, store.again().await);
+    let _alive = one.sender_lock(ME).await.unwrap();
+    let dying = other.sender_lock(OTHER).await.unwrap();
+    store.ids_leased(ME, 3).await;
+    let theirs = other.lease(number(), Lease { by: OTHER, ..LEASE }, of_all(3), NOW).await.unwrap();
+    let begun: Vec<_> =
+        intents(&theirs[..1]).into_iter().map(|intent| Intent { by: OTHER, ..intent }).collect();
+    other.journal(number(), &begun, &[], NOW).await.unwrap();
+    let survivor = store.again().await;
+    let _survivor = survivor.sender_lock(SenderId(9)).await.unwrap();
+    assert_eq!(
+        survivor.recover(number(), later(1)).await.unwrap(),
+        Recovered { queued: 0, in_doubt: 0, at_work: true }
+    );
+    drop(dying);
+    let recovered = until_gone(&survivor).await;
+    assert_eq!(recovered, Recovered { queued: 2, in_doubt: 1, at_work: true });
+}
+
+/// The server hears of an ended connection a moment later.
+async fn until_gone(store: &Store) -> Recovered {
+    loop {
+        let recovered = store.recover(number(), later(2)).await.unwrap();
+        if recovered.in_doubt > 0 {
+            return recovered;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
+    let store = TestStore::queued(3).await;
+    let _lock = store.sender_lock(ME).await.unwrap();
+    let leased = store.lease(number(), LEASE, of_all(3), NOW).await.unwrap();
+    let drop = "select count(pg_terminate_backend(pid)) as dropped from pg_locks \
+        where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = 7 and pid <> pg_backend_pid()";
+    let schema = "select 1::bigint as one";
+    sql(schema).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
+    sql(drop).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
+    let error = store.journal(number(), &intents(&leased), &[], NOW).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(store.counts(number()).await.unwrap().waiting, 3);
+}
+
+#[tokio::test]
+async fn a_lost_password_is_said_without_the_url() {
+    let url = "postgres://ada:very-secret@127.0.0.1:1/none".to_owned();
+    let error = Store::at(&StoreUrl::Postgres(url.clone().into())).await.unwrap_err();
+    assert!(error.is_transient(), "nobody listens there");
+    let said = format!("{error} {error:?} {}", name(&StoreUrl::Postgres(url.into())));
+    assert!(said.contains("database none at 127.0.0.1:1"), "{said}");
+    assert!(!said.contains("very-secret"), "{said}");
+}

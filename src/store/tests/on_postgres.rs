@@ -1,0 +1,18 @@
+//! The tests of this folder on PostgreSQL.
+
+use super::*;
+
+type TestStore = super::TestStore<true>;
+
+#[path = "importing.rs"]
+mod importing;
+#[path = "machines.rs"]
+mod machines;
+#[path = "readers.rs"]
+mod readers;
+#[path = "rules.rs"]
+mod rules;
+#[path = "sending.rs"]
+mod sending;
+#[path = "states.rs"]
+mod states;

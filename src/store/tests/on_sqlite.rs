@@ -1,0 +1,18 @@
+//! The tests of this folder on SQLite.
+
+use super::*;
+
+type TestStore = super::TestStore<false>;
+
+#[path = "files.rs"]
+mod files;
+#[path = "importing.rs"]
+mod importing;
+#[path = "readers.rs"]
+mod readers;
+#[path = "rules.rs"]
+mod rules;
+#[path = "sending.rs"]
+mod sending;
+#[path = "states.rs"]
+mod states;
