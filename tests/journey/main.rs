@@ -19,6 +19,7 @@ mod rehearsing;
 mod reviewing;
 mod saying;
 mod sending;
+mod signatures;
 mod signing;
 mod stores;
 mod trouble;
