@@ -11,6 +11,7 @@ use crate::store::{self, Store, StoreError};
 use crate::token::Keys;
 use crate::workspace::Workspace;
 
+pub mod door;
 pub mod keys;
 pub mod relay;
 mod signer;

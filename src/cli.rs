@@ -21,8 +21,10 @@ mod dkim;
 mod dispatch;
 mod face;
 mod inbox;
+mod keys;
 mod log;
 mod send;
+mod serve;
 mod subscribers;
 
 use face::Face;
@@ -86,6 +88,8 @@ enum Command {
     Cancel(brake::Cancel),
     Deliveries(deliveries::Deliveries),
     Inbox(inbox::InboxCommand),
+    Serve(serve::Serve),
+    Keys(keys::Keys),
     Subscribers(subscribers::Subscribers),
     Dkim(dkim::Dkim),
     Completions(completions::Completions),
@@ -123,6 +127,8 @@ impl Cli {
             Command::Cancel(command) => command.run(&self.directory, face),
             Command::Deliveries(command) => command.run(&self.directory, face),
             Command::Inbox(command) => command.run(&self.directory, face),
+            Command::Serve(command) => command.run(&self.directory, face),
+            Command::Keys(command) => command.run(&self.directory, face),
             Command::Subscribers(command) => command.run(&self.directory, face),
             Command::Dkim(command) => command.run(&self.directory, face),
             Command::Completions(command) => command.run(),

@@ -4,6 +4,7 @@
 //! [`Newsletter`]. Nothing is looked up: a password is named by where it is kept.
 
 mod parse;
+mod serve;
 mod smtp;
 mod store;
 mod time;
@@ -21,6 +22,7 @@ use crate::delivery::InDoubt;
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Newsletter;
 use crate::schedule::{Timetable, WeeklyTime};
+pub use serve::{Network, Serve};
 
 /// All of newsletter.toml.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ pub struct Config {
     pub dkim: Vec<DkimKey>,
     /// Where the store is.
     pub store: StoreUrl,
+    /// The readers' side.
+    pub serve: Serve,
     /// How long clicks and opens are kept.
     pub keep_events: Duration,
 }

@@ -36,9 +36,13 @@ pub mod dkim;
 pub mod lists;
 pub mod compose;
 pub mod send;
+pub mod letter;
 pub mod rehearse;
 pub mod brake;
 pub mod deliveries;
 pub mod dispatch;
+pub mod track;
+pub mod joining;
 // faces
+pub mod server;
 pub mod cli;

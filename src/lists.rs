@@ -15,7 +15,7 @@ pub use self::show::{ShowOutcome, show};
 pub use self::unsubscribe::{UnsubscribeOutcome, unsubscribe};
 
 /// A new reader's reference; the zero one stands for everyone and is nobody's own.
-fn new_reference(fill_random: &mut impl FnMut(&mut [u8])) -> Reference {
+pub(crate) fn new_reference(fill_random: &mut impl FnMut(&mut [u8])) -> Reference {
     loop {
         let mut bytes = [0; 8];
         fill_random(&mut bytes);

@@ -13,8 +13,10 @@ mod frozen;
 mod header;
 mod preview;
 mod quoted_printable;
+mod web;
 
 pub use edition::{Edition, Written};
 pub use fill::MissingField;
 pub use frozen::FrozenIssue;
 pub use preview::{Preview, preview, subject};
+pub use web::web_edition;

@@ -41,6 +41,7 @@ use self::connection::{Reading, Transaction, Writing};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery, Recovered};
 pub use self::event::{Arrival, Batch, Kept};
+pub(crate) use self::event::{agent, agent_number, method, method_number};
 pub use self::import::{ImportCounts, Imported, Staging};
 pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::{Domains, Leased, Share};

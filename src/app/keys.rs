@@ -3,7 +3,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
@@ -30,6 +32,69 @@ pub fn load_or_make(path: &Path, is_unused: bool) -> anyhow::Result<Keys> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(path).into()),
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
+}
+
+/// A server's keys: read again when the file changes, so that what `keys rotate` made is believed at once.
+#[derive(Debug)]
+pub struct KeyRing {
+    path: PathBuf,
+    keys: RwLock<(Arc<Keys>, Option<SystemTime>)>,
+}
+
+impl KeyRing {
+    /// Reads them, as [`load_or_make`] does.
+    ///
+    /// # Errors
+    /// As [`load_or_make`].
+    pub fn open(path: &Path, is_unused: bool) -> anyhow::Result<Self> {
+        let keys = Arc::new(load_or_make(path, is_unused)?);
+        Ok(Self { path: path.to_owned(), keys: RwLock::new((keys, modified(path))) })
+    }
+
+    /// The keys as they are now.
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Looks whether the file has changed. Where it cannot be read the keys stay as they are.
+    ///
+    /// # Errors
+    /// As [`load_or_make`] for keys that are in use.
+    pub fn refresh(&self) -> anyhow::Result<()> {
+        let modified = modified(&self.path);
+        if modified == self.keys.read().unwrap_or_else(PoisonError::into_inner).1 {
+            return Ok(());
+        }
+        let keys = Arc::new(load_or_make(&self.path, false)?);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = (keys, modified);
+        Ok(())
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+/// Makes a new token key for the keys in `path`; those before it go on verifying. Answers how many there are now.
+///
+/// # Errors
+/// [`Wrong`]: keys from the environment, which have to be changed there; as [`load_or_make`] for keys that are in use.
+pub fn rotate(path: &Path) -> anyhow::Result<usize> {
+    if std::env::var_os(VARIABLE).is_some() {
+        let message = format!(
+            "the keys come from {VARIABLE}, where no command can change them; unset it, rotate the file, and set it to the file's text"
+        );
+        return Err(Wrong(message).into());
+    }
+    let keys = load_or_make(path, false)?.rotate(super::random).map_err(|error| Wrong(error.to_string()))?;
+    let new = path.with_extension("keys.new");
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    written
+        .and_then(|file| write(file, &keys))
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(keys.count())
 }
 
 fn parse(place: &str, text: &str) -> anyhow::Result<Keys> {

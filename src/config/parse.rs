@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Config, DkimKey, Smtp, smtp, store};
+use super::{Config, DkimKey, Smtp, serve, smtp, store};
 use crate::delivery::InDoubt;
 use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
 use crate::document::{self, Table, Value, nearest};
@@ -46,6 +46,7 @@ fn config(file: &Table<'_>) -> Option<Config> {
         give_up_after: give_up_after.unwrap_or(days(3)),
         dkim: dkim(file, newsletter.as_ref()),
         store: file.table("store", store::store).unwrap_or_default(),
+        serve: file.table("serve", |table| Some(serve::serve(table))).unwrap_or_default(),
         keep_events: file
             .table("retention", |table| table.optional("events", Value::span_of_time))
             .unwrap_or(days(400)),

@@ -146,7 +146,7 @@ fn place(kind: EventKind) -> i64 {
 
 // These numbers stand in stores: they never change.
 
-fn agent_number(agent: AgentClass) -> i64 {
+pub(crate) fn agent_number(agent: AgentClass) -> i64 {
     match agent {
         AgentClass::Unknown => 0,
         AgentClass::Browser => 1,
@@ -157,7 +157,7 @@ fn agent_number(agent: AgentClass) -> i64 {
     }
 }
 
-fn agent(number: i64) -> Result<AgentClass, StoreError> {
+pub(crate) fn agent(number: i64) -> Result<AgentClass, StoreError> {
     Ok(match number {
         0 => AgentClass::Unknown,
         1 => AgentClass::Browser,
@@ -169,14 +169,14 @@ fn agent(number: i64) -> Result<AgentClass, StoreError> {
     })
 }
 
-fn method_number(method: Method) -> i64 {
+pub(crate) fn method_number(method: Method) -> i64 {
     match method {
         Method::Get => 0,
         Method::Head => 1,
     }
 }
 
-fn method(number: i64) -> Result<Method, StoreError> {
+pub(crate) fn method(number: i64) -> Result<Method, StoreError> {
     match number {
         0 => Ok(Method::Get),
         1 => Ok(Method::Head),

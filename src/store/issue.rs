@@ -151,13 +151,15 @@ impl Store {
         Ok(Cells(&row).integer("issues")? > 0)
     }
 
-    /// The numbers of all issues that were ever queued, in order.
+    /// All issues that were ever queued, by number, and when they were.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn issues(&self) -> Result<Vec<IssueNumber>, StoreError> {
-        let rows = sql("select number from issue order by number").fetch_all(&mut self.read().await?).await?;
-        rows.iter().map(|row| issue_number(Cells(row).integer("number")?)).collect()
+    pub async fn issues(&self) -> Result<Vec<(IssueNumber, Timestamp)>, StoreError> {
+        let select = "select number, queued_at from issue order by number";
+        let rows = sql(select).fetch_all(&mut self.read().await?).await?;
+        let issue = |row: Cells<'_>| Ok((issue_number(row.integer("number")?)?, row.time("queued_at")?));
+        rows.iter().map(|row| issue(Cells(row))).collect()
     }
 
     /// The highest number that was ever queued.

@@ -57,6 +57,8 @@ pub struct Confirmed {
     pub subscriber: SubscriberId,
     /// Their address.
     pub address: EmailAddress,
+    /// Whether they did so just now, not before.
+    pub is_new: bool,
 }
 
 impl Store {
@@ -65,17 +67,21 @@ impl Store {
     /// An address gets no more mails than these before what it was asked expires.
     const MAILS: i64 = 3;
 
-    /// Keeps a request, unless there is a reason not to; an earlier one of the same address is void then. `hourly`: how many an hour are
-    /// kept, all addresses together.
+    /// Keeps a request, unless there is a reason not to; an earlier one of the same address is void then. `limit`: how many are kept
+    /// in how much time, all addresses together.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn ask_to_join(&self, request: &JoinRequest, hourly: u32) -> Result<Asked, StoreError> {
+    pub async fn ask_to_join(
+        &self,
+        request: &JoinRequest,
+        limit: (u32, SignedDuration),
+    ) -> Result<Asked, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         transaction.exclude("pending").await?;
         purge(&mut transaction, request.at).await?;
-        if let Some(answer) = obstacle(&mut transaction, request, hourly).await? {
+        if let Some(answer) = obstacle(&mut transaction, request, limit).await? {
             transaction.commit().await?;
             return Ok(answer);
         }
@@ -135,11 +141,12 @@ impl Store {
         let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
         let (list, address): (ListName, _) = (row.parsed("list")?, row.address("address")?);
         let subscriber = find_or_insert(&mut transaction, &address, reference).await?;
-        if row.some_time("confirmed_at")?.is_none() {
+        let is_new = row.some_time("confirmed_at")?.is_none();
+        if is_new {
             join(&mut transaction, token_hash, subscriber, now).await?;
         }
         transaction.commit().await?;
-        Ok(Some(Confirmed { list, subscriber, address }))
+        Ok(Some(Confirmed { list, subscriber, address, is_new }))
     }
 
     /// Forgets a request whose mail could not be handed over, so that it can be made again.
@@ -164,7 +171,7 @@ async fn purge(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), 
 async fn obstacle(
     transaction: &mut Transaction<'_>,
     request: &JoinRequest,
-    hourly: u32,
+    limit: (u32, SignedDuration),
 ) -> Result<Option<Asked>, StoreError> {
     let select = "select \
         (select count(*) from suppression where key = $1 and reason = 'complained') as complained, \
@@ -173,7 +180,7 @@ async fn obstacle(
          and not exists (select 1 from suppression where key = $1)) as subscribed, \
         (select count(*) from pending where list = $2 and key = $1 and confirmed_at is null \
          and (asked_at > $3 or mails >= $4)) as waiting, \
-        (select count(*) from pending where asked_at > $3) as lately";
+        (select count(*) from pending where asked_at > $5) as lately";
     let select = sql(select)
         .bind(request.address.key())
         .bind(&request.list)
@@ -187,7 +194,7 @@ async fn obstacle(
         Some(Asked::Subscribed)
     } else if row.integer("waiting")? > 0 {
         Some(Asked::Waiting)
-    } else if row.integer("lately")? >= i64::from(hourly) {
+    } else if row.integer("lately")? >= i64::from(limit.0) {
         Some(Asked::TooMany)
     } else {
         None

@@ -103,6 +103,25 @@ impl Keys {
         text.into()
     }
 
+    /// The same keys with a new one that signs tokens from now on; those before it go on verifying. `fill` fills a slice with random bytes.
+    ///
+    /// # Errors
+    /// [`KeysError::Full`] after 254 times.
+    pub fn rotate(mut self, mut fill: impl FnMut(&mut [u8])) -> Result<Self, KeysError> {
+        let highest = self.older.iter().map(|key| key.id).fold(self.newest.id, u8::max);
+        let id = highest.checked_add(1).ok_or(KeysError::Full)?;
+        let mut bytes = [0; 32];
+        fill(&mut bytes);
+        let newest = TokenKey { id, secret: Secret::new(bytes) };
+        self.older.push(std::mem::replace(&mut self.newest, newest));
+        Ok(self)
+    }
+
+    /// How many keys verify tokens.
+    pub fn count(&self) -> usize {
+        self.older.len() + 1
+    }
+
     /// The token of a reader, or of [`Reference::EVERYONE`], for one purpose in one issue.
     pub fn token(&self, purpose: Purpose, issue: IssueNumber, reference: Reference) -> Token {
         let TokenKey { id, secret } = &self.newest;
@@ -239,6 +258,11 @@ pub enum KeysError {
         /// The id.
         id: u8,
     },
+    /// No id is left for another key.
+    #[error(
+        "the keys hold as many token keys as there are ids; take the oldest out, whose mails nobody opens any more"
+    )]
+    Full,
     /// Nothing to sign with.
     #[error("the keys hold no token key; restore them from a backup")]
     NoToken,

@@ -8,12 +8,14 @@
 )]
 
 mod braking;
+mod clicking;
 mod chaos;
 mod command_line;
 mod composing;
 mod dispatching;
 mod folder;
 mod killing;
+mod reader;
 mod pacing;
 mod rehearsing;
 mod reviewing;

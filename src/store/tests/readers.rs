@@ -41,7 +41,12 @@ impl TestStore {
     }
 
     async fn ask(&self, address: &str, token_hash: &str, at: Timestamp) -> Asked {
-        self.ask_to_join(&request(&super::address(address), token_hash, at), 3).await.unwrap()
+        self.ask_to_join(
+            &request(&super::address(address), token_hash, at),
+            (3, SignedDuration::from_hours(1)),
+        )
+        .await
+        .unwrap()
     }
 }
 
@@ -119,7 +124,9 @@ async fn a_confirmation_joins_once_with_what_was_agreed_to() {
     assert!(store.pending("h", later(1)).await.unwrap().is_some());
     assert!(store.audience_of().await.is_empty());
     let confirmed = store.confirm("h", Reference(9), later(2)).await.unwrap().unwrap();
-    assert_eq!(store.confirm("h", Reference(10), later(3)).await.unwrap(), Some(confirmed));
+    assert!(confirmed.is_new);
+    let again = store.confirm("h", Reference(10), later(3)).await.unwrap();
+    assert_eq!(again, Some(Confirmed { is_new: false, ..confirmed }));
     let reader = store.reader_of("ada@example.com").await;
     assert_eq!(reader.subscriptions[0].origin, Origin::Page);
     assert_eq!(reader.subscriptions[0].choices.name.as_deref(), Some("Ada"));

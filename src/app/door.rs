@@ -1,0 +1,59 @@
+//! The way to a store that may be away: asked for anew by whoever needs it, opened at most once a second.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::App;
+use crate::store::Store;
+
+/// Between two attempts to open a store that is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A store, once it could be opened.
+#[derive(Debug)]
+pub struct Door {
+    app: App,
+    behind: Mutex<Behind>,
+}
+
+#[derive(Debug)]
+enum Behind {
+    Open(Arc<Store>),
+    /// Since when nobody has tried.
+    Shut(Option<Instant>),
+}
+
+impl Door {
+    /// The way to the app's store; nothing is opened yet.
+    pub fn new(app: App) -> Self {
+        Self { app, behind: Mutex::new(Behind::Shut(None)) }
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being opened.
+    pub async fn store(&self) -> anyhow::Result<Arc<Store>> {
+        let mut behind = self.behind.lock().await;
+        match &*behind {
+            Behind::Open(store) => return Ok(Arc::clone(store)),
+            Behind::Shut(Some(since)) if since.elapsed() < PAUSE => {
+                anyhow::bail!("the store could not be opened a moment ago")
+            }
+            Behind::Shut(_) => {}
+        }
+        *behind = Behind::Shut(Some(Instant::now()));
+        let store = Arc::new(self.open().await?);
+        *behind = Behind::Open(Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// On a thread that may wait: bringing tables up to date cannot move from thread to thread.
+    async fn open(&self) -> anyhow::Result<Store> {
+        let (app, runtime) = (self.app.clone(), Handle::current());
+        tokio::task::spawn_blocking(move || runtime.block_on(app.store())).await?
+    }
+}

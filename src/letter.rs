@@ -1,0 +1,67 @@
+//! A letter to one person that is no issue: what dispatch tells the operator, what asks a reader to confirm.
+//!
+//! A journey: written as plain text, signed like everything else, handed over by the same relays.
+
+use std::time::SystemTime;
+
+use lettre::Message;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox as Named, SinglePart};
+
+use crate::app::{App, random};
+use crate::mailbox::{EmailAddress, Mailbox};
+use crate::send::test_copy::open;
+use crate::smtp::Envelope;
+
+/// What is said to whom.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// To whom.
+    pub to: EmailAddress,
+    /// One line.
+    pub subject: String,
+    /// Plain text, lines ended by `\n`.
+    pub text: String,
+}
+
+/// Hands a letter over.
+///
+/// # Errors
+/// A relay that does not take it.
+pub async fn post(app: &App, letter: &Letter) -> anyhow::Result<()> {
+    let mut message = write(app, letter)?;
+    app.signer()?.sign(&mut message, app.now())?;
+    let (inbox, routes) = app.open_relays().await?;
+    let mut connection = open(&routes).await?;
+    let envelope = Envelope {
+        from: app.config.newsletter.from.address.clone(),
+        to: letter.to.clone(),
+        id: None,
+        smtputf8: !letter.to.as_str().is_ascii(),
+        size: Some(message.len() as u64),
+    };
+    let ready = connection.envelope(&envelope).await?;
+    connection.body(ready, &message, None).await.message?;
+    connection.quit().await;
+    if let Some(inbox) = inbox {
+        inbox.stop().await;
+    }
+    Ok(())
+}
+
+fn write(app: &App, letter: &Letter) -> anyhow::Result<Vec<u8>> {
+    let Mailbox { name, address } = &app.config.newsletter.from;
+    let mut id = [0; 16];
+    random(&mut id);
+    let id = id.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+    let message = Message::builder()
+        .from(Named::new(name.clone(), address.as_str().parse()?))
+        .to(Named::new(None, letter.to.as_str().parse()?))
+        .subject(&letter.subject)
+        .date(SystemTime::from(app.now()))
+        .message_id(Some(format!("<{id}@{}>", address.domain())))
+        .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+        .singlepart(SinglePart::plain(letter.text.replace('\n', "\r\n")))?;
+    Ok(message.formatted())
+}

@@ -1,0 +1,133 @@
+//! Answers: a page, a redirect, an image, and what all of them say in their heads (requirement 49).
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use tera::Context;
+
+use super::site::{Closed, Site};
+use crate::track::Counters;
+
+pub(super) type Answer = Response<Body>;
+
+/// A transparent GIF of one pixel.
+const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;";
+
+/// What every answer says.
+pub(super) const EVERYWHERE: [(HeaderName, &str); 4] = [
+    (CACHE_CONTROL, "no-store"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("x-robots-tag"), "noindex"),
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+];
+
+/// What our own pages may load: our stylesheet. No script, no style of their own, no frame around them.
+pub(super) const OURS: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What an issue may load: the editor's images, by https or from here. Its styles are its own, as in mail.
+pub(super) const ISSUE: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// An answer with this body.
+pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Answer {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in EVERYWHERE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// A line of text.
+pub(super) fn text(status: StatusCode, text: impl Into<Body>) -> Answer {
+    answer(status, "text/plain; charset=utf-8", text)
+}
+
+/// A document, and what it may load.
+pub(super) fn html(status: StatusCode, policy: &'static str, html: impl Into<Body>) -> Answer {
+    let mut answer = answer(status, "text/html; charset=utf-8", html);
+    answer.headers_mut().insert("content-security-policy", HeaderValue::from_static(policy));
+    answer
+}
+
+/// The pixel.
+pub(super) fn pixel() -> Answer {
+    answer(StatusCode::OK, "image/gif", PIXEL)
+}
+
+/// On to where a link leads; `None` where a header cannot hold it.
+pub(super) fn redirect(target: &str) -> Option<Answer> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::FOUND;
+    let headers = answer.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_str(target).ok()?);
+    for (name, value) in EVERYWHERE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    Some(answer)
+}
+
+impl Site {
+    /// One of our pages, for whoever asked for `path`.
+    pub(super) fn page(&self, path: &str, status: StatusCode, name: &str, context: Context) -> Answer {
+        match self.pages.render(path, name, context) {
+            Ok(page) => html(status, OURS, page),
+            Err(error) => {
+                Counters::count(&self.counters.failures);
+                tracing::error!(name, %error, "a page cannot be made");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown. We know of it.\n")
+            }
+        }
+    }
+
+    /// A page that only says something.
+    pub(super) fn notice(&self, path: &str, status: StatusCode, title: &str, words: &[&str]) -> Answer {
+        let mut context = Context::new();
+        context.insert("title", title);
+        context.insert("words", words);
+        self.page(path, status, "notice.html", context)
+    }
+
+    /// Why a page cannot be shown.
+    pub(super) fn closed(&self, path: &str, closed: Closed) -> Answer {
+        match closed {
+            Closed::Specimen => self.notice(
+                path,
+                StatusCode::OK,
+                "This link is a specimen",
+                &["It comes from a preview or a test copy and is nobody’s own. In the issue that readers get, \
+                   each has a link of their own in its place."],
+            ),
+            Closed::Unknown => self.unknown(path),
+            Closed::Away(error) => {
+                Counters::count(&self.counters.failures);
+                tracing::error!(error = format!("{error:#}"), "a page cannot be shown");
+                self.away(path)
+            }
+            Closed::Said(answer) => *answer,
+        }
+    }
+
+    pub(super) fn unknown(&self, path: &str) -> Answer {
+        self.notice(
+            path,
+            StatusCode::NOT_FOUND,
+            "Nothing is here",
+            &["This link leads nowhere, or no more. If it came with an issue, perhaps it was cut short on its way: \
+               open the issue again and follow it from there.",
+              "To leave, you can also answer to any issue; a person reads that."],
+        )
+    }
+
+    pub(super) fn away(&self, path: &str) -> Answer {
+        let mut answer = self.notice(
+            path,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "One moment, please",
+            &["This cannot be shown right now. Please try again in a minute."],
+        );
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        answer
+    }
+}

@@ -1,0 +1,57 @@
+//! Clicks and the pixel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use tera::Context;
+
+use super::answer::{Answer, pixel, redirect};
+use super::site::{Path, Site};
+use crate::event::{self, EventKind, Heard};
+use crate::id::Place;
+use crate::track::Landing;
+
+/// How long somebody waits for an issue that is not known here yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `/{issue}/{place}/{token}`.
+pub(super) async fn click(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    let parts = Path::parse(path);
+    let (Some(issue), Ok(place)) = (parts.issue, parts.what.parse().map(Place)) else {
+        return site.unknown(path);
+    };
+    let heard = hear(&site, &request, EventKind::Click(place));
+    let landing = site.tracker.click(issue, place, parts.token, heard);
+    match tokio::time::timeout(PATIENCE, landing).await {
+        Ok(Landing::Target(table, place)) => {
+            table.target(place).and_then(redirect).unwrap_or_else(|| site.unknown(path))
+        }
+        Ok(Landing::Specimen(target)) => {
+            let mut context = Context::new();
+            context.insert("title", "This link is a specimen");
+            context.insert("words", &["It comes from a preview or a test copy, and is counted for nobody. In the issue it leads here:"]);
+            context.insert("target", &target);
+            site.page(path, StatusCode::OK, "notice.html", context)
+        }
+        Ok(Landing::Nowhere) => site.unknown(path),
+        Ok(Landing::Away) | Err(_) => site.away(path),
+    }
+}
+
+/// `/{issue}/open/{token}`: an image, whatever else happens (requirement 50).
+pub(super) async fn open(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let parts = Path::parse(request.uri().path());
+    if let Some(issue) = parts.issue {
+        site.tracker.open(issue, parts.token, hear(&site, &request, EventKind::Open));
+    }
+    pixel()
+}
+
+fn hear(site: &Site, request: &Request, kind: EventKind) -> Heard {
+    let method = if request.method() == Method::HEAD { event::Method::Head } else { event::Method::Get };
+    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    event::hear(method, kind, headers, &site.rules)
+}

@@ -1,0 +1,168 @@
+//! Joining: a form, and the page that a confirmation's link leads to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use tera::Context;
+
+use super::answer::{Answer, text};
+use super::client;
+use super::form::Fields;
+use super::preferences::joinable;
+use super::routes::LARGEST_FORM;
+use super::site::{Closed, Site};
+use crate::id::ListName;
+use crate::joining::Form;
+use crate::mailbox::{EmailAddress, display_name};
+
+/// The longest name, in characters.
+const NAME: usize = 100;
+/// The longest page's address that is recorded.
+const SOURCE: usize = 200;
+
+/// `GET /subscribe`.
+pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    form_page(&site, request.uri().path(), StatusCode::OK, Context::new())
+}
+
+/// `GET /subscribe/form`: the form's HTML, to stand on any page.
+pub(super) async fn form(State(site): State<Arc<Site>>) -> Answer {
+    let mut context = context(&site);
+    context.insert("action", &format!("{}/subscribe", site.app.config.newsletter.base_url.0));
+    match site.pages.render("", "form.html", context) {
+        Ok(form) => text(StatusCode::OK, form),
+        Err(error) => site.closed("/subscribe/form", error.into()),
+    }
+}
+
+/// `POST /subscribe`: the same answer whoever the address belongs to (requirement 70).
+pub(super) async fn ask(
+    State(site): State<Arc<Site>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
+    let content_type =
+        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fields = Fields::parse(content_type, &body);
+    let form = match entered(&site, &fields, &head.headers) {
+        Ok(form) => form,
+        Err(mistake) => {
+            let mut context = Context::new();
+            context.insert("mistake", mistake);
+            context.insert("email", &fields.get("email"));
+            context.insert("name", &fields.get("name"));
+            return form_page(&site, path, StatusCode::UNPROCESSABLE_ENTITY, context);
+        }
+    };
+    let trusted = &site.app.config.serve.trusted_proxies;
+    if !site.limits.admit(client::address(peer, &head.headers, trusted)) {
+        let words = ["Too many people ask from where you are. Please try again in an hour."];
+        return site.notice(path, StatusCode::TOO_MANY_REQUESTS, "Not so fast, please", &words);
+    }
+    match site.joining.ask(form).await {
+        Ok(()) => {
+            let mut context = Context::new();
+            context.insert("asked", &true);
+            form_page(&site, path, StatusCode::OK, context)
+        }
+        Err(error) => site.closed(path, Closed::Away(error)),
+    }
+}
+
+/// `GET /confirm/{token}`: a page with a button, for programs that look at links must confirm nothing.
+pub(super) async fn confirmation(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    match site.joining.pending(token(path)).await {
+        Ok(Some((list, address))) => {
+            let mut context = Context::new();
+            context.insert("address", &address.masked());
+            context.insert("list", &title(&site, &list));
+            context.insert("wording", &site.joining.wording());
+            site.page(path, StatusCode::OK, "confirm.html", context)
+        }
+        Ok(None) => nothing_to_confirm(&site, path),
+        Err(error) => site.closed(path, Closed::Away(error)),
+    }
+}
+
+/// `POST /confirm/{token}`.
+pub(super) async fn confirm(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    match site.joining.confirm(token(path)).await {
+        Ok(Some(confirmed)) => {
+            let mut context = Context::new();
+            context.insert("address", &confirmed.address.masked());
+            context.insert("list", &title(&site, &confirmed.list));
+            context.insert("latest", &latest(&site).await);
+            site.page(path, StatusCode::OK, "welcome.html", context)
+        }
+        Ok(None) => nothing_to_confirm(&site, path),
+        Err(error) => site.closed(path, Closed::Away(error)),
+    }
+}
+
+fn token(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Never asked for, used and over, or too late: all alike.
+fn nothing_to_confirm(site: &Site, path: &str) -> Answer {
+    let words = ["A confirmation works once, and for two days. If you still want to join, please ask again."];
+    site.notice(path, StatusCode::NOT_FOUND, "This link is over", &words)
+}
+
+/// The address of the latest issue's web edition; nothing where there is none, or the store is away.
+async fn latest(site: &Site) -> Option<String> {
+    let number = site.door.store().await.ok()?.highest_issue().await.ok()??;
+    Some(format!("{}/issues/{number}", site.app.config.newsletter.base_url.0))
+}
+
+fn title(site: &Site, list: &ListName) -> String {
+    joinable(site).remove(list).unwrap_or_else(|| site.app.config.newsletter.name.clone())
+}
+
+/// What was entered, or what is wrong with it, for the person who did.
+fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'static str> {
+    let address = EmailAddress::parse(fields.get("email").unwrap_or_default())
+        .map_err(|_| "This is no email address. It looks like ada@example.com.")?;
+    let name: String = fields.get("name").unwrap_or_default().chars().take(NAME).collect();
+    let name = display_name(&name).map_err(|_| "The name holds characters that no mail can bear.")?;
+    let lists = joinable(site);
+    let list = match fields.get("list") {
+        None => site.app.config.newsletter.list.clone(),
+        Some(wanted) => {
+            lists.into_keys().find(|list| list.as_str() == wanted).ok_or("There is no such list to join.")?
+        }
+    };
+    let own = || format!("{}/subscribe", site.app.config.newsletter.base_url.0);
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let elsewhere = origin.filter(|origin| *origin != "null" && !own().starts_with(origin));
+    let source = elsewhere.map_or_else(own, |origin| origin.chars().take(SOURCE).collect());
+    Ok(Form { address, name, list, source })
+}
+
+fn context(site: &Site) -> Context {
+    let mut context = Context::new();
+    let lists: Vec<_> = joinable(site).into_iter().collect();
+    context.insert("lists", &lists);
+    context.insert("own", site.app.config.newsletter.list.as_str());
+    context.insert("wording", &site.joining.wording());
+    for absent in ["action", "mistake", "email", "name"] {
+        context.insert(absent, &None::<&str>);
+    }
+    context.insert("asked", &false);
+    context
+}
+
+fn form_page(site: &Site, path: &str, status: StatusCode, more: Context) -> Answer {
+    let mut context = context(site);
+    context.extend(more);
+    site.page(path, status, "subscribe.html", context)
+}

@@ -1,0 +1,149 @@
+//! Leaving: by one click in the mail program (RFC 8058), or by the button on a page. Looking at the page changes nothing.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use tera::Context;
+
+use super::answer::{Answer, text};
+use super::form::Fields;
+use super::routes::LARGEST_FORM;
+use super::site::{Closed, Path, Site, Visitor};
+use crate::id::ListName;
+use crate::subscriber::{SubscriptionStatus, Way};
+use crate::token::{Purpose, is_specimen, preferences_url};
+use crate::track::{Counters, Left};
+
+/// The longest reason that is kept, in characters.
+const REASON: usize = 300;
+
+/// `GET /{issue}/unsubscribe/{token}`.
+pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    let parts = Path::parse(path);
+    match site.visitor(Purpose::Unsubscribe, &parts).await {
+        Ok(visitor) => answer(&site, path, &visitor, "").await,
+        Err(closed) => site.closed(path, closed),
+    }
+}
+
+/// `POST /{issue}/unsubscribe/{token}`: no cookie, no login, no redirect (requirement 14).
+pub(super) async fn leave(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
+    let content_type =
+        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fields = Fields::parse(content_type, &body);
+    let parts = Path::parse(path);
+    if fields.is_one_click() {
+        return one_click(&site, path, &parts).await;
+    }
+    let done = match fields.get("action") {
+        Some("leave") => by_button(&site, path, &parts).await,
+        Some("undo") => undo(&site, &parts).await,
+        Some("reason") => reason(&site, &parts, &fields).await,
+        // Whatever else is sent here is no wish to leave.
+        Some(_) | None => site.visitor(Purpose::Unsubscribe, &parts).await.map(|visitor| (visitor, "")),
+    };
+    match done {
+        Ok((visitor, said)) => answer(&site, path, &visitor, said).await,
+        Err(closed) => site.closed(path, closed),
+    }
+}
+
+/// `/unsubscribe` and `/preferences`: where one's own link is, for those who come from the web edition.
+pub(super) async fn where_to(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    site.notice(
+        request.uri().path(),
+        StatusCode::OK,
+        "Your own link is in your mail",
+        &["At the end of each issue you got stand the links to leave and to change your preferences. They are yours \
+           alone, so they are not on the web.",
+          "Many mail programs also show an Unsubscribe button beside the sender’s name."],
+    )
+}
+
+async fn one_click(site: &Site, path: &str, parts: &Path<'_>) -> Answer {
+    match go(site, parts, Way::OneClick).await {
+        Ok(Left::Done | Left::Noted) => text(StatusCode::OK, "You are unsubscribed.\n"),
+        Ok(Left::Unknown) => site.unknown(path),
+        Ok(Left::Failed) => site.away(path),
+        Err(closed) => site.closed(path, closed),
+    }
+}
+
+async fn go(site: &Site, parts: &Path<'_>, way: Way) -> Result<Left, Closed> {
+    if is_specimen(parts.token) {
+        return Err(Closed::Specimen);
+    }
+    let issue = parts.issue.ok_or(Closed::Unknown)?;
+    let reference = site.tracker.believe(Purpose::Unsubscribe, issue, parts.token).ok_or(Closed::Unknown)?;
+    Ok(site.tracker.leave(reference, issue, way).await)
+}
+
+type Done = Result<(Visitor, &'static str), Closed>;
+
+async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Done {
+    match go(site, parts, Way::Page).await? {
+        Left::Done => Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "")),
+        Left::Noted => Err(Closed::Said(Box::new(site.notice(
+            path,
+            StatusCode::OK,
+            "You are leaving",
+            &["It is written down and takes effect within minutes. There is nothing more to do."],
+        )))),
+        Left::Unknown => Err(Closed::Unknown),
+        Left::Failed => {
+            Err(Closed::Away(anyhow::anyhow!("neither the store nor the disk took somebody's leaving")))
+        }
+    }
+}
+
+async fn undo(site: &Site, parts: &Path<'_>) -> Done {
+    let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
+    let list = list(site, &visitor).await?;
+    if visitor.store.come_back(&list, visitor.reader.id, site.app.now()).await? {
+        Counters::count(&site.counters.returned);
+    }
+    Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "You are back, as if you had never left."))
+}
+
+async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
+    let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
+    let words =
+        [fields.get("reason"), fields.get("words")].into_iter().flatten().filter(|words| !words.is_empty());
+    let said: String =
+        words.collect::<Vec<_>>().join(": ").chars().filter(|c| !c.is_control()).take(REASON).collect();
+    if !said.is_empty() {
+        visitor.store.give_reason(&list(site, &visitor).await?, visitor.reader.id, &said).await?;
+    }
+    Ok((visitor, "Thank you for telling us."))
+}
+
+/// The list of the issue whose link it was.
+pub(super) async fn list(site: &Site, visitor: &Visitor) -> Result<ListName, Closed> {
+    Ok(site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?.list.clone())
+}
+
+/// The page as it is for this reader now.
+async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answer {
+    let list = match list(site, visitor).await {
+        Ok(list) => list,
+        Err(closed) => return site.closed(path, closed),
+    };
+    let on_list = visitor.reader.subscriptions.iter().find(|subscription| subscription.list == list);
+    let is_on = on_list.is_some_and(|subscription| subscription.status == SubscriptionStatus::Subscribed);
+    let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
+    let mut context = Context::new();
+    context.insert("address", &visitor.reader.address.masked());
+    context.insert("said", said);
+    context.insert(
+        "preferences_url",
+        &preferences_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),
+    );
+    site.page(path, StatusCode::OK, if is_on { "unsubscribe.html" } else { "left.html" }, context)
+}

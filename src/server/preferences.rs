@@ -1,0 +1,290 @@
+//! Preferences: what a reader chooses for themselves, which outranks whatever a file says of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tera::Context;
+
+use super::answer::Answer;
+use super::form::Fields;
+use super::leaving::list;
+use super::routes::LARGEST_FORM;
+use super::site::{Closed, Path, Site, Visitor};
+use crate::app::random;
+use crate::id::ListName;
+use crate::lists::new_reference;
+use crate::mailbox::display_name;
+use crate::newsletter::Tracking;
+use crate::subscriber::{
+    Choices, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
+};
+use crate::token::{Purpose, unsubscribe_url};
+
+/// How many weeks a pause may last.
+const PAUSES: [i64; 4] = [1, 2, 4, 8];
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The longest name, in characters.
+const NAME: usize = 100;
+
+/// `GET /{issue}/preferences/{token}`.
+pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    match present(&site, path, "").await {
+        Ok(answer) => answer,
+        Err(closed) => site.closed(path, closed),
+    }
+}
+
+/// `POST /{issue}/preferences/{token}`.
+pub(super) async fn save(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
+    let content_type =
+        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match take(&site, path, &Fields::parse(content_type, &body)).await {
+        Ok(answer) => answer,
+        Err(closed) => site.closed(path, closed),
+    }
+}
+
+async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed> {
+    let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
+    let now = site.app.now();
+    let name = match fields.get("name").map(|name| name.chars().take(NAME).collect::<String>()) {
+        Some(name) if display_name(&name).is_err() => {
+            return present(
+                site,
+                path,
+                "The name holds characters that no mail can bear. Nothing was saved.",
+            )
+            .await;
+        }
+        name => name,
+    };
+    for subscription in &visitor.reader.subscriptions {
+        let form = Form { site, fields, name: name.as_deref(), now };
+        let choices = form.choices(subscription);
+        if choices != subscription.choices {
+            visitor.store.choose(&subscription.list, visitor.reader.id, &choices).await?;
+        }
+    }
+    if fields.get("lists").is_some() {
+        choose_lists(site, &visitor, fields, now).await?;
+    }
+    present(site, path, "Saved.").await
+}
+
+/// What somebody chose, and what holds for them so far.
+struct Form<'f> {
+    site: &'f Site,
+    fields: &'f Fields,
+    name: Option<&'f str>,
+    now: Timestamp,
+}
+
+impl Form<'_> {
+    /// What is left as it was is not chosen: there the file goes on to speak.
+    fn choices(&self, held: &Subscription) -> Choices {
+        let before = &held.choices;
+        let name = self.name.filter(|name| *name != name_of(held)).map(str::to_owned);
+        let tracking = self.fields.get("tracking").and_then(tracking);
+        let tracking = tracking.filter(|tracking| *tracking != tracking_of(self.site, held));
+        let format = match self.fields.get("format") {
+            Some("text") => Some(Format::Text),
+            Some("html") => Some(Format::Html),
+            Some(_) | None => None,
+        };
+        let format = format.filter(|format| *format != format_of(held));
+        Choices {
+            name: name.or_else(|| before.name.clone()),
+            tracking: tracking.or(before.tracking),
+            format: format.or(before.format),
+            paused_until: self.pause(before.paused_until),
+        }
+    }
+
+    fn pause(&self, before: Option<Timestamp>) -> Option<Timestamp> {
+        match self.fields.get("pause") {
+            None | Some("keep") => before,
+            Some(weeks) => {
+                let weeks = weeks.parse().ok().filter(|weeks| PAUSES.contains(weeks))?;
+                i32::try_from(weeks).ok().and_then(|weeks| self.now.checked_add(WEEK * weeks).ok())
+            }
+        }
+    }
+}
+
+async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Timestamp) -> Result<(), Closed> {
+    let reader = &visitor.reader;
+    for (name, _) in offered(site, &reader.subscriptions) {
+        let is_wanted = fields.all("list").any(|wanted| wanted == name.as_str());
+        let status = reader.subscriptions.iter().find(|held| held.list == name).map(|held| held.status);
+        match (is_wanted, status) {
+            (false, Some(SubscriptionStatus::Subscribed)) => {
+                let leaving = Leaving { at: now, issue: Some(visitor.issue), way: Way::Page };
+                visitor.store.leave(&name, reader.id, leaving).await?;
+            }
+            (true, Some(SubscriptionStatus::Left)) => {
+                visitor.store.come_back(&name, reader.id, now).await?;
+            }
+            (true, None | Some(SubscriptionStatus::Gone)) => {
+                let entry = Entry {
+                    address: reader.address.clone(),
+                    name: None,
+                    tracking: None,
+                    format: None,
+                    attributes: BTreeMap::new(),
+                };
+                let joining = Joining { origin: Origin::Page, at: now };
+                visitor.store.subscribe(&name, &entry, new_reference(&mut random), joining).await?;
+            }
+            (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lists that a reader may choose: those that anybody may join, and those they are or were on.
+fn offered(site: &Site, held: &[Subscription]) -> BTreeMap<ListName, String> {
+    let mut lists = joinable(site);
+    for subscription in held {
+        lists.entry(subscription.list.clone()).or_insert_with(|| subscription.list.to_string());
+    }
+    lists
+}
+
+/// Lists that anybody may join, and what readers call them.
+pub(super) fn joinable(site: &Site) -> BTreeMap<ListName, String> {
+    let newsletter = &site.app.config.newsletter;
+    let mut lists = site.app.config.serve.lists.clone();
+    lists.entry(newsletter.list.clone()).or_insert_with(|| newsletter.name.clone());
+    lists
+}
+
+/// A row of a choice.
+#[derive(Serialize)]
+struct Row {
+    value: String,
+    words: String,
+    consequence: &'static str,
+    is_chosen: bool,
+}
+
+async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> {
+    let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
+    let name = list(site, &visitor).await?;
+    let subscriptions = &visitor.reader.subscriptions;
+    let held = subscriptions.iter().find(|held| held.list == name).ok_or(Closed::Unknown)?;
+    let token = site.keys.keys().token(Purpose::Unsubscribe, visitor.issue, visitor.reference);
+    let lists: Vec<Row> = offered(site, subscriptions)
+        .into_iter()
+        .map(|(name, words)| {
+            let is_on =
+                |held: &Subscription| held.list == name && held.status == SubscriptionStatus::Subscribed;
+            Row {
+                is_chosen: subscriptions.iter().any(is_on),
+                value: name.to_string(),
+                words,
+                consequence: "",
+            }
+        })
+        .collect();
+    let mut context = Context::new();
+    context.insert("said", said);
+    context.insert("address", &visitor.reader.address.masked());
+    context.insert("name", name_of(held));
+    context.insert("formats", &formats(held));
+    context.insert("trackings", &trackings(site, held));
+    context.insert("pauses", &pauses(site, held));
+    context.insert("lists", &lists);
+    context.insert(
+        "unsubscribe_url",
+        &unsubscribe_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),
+    );
+    Ok(site.page(path, StatusCode::OK, "preferences.html", context))
+}
+
+fn formats(held: &Subscription) -> [Row; 2] {
+    let format = format_of(held);
+    let row = |value: &str, words: &str, this| Row {
+        value: value.to_owned(),
+        words: words.to_owned(),
+        consequence: "",
+        is_chosen: format == this,
+    };
+    [row("html", "HTML with a text part", Format::Html), row("text", "Plain text", Format::Text)]
+}
+
+/// Never more than the newsletter counts.
+fn trackings(site: &Site, held: &Subscription) -> Vec<Row> {
+    let policy = site.app.config.newsletter.tracking;
+    let most = policy.clicks.max(policy.opens);
+    let individual = match policy.opens {
+        Tracking::Individual => "which links you followed, and that an issue was opened",
+        Tracking::Aggregate | Tracking::None => "which links you followed",
+    };
+    let chosen = tracking_of(site, held);
+    let rows = [
+        (Tracking::None, "none", "None", "plain links; nothing is counted"),
+        (Tracking::Aggregate, "aggregate", "Totals only", "counted, never tied to you"),
+        (Tracking::Individual, "individual", "Individual", individual),
+    ];
+    let allowed = rows.into_iter().filter(|(tracking, ..)| *tracking <= most && most != Tracking::None);
+    let row = |(tracking, value, words, consequence): (Tracking, &str, &str, _)| Row {
+        value: value.to_owned(),
+        words: words.to_owned(),
+        consequence,
+        is_chosen: tracking == chosen,
+    };
+    allowed.map(row).collect()
+}
+
+fn pauses(site: &Site, held: &Subscription) -> Vec<Row> {
+    let zone = &site.app.config.newsletter.time_zone;
+    let until = held.choices.paused_until.filter(|until| *until > site.app.now());
+    let row = |value: &str, words: String, is_chosen| Row {
+        value: value.to_owned(),
+        words,
+        consequence: "",
+        is_chosen,
+    };
+    let keep = until.map(|until| {
+        row("keep", format!("Until {}", until.to_zoned(zone.clone()).strftime("%A, %-d %B %Y")), true)
+    });
+    let weeks = PAUSES.map(|weeks| {
+        let words = if weeks == 1 { "For a week".to_owned() } else { format!("For {weeks} weeks") };
+        row(&weeks.to_string(), words, false)
+    });
+    let none = row("0", "No pause".to_owned(), until.is_none());
+    [none].into_iter().chain(keep).chain(weeks).collect()
+}
+
+fn name_of(held: &Subscription) -> &str {
+    held.choices.name.as_deref().or(held.name.as_deref()).unwrap_or_default()
+}
+
+fn format_of(held: &Subscription) -> Format {
+    held.choices.format.or(held.format).unwrap_or_default()
+}
+
+fn tracking_of(site: &Site, held: &Subscription) -> Tracking {
+    let policy = site.app.config.newsletter.tracking;
+    let most = policy.clicks.max(policy.opens);
+    held.choices.tracking.or(held.tracking).unwrap_or(most).min(most)
+}
+
+fn tracking(word: &str) -> Option<Tracking> {
+    match word {
+        "none" => Some(Tracking::None),
+        "aggregate" => Some(Tracking::Aggregate),
+        "individual" => Some(Tracking::Individual),
+        _ => None,
+    }
+}

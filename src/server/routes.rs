@@ -1,0 +1,52 @@
+//! Which path leads where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::answer::Answer;
+use super::site::Site;
+use super::{clicks, health, joining, leaving, pages, preferences, web};
+
+/// A form at most, in octets.
+pub(super) const LARGEST_FORM: usize = 16 * 1024;
+/// How long an answer may take, its request's body included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All of them.
+pub(super) fn routes(site: Arc<Site>) -> Router {
+    let pages = Router::new()
+        .route("/{issue}/unsubscribe/{token}", get(leaving::show).post(leaving::leave))
+        .route("/{issue}/preferences/{token}", get(preferences::show).post(preferences::save))
+        .route("/unsubscribe", get(leaving::where_to))
+        .route("/preferences", get(leaving::where_to))
+        .route("/subscribe", get(joining::show).post(joining::ask))
+        .route("/subscribe/form", get(joining::form))
+        .route("/confirm/{token}", get(joining::confirmation).post(joining::confirm))
+        .route("/issues/{issue}", get(web::edition))
+        .route("/style.css", get(pages::style))
+        .fallback(nothing)
+        .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+    // No layer more than they need: these are asked for most.
+    Router::new()
+        .route("/{issue}/{place}/{token}", get(clicks::click))
+        .route("/{issue}/open/{token}", get(clicks::open))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .merge(pages)
+        .layer(CatchPanicLayer::new())
+        .with_state(site)
+}
+
+async fn nothing(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    site.unknown(request.uri().path())
+}

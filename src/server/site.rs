@@ -1,0 +1,130 @@
+//! What all pages share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::Mutex;
+
+use super::answer::Answer;
+use super::client::Limits;
+use super::pages::Pages;
+use crate::app::App;
+use crate::app::door::Door;
+use crate::app::keys::KeyRing;
+use crate::event::Rules;
+use crate::id::{IssueNumber, Reference};
+use crate::joining::Joining;
+use crate::store::{Reader, Store};
+use crate::token::Purpose;
+use crate::track::{Counters, Keeping, LinkTable, Tracker};
+
+/// The readers' side, whole.
+pub(super) struct Site {
+    pub(super) app: App,
+    pub(super) door: Arc<Door>,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) tracker: Tracker,
+    pub(super) joining: Joining,
+    pub(super) rules: Rules,
+    pub(super) pages: Pages,
+    pub(super) counters: Arc<Counters>,
+    pub(super) limits: Limits,
+    /// Web editions that were asked for lately.
+    pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
+    /// Whether it takes traffic: not before it knows the links, not while it ends.
+    pub(super) ready: AtomicBool,
+}
+
+/// A web edition, and the links that stand in it.
+pub(super) type Edition = (Arc<LinkTable>, Arc<str>);
+
+/// Somebody who came by a link of their own.
+pub(super) struct Visitor {
+    pub(super) issue: IssueNumber,
+    pub(super) reference: Reference,
+    pub(super) reader: Reader,
+    pub(super) store: Arc<Store>,
+}
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub(super) enum Closed {
+    /// The link is a specimen's.
+    Specimen,
+    /// Forged, erased, or of nothing: all alike (requirement 46).
+    Unknown,
+    /// The store is away, or failed.
+    Away(anyhow::Error),
+    /// Something else is to be said.
+    Said(Box<Answer>),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Closed {
+    fn from(error: E) -> Self {
+        Self::Away(error.into())
+    }
+}
+
+impl Site {
+    pub(super) async fn open(app: &App) -> anyhow::Result<(Arc<Self>, Keeping)> {
+        let door = Arc::new(Door::new(app.clone()));
+        let counters = Arc::new(Counters::default());
+        let is_unused = match door.store().await {
+            Ok(store) => store.highest_issue().await?.is_none(),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the store is away");
+                false
+            }
+        };
+        let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
+        let keys = Arc::new(KeyRing::open(&keys_path, is_unused)?);
+        let (tracker, keeping) =
+            Tracker::start(app, Arc::clone(&door), Arc::clone(&keys), Arc::clone(&counters)).await?;
+        let joining = Joining::start(app, &door, &counters);
+        let site = Self {
+            app: app.clone(),
+            door,
+            keys,
+            tracker,
+            joining,
+            rules: Rules::built_in()?,
+            pages: Pages::new(&app.config.newsletter)?,
+            counters,
+            limits: Limits::default(),
+            editions: Mutex::default(),
+            ready: AtomicBool::new(true),
+        };
+        Ok((Arc::new(site), keeping))
+    }
+
+    /// Who it is that a token stands for.
+    pub(super) async fn visitor(&self, purpose: Purpose, path: &Path<'_>) -> Result<Visitor, Closed> {
+        if crate::token::is_specimen(path.token) {
+            return Err(Closed::Specimen);
+        }
+        let issue = path.issue.ok_or(Closed::Unknown)?;
+        let reference = self.tracker.believe(purpose, issue, path.token).ok_or(Closed::Unknown)?;
+        let store = self.door.store().await?;
+        let reader = store.referred(reference).await?.ok_or(Closed::Unknown)?;
+        Ok(Visitor { issue, reference, reader, store })
+    }
+}
+
+/// `/{issue}/{what}/{token}`, taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Path<'p> {
+    /// `None` where it is no number.
+    pub(super) issue: Option<IssueNumber>,
+    pub(super) what: &'p str,
+    pub(super) token: &'p str,
+}
+
+impl<'p> Path<'p> {
+    pub(super) fn parse(path: &'p str) -> Self {
+        let mut parts = path.trim_start_matches('/').splitn(3, '/');
+        let mut part = || parts.next().unwrap_or_default();
+        let (issue, what, token) = (part(), part(), part());
+        Self { issue: issue.parse().ok(), what, token }
+    }
+}

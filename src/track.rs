@@ -1,0 +1,264 @@
+//! Clicks and opens: a token is believed at once, the reader is sent on at once, and what was heard is kept afterwards.
+//!
+//! A journey, between `server`, which hears, and `store`, which keeps. Nothing of a request waits for the store: the link tables are in
+//! memory and have a copy on the disk, and what was heard goes to a file first ([`spool`]) and from there into the store, in batches,
+//! each once ([`keeper`]). With the store away it stays on the disk until it is back.
+
+mod counters;
+mod entry;
+mod keeper;
+mod leaving;
+mod links;
+mod spool;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::app::door::Door;
+use crate::app::keys::KeyRing;
+use crate::app::{App, Clock, random};
+use crate::event::{Event, EventKind, Heard};
+use crate::id::{IssueNumber, Place, Reference};
+use crate::store::Arrival;
+use crate::subscriber::{Leaving, Way};
+use crate::token::{Purpose, is_specimen};
+pub use counters::Counters;
+use entry::Entry;
+use keeper::{Held, Keeper};
+pub use links::LinkTable;
+use links::Links;
+use spool::Spool;
+
+/// How long somebody who leaves waits for the store before their word is written down for it.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Where a click leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landing {
+    /// To what the editor linked to.
+    Target(Arc<LinkTable>, Place),
+    /// The token is a specimen's, of a preview or a test copy; the target, where it is known.
+    Specimen(Option<String>),
+    /// No such link was ever sent.
+    Nowhere,
+    /// It is not known here, and the store cannot be asked.
+    Away,
+}
+
+/// What came of leaving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// They are off the list, now or before.
+    Done,
+    /// It is written down, and done as soon as the store is back.
+    Noted,
+    /// Nobody is known by that reference any more.
+    Unknown,
+    /// Neither the store nor the disk took it.
+    Failed,
+}
+
+/// What a server needs to hear clicks.
+pub struct Tracker {
+    keys: Arc<KeyRing>,
+    door: Arc<Door>,
+    links: Links,
+    spool: Spool,
+    clock: Clock,
+    counters: Arc<Counters>,
+    /// The number of the next event.
+    seq: AtomicI64,
+}
+
+/// What brings events to the store; ends once its [`Tracker`] is dropped, and what waited is in the store or on the disk.
+#[derive(Debug)]
+pub struct Keeping(JoinHandle<()>);
+
+impl Keeping {
+    /// Waits until it has ended, but not for a store that is away.
+    pub async fn end(self, patience: Duration) {
+        // What is not in the store by then is on the disk.
+        let _ = tokio::time::timeout(patience, self.0).await;
+    }
+}
+
+impl Tracker {
+    /// Gets ready: link tables from the disk, and, if the store is there, what is new in it.
+    ///
+    /// # Errors
+    /// A folder beside the store that cannot be made or written.
+    pub async fn start(
+        app: &App,
+        door: Arc<Door>,
+        keys: Arc<KeyRing>,
+        counters: Arc<Counters>,
+    ) -> anyhow::Result<(Self, Keeping)> {
+        let spool = spool_path(app);
+        let links = Links::open(spool.join("links"))?;
+        let mut name = [0; 8];
+        random(&mut name);
+        let server = u64::from_be_bytes(name);
+        let own = Arc::new(Held::make(&spool, &format!("{server:016x}"))?);
+        let (closed, segments) = mpsc::unbounded_channel();
+        let keeper =
+            Keeper { door: Arc::clone(&door), counters: Arc::clone(&counters), spool, own: Arc::clone(&own) };
+        let tracker = Self {
+            spool: Spool::open(&own.folder, Arc::clone(&counters), closed)?,
+            // 2^31 events a server that no other server numbers alike, most likely; the time tells them apart besides.
+            seq: AtomicI64::new(((server >> 33) << 32).cast_signed()),
+            clock: Arc::clone(&app.clock),
+            keys,
+            door,
+            links,
+            counters,
+        };
+        if let Err(error) = tracker.refresh().await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the store is away; links are known from the copy on the disk"
+            );
+        }
+        Ok((tracker, Keeping(tokio::spawn(keeper.run(segments)))))
+    }
+
+    /// Where a click leads; it is heard, whatever the store does. Only an issue that is not known here yet is asked for.
+    pub async fn click(&self, issue: IssueNumber, place: Place, token: &str, heard: Heard) -> Landing {
+        let table = match self.links.known(issue) {
+            Some(table) => Some(table),
+            None if is_specimen(token) => None,
+            None => match self.links.find(issue, &self.door).await {
+                Ok(table) => table,
+                Err(_) => return Landing::Away,
+            },
+        };
+        if is_specimen(token) {
+            return Landing::Specimen(table.and_then(|table| table.target(place).map(str::to_owned)));
+        }
+        match table {
+            Some(table) if table.target(place).is_some() => {
+                Counters::count(&self.counters.clicks);
+                self.hear((Purpose::Click, EventKind::Click(place)), issue, token, heard);
+                Landing::Target(table, place)
+            }
+            Some(_) | None => {
+                Counters::count(&self.counters.nowhere);
+                Landing::Nowhere
+            }
+        }
+    }
+
+    /// The pixel was shown.
+    pub fn open(&self, issue: IssueNumber, token: &str, heard: Heard) {
+        Counters::count(&self.counters.opens);
+        self.hear((Purpose::Open, EventKind::Open), issue, token, heard);
+    }
+
+    fn hear(&self, (purpose, kind): (Purpose, EventKind), issue: IssueNumber, token: &str, heard: Heard) {
+        let Some(reference) = self.keys.keys().verify(purpose, issue, token) else {
+            return Counters::count(&self.counters.unsigned);
+        };
+        let reference = if heard.objects { Reference::EVERYONE } else { reference };
+        let event = Event { kind, at: self.now(), signals: heard.signals };
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed);
+        self.spool.push(Entry::Event(Arrival { issue, reference, seq, event }));
+    }
+
+    /// Whom a token stands for; `None` for what we did not sign.
+    pub fn believe(&self, purpose: Purpose, issue: IssueNumber, token: &str) -> Option<Reference> {
+        self.keys.keys().verify(purpose, issue, token)
+    }
+
+    /// Takes a reader off the list of an issue. Where the store does not answer soon it is written down and done later.
+    pub async fn leave(&self, reference: Reference, issue: IssueNumber, way: Way) -> Left {
+        let leaving = Leaving { at: self.now(), issue: Some(issue), way };
+        let at_once = async {
+            leaving::leave(&*self.door.store().await?, reference, leaving).await.map_err(anyhow::Error::from)
+        };
+        match tokio::time::timeout(PATIENCE, at_once).await {
+            Ok(Ok(None)) => Left::Unknown,
+            Ok(Ok(Some(is_new))) => {
+                self.counters.left.fetch_add(u64::from(is_new), Ordering::Relaxed);
+                Left::Done
+            }
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(
+                    issue = issue.get(),
+                    "somebody left while the store was away; it is written down"
+                );
+                if self.spool.push_durably(Entry::Leaving { reference, leaving }).await {
+                    Left::Noted
+                } else {
+                    Left::Failed
+                }
+            }
+        }
+    }
+
+    /// An issue's links.
+    ///
+    /// # Errors
+    /// The store's, where the issue is not known here.
+    pub async fn links(&self, issue: IssueNumber) -> anyhow::Result<Option<Arc<LinkTable>>> {
+        self.links.find(issue, &self.door).await
+    }
+
+    /// Looks for new issues, mended links and new keys until it is told to stop.
+    pub async fn watch(&self, mut stop: watch::Receiver<bool>) {
+        let mut period = tokio::time::interval(links::PERIOD);
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = period.tick() => {}
+            }
+            let is_up = self.refresh().await.is_ok();
+            if self.counters.store_up.swap(is_up.into(), Ordering::Relaxed) != u64::from(is_up) {
+                tracing::info!(is_up, "the store");
+            }
+            if let Err(error) = self.keys.refresh() {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the keys have changed and cannot be read; those before them stay"
+                );
+            }
+        }
+    }
+
+    async fn refresh(&self) -> anyhow::Result<()> {
+        self.links.refresh(&self.door).await
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// Where servers keep what is not in the store: beside the keys.
+pub fn spool_path(app: &App) -> PathBuf {
+    app.workspace.keys_path(&app.workspace.store(&app.config)).with_extension("spool")
+}
+
+/// How many events wait on the disk, whoever heard them.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn waiting(app: &App) -> std::io::Result<usize> {
+    let servers = match fs::read_dir(spool_path(app)) {
+        Ok(servers) => servers,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut waiting = 0;
+    for server in servers.flatten().filter(|server| server.file_name() != "links") {
+        for number in spool::segments(&server.path())? {
+            waiting += spool::read(&server.path(), number)?.0.len();
+        }
+    }
+    Ok(waiting)
+}

@@ -1,0 +1,179 @@
+//! Brings closed segments to the store, in their order; also those of servers that died.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use super::counters::Counters;
+use super::entry::Entry;
+use super::spool;
+use crate::app::door::Door;
+use crate::store::{Arrival, Batch, Store};
+
+/// How often it looks for what a server that died has left.
+const ROUND: Duration = Duration::from_mins(1);
+/// The first pause where the store is away; it doubles up to [`LONGEST`].
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A server's folder, held as long as this is.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) folder: PathBuf,
+    /// The server's name.
+    server: String,
+    _lock: File,
+}
+
+impl Held {
+    /// Makes a folder for a server of this name.
+    pub(super) fn make(spool: &Path, server: &str) -> anyhow::Result<Self> {
+        let folder = spool.join(server);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        Self::take(folder, server)?.context("the server's name is taken")
+    }
+
+    /// Holds a folder, unless another server does.
+    fn take(folder: PathBuf, server: &str) -> io::Result<Option<Self>> {
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { folder, server: server.to_owned(), _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Gone, if nothing is left in it.
+    pub(super) fn remove_if_empty(&self) {
+        if spool::segments(&self.folder).is_ok_and(|left| left.is_empty()) {
+            // What cannot be removed is an empty folder that the next server looks into.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+pub(super) struct Keeper {
+    pub(super) door: Arc<Door>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) spool: PathBuf,
+    pub(super) own: Arc<Held>,
+}
+
+impl Keeper {
+    /// Goes on until no segment can be closed any more, and all that were are in the store or the store is away.
+    pub(super) async fn run(self, mut closed: mpsc::UnboundedReceiver<u64>) {
+        self.adopt().await;
+        let mut round = tokio::time::interval(ROUND);
+        loop {
+            tokio::select! {
+                number = closed.recv() => match number {
+                    Some(number) => self.bring(number, &closed).await,
+                    None => break,
+                },
+                _ = round.tick() => self.adopt().await,
+            }
+        }
+        self.own.remove_if_empty();
+    }
+
+    /// One segment of our own; tried until it is in the store, or the server ends: then it stays where it is.
+    async fn bring(&self, number: u64, closed: &mpsc::UnboundedReceiver<u64>) {
+        let mut pause = FIRST;
+        loop {
+            let Err(error) = self.keep(&self.own, number).await else {
+                self.counters.store_up.store(1, Ordering::Relaxed);
+                return;
+            };
+            self.counters.store_up.store(0, Ordering::Relaxed);
+            tracing::warn!(error = format!("{error:#}"), "clicks and opens wait on the disk for the store");
+            if closed.is_closed() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
+
+    /// What servers that died have left.
+    async fn adopt(&self) {
+        for entry in fs::read_dir(&self.spool).into_iter().flatten().flatten() {
+            let Ok(server) = entry.file_name().into_string() else { continue };
+            if server.len() != 16 || !entry.path().is_dir() || entry.path() == self.own.folder {
+                continue;
+            }
+            // One that cannot be taken is a living server's, or is tried again at the next round.
+            let Ok(Some(orphan)) = Held::take(entry.path(), &server) else { continue };
+            match self.keep_all(&orphan).await {
+                Ok(0) => {}
+                Ok(segments) => {
+                    tracing::info!(
+                        segments,
+                        "a server that ended early left clicks and opens; they are kept"
+                    );
+                }
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    "what another server left waits for the store"
+                ),
+            }
+            orphan.remove_if_empty();
+        }
+    }
+
+    async fn keep_all(&self, orphan: &Held) -> anyhow::Result<usize> {
+        let numbers = spool::segments(&orphan.folder)?;
+        for number in &numbers {
+            self.counters
+                .pending
+                .fetch_add(spool::read(&orphan.folder, *number)?.0.len() as u64, Ordering::Relaxed);
+            self.keep(orphan, *number).await?;
+        }
+        Ok(numbers.len())
+    }
+
+    /// A segment goes into the store, and is gone from the disk.
+    async fn keep(&self, held: &Held, number: u64) -> anyhow::Result<()> {
+        let (entries, unreadable) = spool::read(&held.folder, number)?;
+        let store = self.door.store().await?;
+        let mut arrivals: Vec<Arrival> = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            match entry {
+                Entry::Event(arrival) => arrivals.push(*arrival),
+                Entry::Leaving { reference, leaving } => {
+                    super::leaving::leave(&store, *reference, *leaving).await?;
+                }
+            }
+        }
+        // Those of one reader together: fewer pages of the table are touched.
+        arrivals.sort_unstable_by_key(|arrival| (arrival.issue, arrival.reference.0));
+        self.keep_arrivals(&store, &Batch { server: &held.server, number }, &arrivals).await?;
+        fs::remove_file(held.folder.join(spool::file_name(number)))?;
+        let Counters { pending, lost, .. } = &*self.counters;
+        pending.fetch_sub(entries.len() as u64, Ordering::Relaxed);
+        lost.fetch_add(unreadable as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn keep_arrivals(
+        &self,
+        store: &Store,
+        batch: &Batch<'_>,
+        arrivals: &[Arrival],
+    ) -> anyhow::Result<()> {
+        if !arrivals.is_empty() && store.keep_events(batch, arrivals).await? {
+            self.counters.kept.fetch_add(arrivals.len() as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Where places lead: the link tables of frozen issues, in memory, with a copy of our own on the disk (requirement 50).
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::app::door::Door;
+use crate::id::{IssueNumber, ListName, Place};
+use crate::message::FrozenIssue;
+use crate::store::Store;
+
+/// The store is asked for new issues and mended links no more often than this.
+pub(super) const PERIOD: Duration = Duration::from_secs(1);
+/// Clocks of several machines differ by less than this: mended links are asked for again for so long.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// One issue's links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkTable {
+    /// To whom the issue went.
+    pub list: ListName,
+    /// When it was queued: another issue of the same number was queued at another time.
+    queued_at: Timestamp,
+    /// By place, from 1; `None` where it may lead nowhere.
+    targets: Vec<Option<String>>,
+}
+
+impl LinkTable {
+    fn of(issue: &FrozenIssue, queued_at: Timestamp) -> Self {
+        let targets = issue.rendered.links.iter().map(|link| target(&link.url)).collect();
+        Self { list: issue.list.clone(), queued_at, targets }
+    }
+
+    /// Where a place leads: an http or https URL in ASCII.
+    pub fn target(&self, place: Place) -> Option<&str> {
+        self.targets.get(usize::from(place.0).checked_sub(1)?)?.as_deref()
+    }
+
+    fn mend(&mut self, place: Place, url: &str) {
+        let at = usize::from(place.0).checked_sub(1).and_then(|at| self.targets.get_mut(at));
+        if let Some(there) = at {
+            *there = target(url);
+        }
+    }
+}
+
+/// No open redirect, and nothing that a header could not hold: the table is ours, and is read as if it were not (requirement 45).
+fn target(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    (is_web && is_plain).then(|| url.into())
+}
+
+/// All issues' links.
+#[derive(Debug)]
+pub(super) struct Links {
+    folder: PathBuf,
+    tables: RwLock<HashMap<IssueNumber, Arc<LinkTable>>>,
+    looked: Mutex<Looked>,
+}
+
+#[derive(Debug)]
+struct Looked {
+    last: Option<Instant>,
+    /// The time of the last mended link that is known.
+    mended: Timestamp,
+}
+
+impl Links {
+    /// Those whose copies are in `folder`, which is made where it is absent.
+    pub(super) fn open(folder: PathBuf) -> anyhow::Result<Self> {
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let mut tables = HashMap::new();
+        for entry in fs::read_dir(&folder)?.flatten() {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let Some(number) = name.strip_suffix(".json").and_then(|number| number.parse().ok()) else {
+                continue;
+            };
+            // A copy that cannot be read is made anew as soon as the store can be asked.
+            let table = fs::read(entry.path()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            tables.extend(table.map(|table: LinkTable| (number, Arc::new(table))));
+        }
+        let looked = Looked { last: None, mended: Timestamp::UNIX_EPOCH };
+        Ok(Self { folder, tables: RwLock::new(tables), looked: Mutex::new(looked) })
+    }
+
+    /// One issue's, if it is known here.
+    pub(super) fn known(&self, issue: IssueNumber) -> Option<Arc<LinkTable>> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(&issue).cloned()
+    }
+
+    /// One issue's; where it is not known here, the store is asked, by all together once a period.
+    pub(super) async fn find(
+        &self,
+        issue: IssueNumber,
+        door: &Door,
+    ) -> anyhow::Result<Option<Arc<LinkTable>>> {
+        if let Some(table) = self.known(issue) {
+            return Ok(Some(table));
+        }
+        let asked = Instant::now();
+        let mut looked = self.looked.lock().await;
+        // Somebody else looked while we waited: after we asked, so it counts for us too.
+        if looked.last.is_none_or(|last| last < asked) {
+            if let Some(last) = looked.last {
+                tokio::time::sleep_until((last + PERIOD).into()).await;
+            }
+            looked.last = Some(Instant::now());
+            self.look(&mut looked, &*door.store().await?).await?;
+        }
+        Ok(self.known(issue))
+    }
+
+    /// Takes in what is new in the store, unless somebody has done so just now.
+    pub(super) async fn refresh(&self, door: &Door) -> anyhow::Result<()> {
+        let mut looked = self.looked.lock().await;
+        if looked.last.is_some_and(|last| last.elapsed() < PERIOD) {
+            return Ok(());
+        }
+        looked.last = Some(Instant::now());
+        self.look(&mut looked, &*door.store().await?).await
+    }
+
+    async fn look(&self, looked: &mut Looked, store: &Store) -> anyhow::Result<()> {
+        for (number, queued_at) in store.issues().await? {
+            let is_known = self.known(number).is_some_and(|table| table.queued_at == queued_at);
+            if !is_known && let Some(issue) = store.issue(number).await? {
+                // Every change ever made to it is taken in below.
+                looked.mended = Timestamp::UNIX_EPOCH;
+                match serde_json::from_str(&issue.frozen) {
+                    Ok(frozen) => self.learn(number, LinkTable::of(&frozen, queued_at)),
+                    Err(error) => {
+                        tracing::error!(issue = number.get(), %error, "what was frozen cannot be read");
+                    }
+                }
+            }
+        }
+        let since = looked.mended.checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
+        for (number, change) in store.link_changes_since(since).await? {
+            looked.mended = looked.mended.max(change.at);
+            let Some(before) = self.known(number) else { continue };
+            let mut table = LinkTable::clone(&before);
+            table.mend(change.place, &change.url);
+            if table != *before {
+                self.learn(number, table);
+            }
+        }
+        Ok(())
+    }
+
+    fn learn(&self, number: IssueNumber, table: LinkTable) {
+        if let Err(error) = write(&self.folder, number, &table) {
+            tracing::error!(issue = number.get(), %error, "no copy of an issue's links could be made");
+        }
+        self.tables.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(table));
+    }
+}
+
+/// Whole or not at all; several servers may write the same at once.
+fn write(folder: &Path, number: IssueNumber, table: &LinkTable) -> anyhow::Result<()> {
+    let new = folder.join(format!("{number}.{}", std::process::id()));
+    fs::write(&new, serde_json::to_vec(table)?)?;
+    File::open(&new)?.sync_all()?;
+    Ok(fs::rename(new, folder.join(format!("{number}.json")))?)
+}

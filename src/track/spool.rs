@@ -1,0 +1,263 @@
+//! What was heard and is not in the store yet: appended to a file of this server's own and synced, batch after batch.
+//!
+//! A request is answered without waiting for any of it; only who leaves while the store is away waits until the leaving is on the
+//! disk. A segment that is full, or old enough, is closed; the keeper brings closed segments to the store, in their order.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::counters::Counters;
+use super::entry::{Entry, LENGTH};
+
+/// Records a segment: one transaction of the store.
+const SEGMENT: usize = 5_000;
+/// How long a segment stays open, so that one transaction keeps what came together.
+const OPEN: Duration = Duration::from_millis(200);
+/// Between two syncs, so that a flood is written in few of them.
+const PAUSE: Duration = Duration::from_millis(5);
+/// What waits for the disk at most; what comes beyond is lost, and counted.
+const WAITING: usize = 200_000;
+/// What waits for the store at most, in records: a gigabyte.
+const SPOOLED: u64 = 25_000_000;
+
+/// A server's own place on the disk.
+pub(super) struct Spool {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Entry>,
+    /// Whoever waits until what they said is on the disk.
+    asking: Vec<oneshot::Sender<bool>>,
+    closing: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spool {
+    /// Begins a spool in `folder`, which is there and this server's own. The numbers of closed segments come out of `closed`.
+    ///
+    /// # Errors
+    /// A thread that cannot be started.
+    pub(super) fn open(
+        folder: &Path,
+        counters: Arc<Counters>,
+        closed: mpsc::UnboundedSender<u64>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), counters });
+        let writer =
+            Writer { shared: Arc::clone(&shared), folder: folder.to_owned(), closed, number: 0, open: None };
+        let writer = thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// Takes one in, without waiting. Where too much waits already it is lost, and counted.
+    pub(super) fn push(&self, entry: Entry) {
+        let mut state = self.shared.state();
+        if state.waiting.len() >= WAITING {
+            drop(state);
+            self.shared.counters.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        state.waiting.push(entry);
+        let is_first = state.waiting.len() == 1;
+        drop(state);
+        if is_first {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Takes one in and answers when it is on the disk; `false` where that could not be.
+    pub(super) async fn push_durably(&self, entry: Entry) -> bool {
+        let (asking, answer) = oneshot::channel();
+        {
+            let mut state = self.shared.state();
+            state.waiting.push(entry);
+            state.asking.push(asking);
+        }
+        self.shared.wake.notify_one();
+        answer.await.unwrap_or(false)
+    }
+}
+
+impl Drop for Spool {
+    /// What waits goes to the disk first.
+    fn drop(&mut self) {
+        self.shared.state().closing = true;
+        self.shared.wake.notify_one();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to say.
+            let _ = writer.join();
+        }
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    closed: mpsc::UnboundedSender<u64>,
+    /// Of the last segment.
+    number: u64,
+    open: Option<Segment>,
+}
+
+struct Segment {
+    file: File,
+    records: usize,
+    since: Instant,
+}
+
+/// What the writer takes at once.
+struct Taken {
+    entries: Vec<Entry>,
+    asking: Vec<oneshot::Sender<bool>>,
+    closing: bool,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut bytes = Vec::new();
+        loop {
+            let Taken { entries, asking, closing } = self.take();
+            bytes.clear();
+            for entry in &entries {
+                entry.write(&mut bytes);
+            }
+            let kept = self.write(&bytes);
+            for asking in asking {
+                // Whoever asked may have gone.
+                let _ = asking.send(kept);
+            }
+            let is_due = |open: &Segment| open.records >= SEGMENT || open.since.elapsed() >= OPEN;
+            if closing || self.open.as_ref().is_some_and(is_due) {
+                self.close();
+            }
+            if closing {
+                return;
+            }
+            if !entries.is_empty() {
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Waits for something to write, as long as no open segment has to be closed.
+    fn take(&self) -> Taken {
+        let idle = |state: &mut State| state.waiting.is_empty() && state.asking.is_empty() && !state.closing;
+        let state = self.shared.state();
+        let mut state = match &self.open {
+            None => self.shared.wake.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(open) => {
+                let left = OPEN.saturating_sub(open.since.elapsed());
+                let waited = self.shared.wake.wait_timeout_while(state, left, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        Taken {
+            entries: std::mem::take(&mut state.waiting),
+            asking: std::mem::take(&mut state.asking),
+            closing: state.closing,
+        }
+    }
+
+    /// Answers whether all is on the disk; what is not is lost, and counted.
+    fn write(&mut self, bytes: &[u8]) -> bool {
+        let records = (bytes.len() / LENGTH) as u64;
+        if records == 0 {
+            return true;
+        }
+        let is_full = self.shared.counters.pending.load(Ordering::Relaxed) >= SPOOLED;
+        let written = if is_full { Err(io::ErrorKind::StorageFull.into()) } else { self.append(bytes) };
+        let Counters { pending, lost, .. } = &*self.shared.counters;
+        match &written {
+            Ok(()) => pending.fetch_add(records, Ordering::Relaxed),
+            Err(error) => {
+                tracing::error!(records, %error, "clicks and opens cannot be written down: they are lost");
+                lost.fetch_add(records, Ordering::Relaxed)
+            }
+        };
+        written.is_ok()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.open.is_none() {
+            self.number += 1;
+        }
+        let (folder, number) = (&self.folder, self.number);
+        let segment = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(Segment::create(folder, number)?),
+        };
+        let whole = segment.records * LENGTH;
+        let written = segment.file.write_all(bytes).and_then(|()| segment.file.sync_data());
+        if written.is_err() {
+            // Half a record would hide all that comes behind it.
+            segment.file.set_len(whole as u64)?;
+        } else {
+            segment.records += bytes.len() / LENGTH;
+        }
+        written
+    }
+
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            // Where the keeper is gone, whoever adopts the folder finds the segment.
+            let _ = self.closed.send(self.number);
+        }
+    }
+}
+
+impl Segment {
+    fn create(folder: &Path, number: u64) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(folder.join(file_name(number)))?;
+        // The name is on the disk too.
+        File::open(folder)?.sync_all()?;
+        Ok(Self { file, records: 0, since: Instant::now() })
+    }
+}
+
+/// Segments in the order of their names are in the order of their numbers.
+pub(super) fn file_name(number: u64) -> String {
+    format!("{number:012}")
+}
+
+/// The numbers of a folder's segments, in order.
+pub(super) fn segments(folder: &Path) -> io::Result<Vec<u64>> {
+    let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// What a segment holds; the second is how many records cannot be read.
+pub(super) fn read(folder: &Path, number: u64) -> io::Result<(Vec<Entry>, usize)> {
+    let bytes = fs::read(folder.join(file_name(number)))?;
+    let (records, torn) = bytes.as_chunks::<LENGTH>();
+    let entries: Vec<Entry> = records.iter().filter_map(Entry::read).collect();
+    let unreadable = records.len() - entries.len() + usize::from(!torn.is_empty());
+    Ok((entries, unreadable))
+}
