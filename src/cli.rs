@@ -23,6 +23,7 @@ mod face;
 mod inbox;
 mod keys;
 mod log;
+mod report;
 mod send;
 mod serve;
 mod subscribers;
@@ -87,6 +88,8 @@ enum Command {
     Resume(brake::Resume),
     Cancel(brake::Cancel),
     Deliveries(deliveries::Deliveries),
+    Report(report::ReportCommand),
+    Links(report::LinksCommand),
     Inbox(inbox::InboxCommand),
     Serve(serve::Serve),
     Keys(keys::Keys),
@@ -126,6 +129,8 @@ impl Cli {
             Command::Resume(command) => command.run(&self.directory, face),
             Command::Cancel(command) => command.run(&self.directory, face),
             Command::Deliveries(command) => command.run(&self.directory, face),
+            Command::Report(command) => command.run(&self.directory, face),
+            Command::Links(command) => command.run(&self.directory, face),
             Command::Inbox(command) => command.run(&self.directory, face),
             Command::Serve(command) => command.run(&self.directory, face),
             Command::Keys(command) => command.run(&self.directory, face),

@@ -23,6 +23,7 @@ pub mod message;
 pub mod approval;
 pub mod delivery;
 pub mod event;
+pub mod report;
 pub mod schedule;
 // the world: I/O, no decisions
 pub mod config;
@@ -40,6 +41,7 @@ pub mod letter;
 pub mod rehearse;
 pub mod brake;
 pub mod deliveries;
+pub mod review;
 pub mod dispatch;
 pub mod track;
 pub mod joining;

@@ -46,6 +46,11 @@ impl Face {
         self.terminal && !self.json && LevelFilter::current() == LevelFilter::OFF
     }
 
+    /// Whether data is wanted as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Whether a person can be asked.
     pub(super) fn can_ask(&self) -> bool {
         self.terminal && io::stdin().is_terminal()

@@ -18,6 +18,7 @@ mod killing;
 mod reader;
 mod pacing;
 mod rehearsing;
+mod reporting;
 mod reviewing;
 mod saying;
 mod sending;

@@ -1,0 +1,255 @@
+//! What became of an issue: how its messages fared, who clicked what, who left; and the same for a sponsor's eyes.
+//!
+//! A stage: `review` reads the store, [`Tally`] counts what readers did, and a [`Report`] is drawn as text, HTML, CSV or JSON. Three rules:
+//! people, robots and what cannot be told stand apart; every class of tracking has its own denominator (individual: people; aggregate:
+//! clicks, never people; none: no claim); and what the numbers leave out stands beside them.
+
+mod csv;
+mod html;
+mod page;
+mod past;
+mod sponsor;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod text;
+mod whole;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::delivery::{Counts, Refusal, SkipReason};
+use crate::event::{RobotRule, UnknownRule};
+use crate::id::{IssueNumber, Place};
+use crate::newsletter::{Tracking, TrackingPolicy};
+use crate::render::Part;
+use crate::subscriber::{Departure, Way};
+use crate::wrap::one_line;
+pub use past::Past;
+pub use sponsor::{Placed, SponsorReport};
+pub(crate) use tally::Counted;
+pub use tally::Tally;
+
+/// An issue and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Which issue, sent and counted when.
+    #[serde(flatten)]
+    pub about: About,
+    /// The store's counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// The refused by the reply's codes, the most frequent first.
+    pub refusals: Vec<Refusal>,
+    /// The skipped by reason.
+    pub skipped_by_reason: BTreeMap<SkipReason, u64>,
+    /// Whose clicks can be counted at all.
+    pub clicks_of: Accepted,
+    /// All clicks.
+    pub clicks: Count,
+    /// The clicks by the parts of the issue, in its order.
+    pub parts: Vec<PartCount>,
+    /// Opens; `None` where they are not counted.
+    pub opens: Option<Opens>,
+    /// Who left by this issue's links.
+    pub leavers: Leavers,
+    /// Clicks over time.
+    pub times: Times,
+    /// The issues before it, the latest first.
+    pub before: Vec<Past>,
+}
+
+/// Which issue a report is about, and how it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// The issue.
+    pub issue: IssueNumber,
+    /// The newsletter's name.
+    pub newsletter: String,
+    /// Whether it went to the built-in inbox.
+    pub trial: bool,
+    /// When its first message was tried, or its readers were queued.
+    pub sent_at: Timestamp,
+    /// When it was counted.
+    pub counted_at: Timestamp,
+    /// In which dates are written for people.
+    #[serde(skip)]
+    pub time_zone: TimeZone,
+    /// What the newsletter counted when the issue was frozen.
+    pub tracking: TrackingPolicy,
+    /// The version of the rules by which people and robots are told apart.
+    pub rules: u32,
+}
+
+/// Accepted messages by what may be counted of their readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Accepted {
+    /// One by one: of them people can be counted.
+    pub individual: u64,
+    /// All together: clicks, never people.
+    pub aggregate: u64,
+    /// Not at all.
+    pub none: u64,
+}
+
+impl Accepted {
+    /// By readers' choices, under what the newsletter counts: never more than that.
+    pub fn under(policy: Tracking, choices: &BTreeMap<Tracking, u64>) -> Self {
+        let mut accepted = Self::default();
+        for (choice, readers) in choices {
+            *match policy.min(*choice) {
+                Tracking::Individual => &mut accepted.individual,
+                Tracking::Aggregate => &mut accepted.aggregate,
+                Tracking::None => &mut accepted.none,
+            } += readers;
+        }
+        accepted
+    }
+}
+
+/// What was done with a link, a part or a whole issue.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Count {
+    /// Readers who are counted one by one.
+    pub readers: Readers,
+    /// Their requests.
+    pub requests: Requests,
+    /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT).
+    pub nobodys: Requests,
+}
+
+/// Readers by the best that is known of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Readers {
+    /// At least one of their requests was a person's.
+    pub people: u64,
+    /// None surely was, and of at least one it cannot be told.
+    pub perhaps: u64,
+    /// Robots alone asked in their name.
+    pub robots: u64,
+}
+
+/// Requests, told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Requests {
+    /// People's.
+    pub people: u64,
+    /// Of which it cannot be told, by why.
+    pub unknown: BTreeMap<UnknownRule, u64>,
+    /// Robots', by what gave them away.
+    pub robots: BTreeMap<RobotRule, u64>,
+}
+
+impl Requests {
+    /// Of which it cannot be told.
+    pub fn all_unknown(&self) -> u64 {
+        self.unknown.values().sum()
+    }
+
+    /// Robots'.
+    pub fn all_robots(&self) -> u64 {
+        self.robots.values().sum()
+    }
+}
+
+/// A part of the issue and its links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartCount {
+    /// Which.
+    pub part: Part,
+    /// Whatever was done with any link of it: a person counts once.
+    #[serde(flatten)]
+    pub count: Count,
+    /// Its links.
+    pub places: Vec<PlaceCount>,
+}
+
+/// One link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceCount {
+    /// Its number.
+    pub place: Place,
+    /// Its words.
+    pub words: String,
+    /// Where it led when the issue was frozen.
+    pub url: String,
+    /// What was done with it.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+/// Opens. They prove little: proxies fetch ahead, and pictures may be off (requirement 22).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Opens {
+    /// Always false, for whoever reads the numbers alone.
+    pub reliable: bool,
+    /// Of whom they can be counted.
+    pub of: Accepted,
+    /// What was counted.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+/// Who left by an issue's links.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Leavers {
+    /// All who are still gone.
+    pub left: u64,
+    /// The same by way.
+    pub by_way: BTreeMap<Way, u64>,
+    /// Who took it back.
+    pub came_back: u64,
+    /// Why, in readers' own words.
+    pub reasons: Vec<String>,
+}
+
+impl Leavers {
+    /// Counts departures.
+    pub fn of(departures: Vec<Departure>) -> Self {
+        let mut leavers = Self::default();
+        for departure in departures {
+            if departure.undone_at.is_some() {
+                leavers.came_back += 1;
+                continue;
+            }
+            leavers.left += 1;
+            *leavers.by_way.entry(departure.leaving.way).or_default() += 1;
+            leavers.reasons.extend(departure.reason.as_deref().map(one_line));
+        }
+        leavers.reasons.sort();
+        leavers
+    }
+}
+
+/// Clicks over time since the issue was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Times {
+    /// Of the first two days, hour by hour.
+    pub hours: Vec<Moment>,
+    /// Of the first four weeks, in days of 24 hours.
+    pub days: Vec<Moment>,
+    /// After that.
+    pub later: Moment,
+}
+
+/// Clicks of one hour or day, those that are nobody's too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Moment {
+    /// People's.
+    pub people: u64,
+    /// Of which it cannot be told.
+    pub unknown: u64,
+    /// Robots'.
+    pub robots: u64,
+}
+
+impl Moment {
+    /// All of them.
+    pub fn all(self) -> u64 {
+        self.people + self.unknown + self.robots
+    }
+}

@@ -1,0 +1,206 @@
+//! A report as a table for spreadsheets: one long one, of which each line says what it counts.
+//!
+//! Words of readers and editors begin with nothing that a spreadsheet would compute (requirement 66).
+
+use std::fmt::Display;
+
+use super::words::{codes, part, robot, unknown};
+use super::{Count, PartCount, Report, Requests, SponsorReport};
+
+const HEAD: [&str; 11] = [
+    "issue",
+    "what",
+    "number",
+    "name",
+    "url",
+    "readers",
+    "people",
+    "people_at_most",
+    "clicks",
+    "unknown",
+    "robots",
+];
+
+impl Report {
+    /// Counts of deliveries, then what was clicked, then opens, leavers and times.
+    ///
+    /// # Errors
+    /// None that memory does not make.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let mut lines = Lines::of(self.about.issue)?;
+        let counts = self.counts;
+        for (what, readers) in [
+            ("queued", counts.queued),
+            ("accepted", counts.accepted),
+            ("waiting", counts.waiting),
+            ("deferred", counts.deferred),
+            ("refused", counts.refused),
+            ("in doubt", counts.in_doubt),
+            ("skipped", counts.skipped),
+            ("accepted, individual", self.clicks_of.individual),
+            ("accepted, aggregate", self.clicks_of.aggregate),
+            ("accepted, not counted", self.clicks_of.none),
+            ("left", self.leavers.left),
+        ] {
+            lines.readers(what, "", readers)?;
+        }
+        for refusal in &self.refusals {
+            lines.readers("refused, by codes", &codes(refusal), refusal.readers)?;
+        }
+        for (reason, readers) in &self.skipped_by_reason {
+            lines.readers("skipped, by reason", &reason.to_string(), *readers)?;
+        }
+        lines.apart("clicks", &self.clicks)?;
+        for one in &self.parts {
+            lines.part(one)?;
+        }
+        if let Some(opens) = &self.opens {
+            lines.apart("opens, unreliable", &opens.count)?;
+        }
+        self.times(&mut lines)?;
+        lines.finish()
+    }
+
+    fn times(&self, lines: &mut Lines) -> Result<(), csv::Error> {
+        for (what, moments) in [("clicks, by hour", &self.times.hours), ("clicks, by day", &self.times.days)]
+        {
+            for (number, moment) in (1..).zip(moments).filter(|(_, moment)| moment.all() > 0) {
+                let number: u32 = number;
+                lines.write([
+                    what,
+                    &number.to_string(),
+                    "",
+                    "",
+                    "",
+                    "",
+                    "",
+                    &moment.people.to_string(),
+                    &moment.unknown.to_string(),
+                    &moment.robots.to_string(),
+                ])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SponsorReport {
+    /// What was sent, and what was clicked by placement and link.
+    ///
+    /// # Errors
+    /// None that memory does not make.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let mut lines = Lines::of(self.about.issue)?;
+        lines.readers("accepted", "", self.accepted)?;
+        lines.readers("accepted, individual", "", self.clicks_of.individual)?;
+        lines.readers("accepted, aggregate", "", self.clicks_of.aggregate)?;
+        lines.readers("accepted, not counted", "", self.clicks_of.none)?;
+        for placed in &self.placements {
+            let name = format!("{}, {}", placed.name, placed.placement);
+            lines.count("sponsor", ["", &name, ""], &placed.count)?;
+            lines.rules(&name, &placed.count.requests)?;
+            for place in &placed.places {
+                lines.count("link", [&place.place.to_string(), &place.words, &place.url], &place.count)?;
+            }
+        }
+        lines.finish()
+    }
+}
+
+/// The table under way.
+struct Lines {
+    issue: String,
+    writer: csv::Writer<Vec<u8>>,
+}
+
+impl Lines {
+    fn of(issue: impl Display) -> Result<Self, csv::Error> {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        writer.write_record(HEAD)?;
+        Ok(Self { issue: issue.to_string(), writer })
+    }
+
+    /// A line's cells after the issue.
+    fn write(&mut self, cells: [&str; HEAD.len() - 1]) -> Result<(), csv::Error> {
+        let line = std::iter::once(self.issue.clone()).chain(cells.iter().map(|cell| harmless(cell)));
+        self.writer.write_record(line.collect::<Vec<_>>())
+    }
+
+    fn readers(&mut self, what: &str, name: &str, readers: u64) -> Result<(), csv::Error> {
+        self.write([what, "", name, "", &readers.to_string(), "", "", "", "", ""])
+    }
+
+    /// A count, and the same of nobody's requests, where people are not known.
+    fn count(&mut self, what: &str, [number, name, url]: [&str; 3], count: &Count) -> Result<(), csv::Error> {
+        let Count { readers, requests, nobodys } = count;
+        let all = readers.people + readers.perhaps + readers.robots;
+        let people =
+            [all, readers.people, readers.people + readers.perhaps].map(|readers| readers.to_string());
+        let [all, people, most] = people.each_ref().map(String::as_str);
+        let [clicks, unknown, robots] = cells(requests);
+        self.write([what, number, name, url, all, people, most, &clicks, &unknown, &robots])?;
+        let [clicks, unknown, robots] = cells(nobodys);
+        self.write([&format!("{what}, nobody’s"), number, name, url, "", "", "", &clicks, &unknown, &robots])
+    }
+
+    /// A count with its rules.
+    fn apart(&mut self, what: &str, count: &Count) -> Result<(), csv::Error> {
+        self.count(what, ["", "", ""], count)?;
+        self.rules(what, &count.requests)
+    }
+
+    fn rules(&mut self, what: &str, requests: &Requests) -> Result<(), csv::Error> {
+        for (rule, times) in &requests.unknown {
+            self.write([
+                &format!("{what}, cannot be told"),
+                "",
+                unknown(*rule),
+                "",
+                "",
+                "",
+                "",
+                "",
+                &times.to_string(),
+                "",
+            ])?;
+        }
+        for (rule, times) in &requests.robots {
+            self.write([
+                &format!("{what}, robots"),
+                "",
+                robot(*rule),
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                &times.to_string(),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, one: &PartCount) -> Result<(), csv::Error> {
+        let name = part(&one.part);
+        self.count("part", ["", &name, ""], &one.count)?;
+        for place in &one.places {
+            self.count("link", [&place.place.to_string(), &place.words, &place.url], &place.count)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<String, csv::Error> {
+        let bytes = self.writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+fn cells(requests: &Requests) -> [String; 3] {
+    [requests.people, requests.all_unknown(), requests.all_robots()].map(|number| number.to_string())
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn harmless(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}

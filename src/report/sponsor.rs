@@ -1,0 +1,130 @@
+//! A report for a sponsor's eyes: what was sent, who clicked, what was set aside, and what cannot be known.
+
+use serde::Serialize;
+
+use super::page::{Block, Page, Row, Table};
+use super::whole::{HEAD, clicked, left_out, places, sure, told_apart, unsure};
+use super::words::{count, number};
+use super::{About, Accepted, Count, PlaceCount, Report};
+use crate::render::Part;
+use crate::sponsor::Placement;
+
+/// What the sponsors of an issue are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SponsorReport {
+    /// Which issue, sent and counted when.
+    #[serde(flatten)]
+    pub about: About,
+    /// Messages that relays took. Nobody can tell how many were read.
+    pub accepted: u64,
+    /// Of whom clicks can be counted.
+    pub clicks_of: Accepted,
+    /// Who stood where.
+    pub placements: Vec<Placed>,
+}
+
+/// A sponsor at a placement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// Where.
+    pub placement: Placement,
+    /// By which sponsors.toml names them.
+    pub id: String,
+    /// Who.
+    pub name: String,
+    /// People who surely clicked, among those counted one by one.
+    pub at_least: u64,
+    /// The same with those of whom it cannot be told.
+    pub at_most: u64,
+    /// All that was counted.
+    #[serde(flatten)]
+    pub count: Count,
+    /// By link.
+    pub places: Vec<PlaceCount>,
+}
+
+impl Report {
+    /// The same for its sponsors.
+    pub fn for_sponsors(&self) -> SponsorReport {
+        let placed = |part: &super::PartCount| match &part.part {
+            Part::Sponsor { placement, id, name } => {
+                let readers = part.count.readers;
+                Some(Placed {
+                    placement: *placement,
+                    id: id.clone(),
+                    name: name.clone(),
+                    at_least: readers.people,
+                    at_most: readers.people + readers.perhaps,
+                    count: part.count.clone(),
+                    places: part.places.clone(),
+                })
+            }
+            Part::Intro | Part::Article { .. } | Part::Section { .. } | Part::Outro | Part::Template => None,
+        };
+        SponsorReport {
+            about: self.about.clone(),
+            accepted: self.counts.accepted,
+            clicks_of: self.clicks_of,
+            placements: self.parts.iter().filter_map(placed).collect(),
+        }
+    }
+}
+
+impl SponsorReport {
+    /// Everything, in order.
+    pub(super) fn page(&self) -> Page {
+        let mut lead = vec![format!(
+            "Relays accepted {}. How many were seen, nobody can tell.",
+            count(self.accepted, "message", "messages")
+        )];
+        if self.placements.is_empty() {
+            lead.push("Nobody sponsored this issue.".to_owned());
+        }
+        Page {
+            title: format!("{} issue {}: for its sponsors", self.about.newsletter, self.about.issue),
+            dates: self.about.dates(),
+            lead,
+            blocks: self.placements.iter().flat_map(|placed| self.placed(placed)).collect(),
+        }
+    }
+
+    fn placed(&self, placed: &Placed) -> Vec<Block> {
+        let title = format!("{}, {}", placed.name, placed.placement);
+        let told = told_apart(&title, ["clicks", "nobody’s"], &placed.count, self.clicks_of);
+        let robots = placed.count.requests.all_robots() + placed.count.nobodys.all_robots();
+        let mut lines = vec![clicked(&placed.count, self.clicks_of)];
+        lines.extend(self.bounds(placed));
+        lines.extend(left_out(&placed.count, self.clicks_of));
+        lines.push(format!(
+            "Robots are no readers: {} set aside. They are told apart by version {} of pressroom’s rules.",
+            count(robots, "request was", "requests were"),
+            self.about.rules
+        ));
+        vec![
+            Block::Table(told),
+            Block::Notes { title: "What this says", lines },
+            Block::Table(Table::new(format!("{title}: by link"), &HEAD, self.rows(&placed.places))),
+        ]
+    }
+
+    fn rows(&self, of: &[PlaceCount]) -> Vec<Row> {
+        let longest = of.iter().map(|place| sure(&place.count) + unsure(&place.count)).max().unwrap_or(0);
+        places(of, self.clicks_of, longest).map(|row| Row { is_part: false, ..row }).collect()
+    }
+
+    /// Between which numbers of people the truth lies, as far as it can be said.
+    fn bounds(&self, placed: &Placed) -> Option<String> {
+        if self.clicks_of.individual == 0 && placed.at_most == 0 {
+            return None;
+        }
+        let (least, most) = (number(placed.at_least), number(placed.at_most));
+        let others = self.clicks_of.aggregate + self.clicks_of.none;
+        let unknown = match others {
+            0 => String::new(),
+            _ => {
+                format!(", and of the {} who are not, it cannot be known", count(others, "reader", "readers"))
+            }
+        };
+        Some(format!("At least {least} and at most {most} of those counted one by one did{unknown}."))
+    }
+}

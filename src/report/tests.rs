@@ -1,0 +1,323 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::delivery::SmtpReply;
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Rules, Signals};
+use crate::render::Link;
+use crate::sponsor::Placement;
+use crate::subscriber::Leaving;
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::built_in().unwrap());
+static LINKS: LazyLock<Vec<Link>> = LazyLock::new(links);
+
+const SENT: Timestamp = Timestamp::constant(1_688_342_400, 0);
+
+fn now() -> Timestamp {
+    SENT + SignedDuration::from_hours(9 * 24)
+}
+
+/// A small issue: two sponsors, an intro, two articles, a section with one more.
+fn links() -> Vec<Link> {
+    let sponsor =
+        |placement, id: &str, name: &str| Part::Sponsor { placement, id: id.into(), name: name.into() };
+    let article = |number, title: &str, section: Option<&str>| Part::Article {
+        number,
+        title: title.into(),
+        section: section.map(str::to_owned),
+    };
+    let link = |words: &str, part: Part| Link {
+        url: format!("https://example.com/{}", words.len()),
+        words: words.into(),
+        part,
+    };
+    let long = "A title that goes on and on, as some do, until nobody can read it to its end in one go";
+    vec![
+        link("Read <b>more</b> & try it", sponsor(Placement::Top, "tidemark", "Tidemark & Sons")),
+        link("Tidemark", sponsor(Placement::Top, "tidemark", "Tidemark & Sons")),
+        link("", Part::Intro),
+        link(long, article(1, long, None)),
+        link("News", article(1, long, None)),
+        link("=1+1", article(2, "=HYPERLINK(\"https://bad.example\")", None)),
+        link("See", sponsor(Placement::Middle, "brass", "Brass")),
+        link("Status", Part::Section { title: "Outages".into() }),
+        link("警報の読み方", article(3, "警報の読み方", Some("Outages"))),
+        link("About us", Part::Template),
+    ]
+}
+
+/// Somebody's click, so many minutes after the issue was sent.
+fn click(place: u16, minutes: i64) -> Event {
+    let delay = Some(minutes * 60);
+    let signals = Signals {
+        agent: AgentClass::Browser,
+        method: Method::Get,
+        headers: HeaderFlags(2 + 4 + 8 + 16),
+        delay,
+    };
+    Event { kind: EventKind::Click(Place(place)), at: SENT + SignedDuration::from_mins(minutes), signals }
+}
+
+fn by(agent: AgentClass, event: Event) -> Event {
+    Event { signals: Signals { agent, ..event.signals }, ..event }
+}
+
+fn open(minutes: i64) -> Event {
+    Event { kind: EventKind::Open, ..click(1, minutes) }
+}
+
+fn counted(readers: &[&[Event]], nobodys: &[(Event, u64)]) -> Counted {
+    let mut tally = Tally::new(&LINKS, SENT, &RULES, now());
+    for events in readers {
+        tally.reader(events);
+    }
+    for (event, times) in nobodys {
+        tally.nobodys(event, *times);
+    }
+    tally.finish()
+}
+
+fn about() -> About {
+    About {
+        issue: "214".parse().unwrap(),
+        newsletter: "Quiet Pager".into(),
+        trial: false,
+        sent_at: SENT,
+        counted_at: now(),
+        time_zone: TimeZone::get("America/New_York").unwrap(),
+        tracking: TrackingPolicy { clicks: Tracking::Individual, opens: Tracking::Individual },
+        rules: RULES.version,
+    }
+}
+
+fn report(counted: Counted, clicks_of: Accepted) -> Report {
+    let accepted = clicks_of.individual + clicks_of.aggregate + clicks_of.none;
+    Report {
+        about: about(),
+        counts: Counts {
+            queued: accepted + 41,
+            accepted,
+            deferred: 3,
+            refused: 33,
+            in_doubt: 5,
+            waiting: 0,
+            skipped: 7,
+        },
+        refusals: [(550, Some("5.1.1"), 30), (552, None, 3)]
+            .map(|(code, enhanced, readers)| {
+                let (enhanced, text) = (enhanced.map(str::to_owned), "no <ada@example.com> here".to_owned());
+                Refusal::new(&SmtpReply { code, enhanced, text }, readers)
+            })
+            .into(),
+        skipped_by_reason: [(SkipReason::Unsubscribed, 6), (SkipReason::Paused, 1)].into(),
+        clicks_of,
+        clicks: counted.clicks,
+        parts: counted.parts,
+        opens: Some(Opens { reliable: false, of: clicks_of, count: counted.opens }),
+        leavers: Leavers::default(),
+        times: counted.times,
+        before: Vec::new(),
+    }
+}
+
+/// A week of an issue with 1,234 readers.
+fn week() -> Report {
+    let mut readers: Vec<Vec<Event>> = Vec::new();
+    for reader in 0..180_i64 {
+        let place = u16::try_from(reader * reader % 10 + 1).unwrap();
+        readers.push(vec![click(place, 7 + reader * reader / 4), click(4, 9 + reader * reader / 4)]);
+    }
+    readers.extend((0..9).map(|reader| (1..=10).map(|place| click(place, 3 + reader)).collect()));
+    readers.extend(
+        (0..12).map(|reader| vec![by(AgentClass::Unknown, click(1, 60 + reader)), open(60 + reader)]),
+    );
+    readers.push(vec![by(AgentClass::Scanner, click(1, 30)), click(1, 30), open(0)]);
+    readers.extend((0..40).map(|reader| vec![by(AgentClass::ImageProxy, open(5 + reader))]));
+    let readers: Vec<&[Event]> = readers.iter().map(Vec::as_slice).collect();
+    let nobodys = [(click(1, 90), 4), (click(4, 200), 21), (by(AgentClass::Bot, click(4, 200)), 2)];
+    let mut report =
+        report(counted(&readers, &nobodys), Accepted { individual: 1100, aggregate: 90, none: 44 });
+    let departure = |way, reason: Option<&str>, undone: bool| Departure {
+        leaving: Leaving { at: now(), issue: None, way },
+        reason: reason.map(str::to_owned),
+        undone_at: undone.then(now),
+    };
+    report.leavers = Leavers::of(vec![
+        departure(Way::OneClick, None, false),
+        departure(Way::Page, Some("Too many \u{1b}[31mletters"), false),
+        departure(Way::Page, None, true),
+    ]);
+    report.before = [(213, 150, 400), (212, 0, 90)]
+        .map(|(number, people, clicks)| Past {
+            issue: IssueNumber::new(number).unwrap(),
+            accepted: 1200,
+            clicks_of: Accepted { individual: if people == 0 { 0 } else { 1000 }, ..Accepted::default() },
+            people,
+            clicks,
+            left: 4,
+        })
+        .into();
+    report
+}
+
+#[test]
+fn a_week_looks_like_this_in_a_terminal() {
+    insta::assert_snapshot!(week().to_string());
+}
+
+#[test]
+fn a_week_looks_like_this_as_a_page() {
+    insta::assert_snapshot!(week().html().unwrap());
+}
+
+#[test]
+fn a_week_looks_like_this_as_a_table() {
+    insta::assert_snapshot!(week().csv().unwrap().replace('\r', ""));
+}
+
+#[test]
+fn a_week_looks_like_this_as_json() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&week()).unwrap());
+}
+
+#[test]
+fn its_sponsors_are_told_this() {
+    let report = week().for_sponsors();
+    insta::assert_snapshot!("sponsors_text", report.to_string());
+    insta::assert_snapshot!("sponsors_html", report.html().unwrap());
+    insta::assert_snapshot!("sponsors_csv", report.csv().unwrap().replace('\r', ""));
+}
+
+#[test]
+fn an_issue_that_is_counted_together_tells_of_clicks_and_never_of_people() {
+    let counted = counted(&[], &[(click(1, 90), 4), (by(AgentClass::Bot, click(4, 200)), 2)]);
+    let report = report(counted, Accepted { individual: 0, aggregate: 50, none: 0 });
+    assert_eq!(report.clicks.readers, Readers::default());
+    insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
+}
+
+#[test]
+fn an_issue_that_is_not_counted_claims_nothing() {
+    let mut report = report(counted(&[], &[]), Accepted { individual: 0, aggregate: 0, none: 50 });
+    report.opens = None;
+    insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
+}
+
+#[test]
+fn no_cell_of_a_table_is_a_formula() {
+    let csv = week().csv().unwrap();
+    let mut lines = ::csv::Reader::from_reader(csv.as_bytes());
+    let cells: Vec<String> = lines
+        .records()
+        .flat_map(|line| line.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert!(cells.len() > 100 && cells.iter().any(|cell| cell.starts_with("'=1+1")));
+    assert!(!cells.iter().any(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])));
+}
+
+#[test]
+fn a_reader_is_one_person_of_an_issue_of_an_article_and_of_each_link() {
+    let told = counted(&[&[click(4, 90), click(5, 95), click(4, 2000)]], &[]);
+    assert_eq!((told.clicks.readers.people, told.clicks.requests.people), (1, 3));
+    let article = &told.parts[2];
+    assert_eq!((article.count.readers.people, article.count.requests.people), (1, 3));
+    let places = article.places.iter().map(|place| (place.count.readers.people, place.count.requests.people));
+    assert_eq!(places.collect::<Vec<_>>(), [(1, 2), (1, 1)]);
+    assert_eq!(told.parts[3].count, Count::default());
+}
+
+#[test]
+fn a_reader_counts_by_the_best_that_is_known_of_them() {
+    let robot = by(AgentClass::Library, click(1, 20));
+    let unknown = by(AgentClass::Unknown, click(2, 60));
+    let told = counted(&[&[robot, unknown, click(6, 99)], &[robot, unknown], &[robot]], &[]);
+    assert_eq!(told.clicks.readers, Readers { people: 1, perhaps: 1, robots: 1 });
+    assert_eq!(told.parts[0].count.readers, Readers { people: 0, perhaps: 2, robots: 1 });
+    assert_eq!((told.clicks.requests.all_robots(), told.clicks.requests.all_unknown()), (3, 2));
+}
+
+#[test]
+fn what_is_nobodys_makes_no_people() {
+    let told = counted(&[], &[(click(1, 90), 1000)]);
+    assert_eq!((told.clicks.readers, told.clicks.nobodys.people), (Readers::default(), 1000));
+}
+
+#[test]
+fn clicks_fall_into_hours_and_days_since_the_issue_was_sent() {
+    let told = counted(
+        &[&[click(1, 1)], &[click(1, 59)], &[click(1, 60)], &[click(1, 50 * 60)]],
+        &[(click(1, 40 * 24 * 60), 5)],
+    );
+    let people: Vec<u64> = told.times.hours.iter().map(|moment| moment.people).collect();
+    assert_eq!((people.len(), &people[..3]), (48, &[2, 1, 0][..]));
+    assert_eq!((told.times.days[0].people, told.times.days[2].people, told.times.later.people), (3, 1, 5));
+}
+
+#[test]
+fn nobody_is_counted_more_closely_than_newsletter_and_reader_both_let() {
+    let choices: BTreeMap<_, _> =
+        [(Tracking::None, 1), (Tracking::Aggregate, 2), (Tracking::Individual, 4)].into();
+    let accepted = |individual, aggregate, none| Accepted { individual, aggregate, none };
+    assert_eq!(Accepted::under(Tracking::Individual, &choices), accepted(4, 2, 1));
+    assert_eq!(Accepted::under(Tracking::Aggregate, &choices), accepted(0, 6, 1));
+    assert_eq!(Accepted::under(Tracking::None, &choices), accepted(0, 0, 7));
+}
+
+#[test]
+fn an_event_of_no_place_of_the_issue_counts_for_the_whole_alone() {
+    let told = counted(&[&[click(999, 90)]], &[]);
+    assert_eq!(told.clicks.readers.people, 1);
+    assert!(told.parts.iter().all(|part| part.count == Count::default()));
+}
+
+proptest! {
+    #[test]
+    fn a_persons_single_click_is_a_persons_whatever_other_readers_do(
+        others in proptest::collection::vec(
+            proptest::collection::vec((1..11_u16, -9..9000_i64, any::<bool>()), 1..20), 0..20),
+        at in 0..20_usize,
+    ) {
+        let mut readers: Vec<Vec<Event>> = others
+            .into_iter()
+            .map(|events| {
+                let event = |(place, minutes, library)| {
+                    let event = click(place, minutes);
+                    if library { by(AgentClass::Library, event) } else { event }
+                };
+                events.into_iter().map(event).collect()
+            })
+            .collect();
+        let others: Vec<&[Event]> = readers.iter().map(Vec::as_slice).collect();
+        let without = counted(&others, &[]).clicks.readers.people;
+        readers.insert(at.min(readers.len()), vec![click(7, 45)]);
+        let all: Vec<&[Event]> = readers.iter().map(Vec::as_slice).collect();
+        prop_assert_eq!(counted(&all, &[]).clicks.readers.people, without + 1);
+    }
+
+    #[test]
+    fn every_request_is_counted_once(
+        readers in proptest::collection::vec(
+            proptest::collection::vec((0..13_u16, -9..90_000_i64, 0..6_usize), 1..9), 0..9),
+    ) {
+        let classes = [AgentClass::Browser, AgentClass::ImageProxy, AgentClass::Scanner, AgentClass::Bot, AgentClass::Library, AgentClass::Unknown];
+        let readers: Vec<Vec<Event>> = readers
+            .into_iter()
+            .map(|events| {
+                let event = |(place, minutes, class): (u16, i64, usize)| {
+                    by(classes[class], if place == 0 { open(minutes) } else { click(place, minutes) })
+                };
+                events.into_iter().map(event).collect()
+            })
+            .collect();
+        let slices: Vec<&[Event]> = readers.iter().map(Vec::as_slice).collect();
+        let told = counted(&slices, &[]);
+        let requests = |count: &Count| count.requests.people + count.requests.all_unknown() + count.requests.all_robots();
+        let all = readers.iter().map(Vec::len).sum::<usize>() as u64;
+        prop_assert_eq!(requests(&told.clicks) + requests(&told.opens), all);
+        let days: u64 = told.times.days.iter().chain([&told.times.later]).map(|moment| moment.all()).sum();
+        prop_assert_eq!(days, requests(&told.clicks));
+    }
+}

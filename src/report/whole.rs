@@ -1,0 +1,252 @@
+//! An editor's report, laid out.
+
+use super::page::{Bar, Block, Chart, Page, Row, Table};
+use super::words::{codes, count, number, part, robot, share, unknown, way};
+use super::{Accepted, Count, PartCount, Past, PlaceCount, Readers, Report};
+use crate::delivery::Counts;
+
+impl Report {
+    /// Everything, in order.
+    pub(super) fn page(&self) -> Page {
+        let times = &self.times;
+        let charts = [
+            Chart::of("Clicks in the first two days", "hour", &times.hours),
+            Chart::of("Clicks in the first four weeks", "day", &times.days),
+        ];
+        let mut blocks = vec![Block::Table(self.delivery()), Block::Table(self.clicks())];
+        blocks.push(Block::Table(links(&self.parts, self.clicks_of)));
+        blocks.extend(charts.into_iter().flatten().map(Block::Chart));
+        blocks.extend(self.opens().map(Block::Table));
+        blocks.push(Block::Table(self.leavers()));
+        blocks.extend(self.reasons());
+        blocks.extend(self.before().map(Block::Table));
+        blocks.push(Block::Notes { title: "What these numbers leave out", lines: self.notes() });
+        Page {
+            title: format!("{} issue {}", self.about.newsletter, self.about.issue),
+            dates: self.about.dates(),
+            lead: self.lead(),
+            blocks,
+        }
+    }
+
+    fn lead(&self) -> Vec<String> {
+        let Counts { queued, accepted, .. } = self.counts;
+        let mut lead =
+            vec![format!("{} of {} were accepted.", number(accepted), count(queued, "message", "messages"))];
+        lead.push(clicked(&self.clicks, self.clicks_of));
+        if self.leavers.left > 0 {
+            lead.push(format!("{} left by its links.", count(self.leavers.left, "reader", "readers")));
+        }
+        lead
+    }
+
+    fn delivery(&self) -> Table {
+        let counts = self.counts;
+        let row = |name, readers| Row::new(name, vec![number(readers), share(readers, counts.queued)]);
+        let sub = |name: String, readers: u64| Row::part(name, vec![number(readers), String::new()]);
+        let mut rows = vec![row("queued", counts.queued), row("accepted", counts.accepted)];
+        rows.extend((counts.waiting > 0).then(|| row("not tried yet", counts.waiting)));
+        rows.push(row("deferred", counts.deferred));
+        rows.push(row("refused", counts.refused));
+        rows.extend(self.refusals.iter().map(|refusal| sub(codes(refusal), refusal.readers)));
+        rows.push(row("in doubt", counts.in_doubt));
+        rows.push(Row::new("skipped", vec![number(counts.skipped), String::new()]));
+        rows.extend(self.skipped_by_reason.iter().map(|(why, readers)| sub(why.to_string(), *readers)));
+        Table::new("Delivery", &["", "readers", "of the queued"], rows)
+    }
+
+    fn clicks(&self) -> Table {
+        told_apart("Clicks", ["clicks", "nobody’s"], &self.clicks, self.clicks_of)
+    }
+
+    fn opens(&self) -> Option<Table> {
+        let opens = self.opens.as_ref()?;
+        let title = "Opens, unreliable: proxies fetch ahead, and pictures may be off";
+        Some(told_apart(title, ["opens", "nobody’s"], &opens.count, opens.of))
+    }
+
+    fn leavers(&self) -> Table {
+        let leavers = &self.leavers;
+        let mut rows = vec![Row::new("left", vec![number(leavers.left)])];
+        let by_way =
+            |(by, readers): (&_, &u64)| Row::part(format!("by {}", way(*by)), vec![number(*readers)]);
+        rows.extend(leavers.by_way.iter().map(by_way));
+        if leavers.came_back > 0 {
+            rows.push(Row::new("took it back", vec![number(leavers.came_back)]));
+        }
+        Table::new("Who left by this issue’s links", &["", "readers"], rows)
+    }
+
+    fn reasons(&self) -> Option<Block> {
+        let lines = self.leavers.reasons.clone();
+        (!lines.is_empty()).then_some(Block::Notes { title: "Why, in their words", lines })
+    }
+
+    /// This issue and those before it.
+    fn before(&self) -> Option<Table> {
+        let this = Past {
+            issue: self.about.issue,
+            accepted: self.counts.accepted,
+            clicks_of: self.clicks_of,
+            people: self.clicks.readers.people,
+            clicks: sure(&self.clicks),
+            left: self.leavers.left,
+        };
+        let all: Vec<&Past> = std::iter::once(&this).chain(&self.before).collect();
+        let longest = all.iter().map(|past| past.clicks).max()?;
+        let rows = all.iter().map(|past| past.row(longest)).collect();
+        let head = ["", "accepted", "people", "share", "clicks", "left"];
+        (!self.before.is_empty()).then(|| Table::new("Beside the issues before", &head, rows))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let Readers { people, perhaps, .. } = self.clicks.readers;
+        let mut notes = Vec::new();
+        if perhaps > 0 {
+            let (more, most) = (count(perhaps, "more reader", "more readers"), number(people + perhaps));
+            notes.push(format!(
+                "Of {more} it cannot be told whether they clicked themselves: at most {most} people did."
+            ));
+        }
+        notes.extend(left_out(&self.clicks, self.clicks_of));
+        notes.push("Accepted is what relays said. How many messages were seen, nobody can tell.".to_owned());
+        notes.push(format!(
+            "People and robots are told apart by version {} of pressroom’s rules.",
+            self.about.rules
+        ));
+        notes
+    }
+}
+
+impl Past {
+    fn row(&self, longest: u64) -> Row {
+        let cells = vec![
+            number(self.accepted),
+            people_of(self.people, self.clicks_of),
+            share(self.people, self.clicks_of.individual),
+            number(self.clicks),
+            number(self.left),
+        ];
+        Row {
+            bar: Some(Bar::of(self.clicks, 0, longest)),
+            ..Row::new(format!("issue {}", self.issue), cells)
+        }
+    }
+}
+
+/// Who clicked, as far as it is counted.
+pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
+    let people = clicks.readers.people;
+    if of.individual > 0 || people > 0 {
+        let all = count(of.individual, "reader", "readers");
+        let clicked = count(people, "person", "people");
+        format!("{clicked} clicked: {} of the {all} counted one by one.", share(people, of.individual))
+    } else if of.aggregate > 0 {
+        format!(
+            "People clicked {}; how many people is not counted.",
+            count(clicks.nobodys.people, "time", "times")
+        )
+    } else {
+        "Clicks are not counted.".to_owned()
+    }
+}
+
+/// What the counts of clicks leave out.
+pub(super) fn left_out(clicks: &Count, of: Accepted) -> Vec<String> {
+    let mut notes = Vec::new();
+    if of.aggregate > 0 || clicks.nobodys.people > 0 {
+        let together = count(of.aggregate, "reader is", "readers are");
+        notes.push(format!(
+            "{together} counted together, so that their clicks are nobody’s; so are those of browsers that object (GPC, DNT)."
+        ));
+    }
+    if of.none > 0 {
+        notes.push(format!("{} not counted at all.", count(of.none, "reader is", "readers are")));
+    }
+    notes
+}
+
+/// People, what cannot be told, and robots, each with its rules.
+pub(super) fn told_apart(
+    title: &str,
+    [requests, nobodys]: [&'static str; 2],
+    of: &Count,
+    accepted: Accepted,
+) -> Table {
+    let row = |name: &str, readers: u64, own: u64, other: u64| {
+        Row::new(name, vec![people_of(readers, accepted), number(own), number(other)])
+    };
+    let sub = |name: &str, own: Option<&u64>, other: Option<&u64>| {
+        let number = |value: Option<&u64>| value.map_or_else(String::new, |value| number(*value));
+        Row::part(name, vec![String::new(), number(own), number(other)])
+    };
+    let (own, other) = (&of.requests, &of.nobodys);
+    let mut rows = vec![row("people", of.readers.people, own.people, other.people)];
+    rows.push(row("cannot be told", of.readers.perhaps, own.all_unknown(), other.all_unknown()));
+    let mut rules: Vec<_> = own.unknown.keys().chain(other.unknown.keys()).collect();
+    rules.sort();
+    rules.dedup();
+    rows.extend(
+        rules.iter().map(|rule| sub(unknown(**rule), own.unknown.get(rule), other.unknown.get(rule))),
+    );
+    rows.push(row("robots, set aside", of.readers.robots, own.all_robots(), other.all_robots()));
+    let mut rules: Vec<_> = own.robots.keys().chain(other.robots.keys()).collect();
+    rules.sort();
+    rules.dedup();
+    rows.extend(rules.iter().map(|rule| sub(robot(**rule), own.robots.get(rule), other.robots.get(rule))));
+    Table::new(title, &["", "readers", requests, nobodys], rows)
+}
+
+/// Parts and their links.
+fn links(parts: &[PartCount], of: Accepted) -> Table {
+    let longest = parts.iter().map(|part| sure(&part.count) + unsure(&part.count)).max().unwrap_or(0);
+    let rows = parts.iter().flat_map(|one| {
+        let part =
+            Row { bar: Some(bar(&one.count, longest)), ..Row::new(part(&one.part), cells(&one.count, of)) };
+        std::iter::once(part).chain(places(&one.places, of, longest))
+    });
+    Table::new("Clicks by article and link", &HEAD, rows.collect())
+}
+
+pub(super) const HEAD: [&str; 6] = ["", "people", "clicks", "nobody’s", "cannot be told", "robots"];
+
+/// The links of a part.
+pub(super) fn places(places: &[PlaceCount], of: Accepted, longest: u64) -> impl Iterator<Item = Row> {
+    places.iter().map(move |place| {
+        let name =
+            format!("{}: {}", place.place, if place.words.is_empty() { &place.url } else { &place.words });
+        Row {
+            url: Some(place.url.clone()),
+            bar: Some(bar(&place.count, longest)),
+            ..Row::part(name, cells(&place.count, of))
+        }
+    })
+}
+
+pub(super) fn cells(count: &Count, of: Accepted) -> Vec<String> {
+    let (own, other) = (&count.requests, &count.nobodys);
+    vec![
+        people_of(count.readers.people, of),
+        number(own.people),
+        number(other.people),
+        number(own.all_unknown() + other.all_unknown()),
+        number(own.all_robots() + other.all_robots()),
+    ]
+}
+
+/// A dash where no people can be counted.
+fn people_of(people: u64, of: Accepted) -> String {
+    if of.individual == 0 && people == 0 { "–".to_owned() } else { number(people) }
+}
+
+fn bar(count: &Count, longest: u64) -> Bar {
+    Bar::of(sure(count), unsure(count), longest)
+}
+
+pub(super) fn sure(count: &Count) -> u64 {
+    count.requests.people + count.nobodys.people
+}
+
+pub(super) fn unsure(count: &Count) -> u64 {
+    count.requests.all_unknown() + count.nobodys.all_unknown()
+}

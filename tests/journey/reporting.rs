@@ -1,0 +1,215 @@
+//! What an editor and a sponsor are told of an issue, from events that the store holds.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use pressroom::event::{Event, EventKind, Method, Rules, hear};
+use pressroom::id::{IssueNumber, Place, Reference};
+use pressroom::mailbox::EmailAddress;
+use pressroom::newsletter::Tracking;
+use pressroom::report::{Accepted, Readers, Report};
+use pressroom::review;
+use pressroom::store::{Arrival, Batch, Store};
+use pressroom::subscriber::{Choices, Leaving, Way};
+use serde_json::Value;
+
+use crate::folder::{Folder, NOW};
+
+/// A week after the issue was sent.
+const LATER: &str = "2023-07-10T00:00:00Z";
+
+const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                      Version/17.6 Mobile/15E148 Safari/604.1";
+
+/// A request for a place (0: the pixel) by an agent, so many seconds after the issue was sent.
+struct Asked<'a>(&'a str, u16, i64, &'a str);
+
+/// An issue with two links that was sent to six readers; the last two let less be counted.
+async fn sent() -> (Folder, Store) {
+    let folder = Folder::with_readers(&[]);
+    folder.write(
+        "subscribers/readers.csv",
+        "email,tracking\nada@example.com,\nbo@example.com,\ncy@example.com,\ndi@example.com,\n\
+         together@example.com,aggregate\nnobody@example.com,none\n",
+    );
+    folder.edit("newsletter.toml", "[smtp]", "[tracking]\nopens = \"individual\"\n\n[smtp]");
+    folder.send().await.unwrap();
+    let store = folder.app().store().await.unwrap();
+    (folder, store)
+}
+
+async fn ask(store: &Store, number: u64, requests: &[Asked<'_>]) {
+    let rules = Rules::built_in().unwrap();
+    let mut arrivals = Vec::new();
+    for (seq, Asked(address, place, after, agent)) in (0..).zip(requests) {
+        let kind = if *place == 0 { EventKind::Open } else { EventKind::Click(Place(*place)) };
+        let headers = [
+            ("user-agent", *agent),
+            ("accept", "text/html,image/webp,*/*"),
+            ("accept-language", "en"),
+            ("sec-fetch-mode", "navigate"),
+        ];
+        let heard = hear(Method::Get, kind, headers.map(|(name, value)| (name, value.as_bytes())), &rules);
+        let at = NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(*after);
+        let event = Event { kind, at, signals: heard.signals };
+        let reference = reference(store, address).await;
+        arrivals.push(Arrival { issue: one(), reference, seq, event });
+    }
+    assert!(store.keep_events(&Batch { server: "test", number }, &arrivals).await.unwrap());
+}
+
+async fn reference(store: &Store, address: &str) -> Reference {
+    if address.is_empty() {
+        return Reference::EVERYONE;
+    }
+    let list = "readers".parse().unwrap();
+    let all = store.recipients(&list, None, 100, NOW.parse().unwrap()).await.unwrap();
+    all.iter().find(|reader| reader.address.as_str() == address).unwrap().reference
+}
+
+fn one() -> IssueNumber {
+    IssueNumber::new(1).unwrap()
+}
+
+async fn report(folder: &Folder) -> Report {
+    review::report(&folder.app_at(LATER), one()).await.unwrap()
+}
+
+#[tokio::test]
+async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_not_counted() {
+    let (folder, store) = sent().await;
+    ask(
+        &store,
+        1,
+        &[
+            Asked("ada@example.com", 1, 7200, SAFARI),
+            Asked("ada@example.com", 2, 7260, SAFARI),
+            Asked("ada@example.com", 1, 90_000, SAFARI),
+            Asked("bo@example.com", 1, 300, SAFARI),
+            Asked("bo@example.com", 2, 301, SAFARI),
+            Asked("cy@example.com", 1, 400, "curl/8.10.1"),
+            Asked("di@example.com", 2, 3600, "Something new"),
+            Asked("di@example.com", 0, 3600, "Mozilla/5.0 (via ggpht.com GoogleImageProxy)"),
+            Asked("together@example.com", 1, 5000, SAFARI),
+            Asked("", 1, 6000, SAFARI),
+        ],
+    )
+    .await;
+    let report = report(&folder).await;
+    assert_eq!(report.clicks_of, Accepted { individual: 4, aggregate: 1, none: 1 });
+    assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 1, robots: 2 });
+    assert_eq!((report.clicks.requests.people, report.clicks.nobodys.people), (3, 2));
+    assert_eq!((report.clicks.requests.all_unknown(), report.clicks.requests.all_robots()), (1, 3));
+    let opens = report.opens.as_ref().unwrap();
+    assert_eq!((opens.count.readers.perhaps, opens.of.individual), (1, 4));
+    let places: Vec<_> = report.parts.iter().flat_map(|part| &part.places).collect();
+    assert_eq!(places.iter().map(|place| place.count.requests.people).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!((report.times.hours[2].people, report.times.days[1].people), (2, 1));
+    insta::assert_snapshot!(report.to_string());
+}
+
+#[tokio::test]
+async fn who_withdraws_is_nobody_from_then_on_and_leaves_the_denominator() {
+    let (folder, store) = sent().await;
+    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    let bo = store.reader(&EmailAddress::parse("bo@example.com").unwrap()).await.unwrap().unwrap();
+    let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
+    store.choose(&"readers".parse().unwrap(), bo.id, &choices).await.unwrap();
+    ask(&store, 2, &[Asked("bo@example.com", 1, 9000, SAFARI)]).await;
+    let report = report(&folder).await;
+    assert_eq!(report.clicks_of, Accepted { individual: 3, aggregate: 1, none: 2 });
+    assert_eq!((report.clicks.readers.people, report.clicks.nobodys.people), (1, 1));
+}
+
+#[tokio::test]
+async fn who_left_by_the_issues_links_is_told_by_way() {
+    let (folder, store) = sent().await;
+    let list = "readers".parse().unwrap();
+    for (address, way) in [("ada@example.com", Way::OneClick), ("bo@example.com", Way::Page)] {
+        let reader = store.reader(&EmailAddress::parse(address).unwrap()).await.unwrap().unwrap();
+        let leaving = Leaving { at: LATER.parse().unwrap(), issue: Some(one()), way };
+        assert!(store.leave(&list, reader.id, leaving).await.unwrap());
+    }
+    let left = report(&folder).await.leavers;
+    assert_eq!(left.by_way, BTreeMap::from([(Way::OneClick, 1), (Way::Page, 1)]));
+}
+
+#[tokio::test]
+async fn an_issue_stands_beside_those_before_it() {
+    let (folder, store) = sent().await;
+    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    let draft = folder.read("drafts/1.toml").replace("number = 1", "number = 2");
+    folder.write("drafts/2.toml", &draft);
+    let run = pressroom::send::prepare(&folder.app_at(LATER), "2").await.unwrap();
+    run.go(crate::folder::options()).await.unwrap();
+    let report = review::report(&folder.app_at(LATER), IssueNumber::new(2).unwrap()).await.unwrap();
+    let [before] = report.before.as_slice() else { panic!("{:?}", report.before) };
+    assert_eq!((before.issue, before.accepted, before.people, before.clicks), (one(), 6, 1, 1));
+    assert!(report.to_string().contains("BESIDE THE ISSUES BEFORE"));
+}
+
+#[tokio::test]
+async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
+    let (folder, store) = sent().await;
+    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    let said = |arguments: &[&str]| {
+        let output = folder.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["report", "1"]).contains("CLICKS BY ARTICLE AND LINK"));
+    assert!(said(&["report", "1", "--format", "html"]).starts_with("<!DOCTYPE html>"));
+    assert!(said(&["report", "1", "--sponsor", "--format", "csv"]).starts_with("issue,what,"));
+    assert!(said(&["report", "1", "--sponsor"]).contains("Nobody sponsored this issue."));
+    for arguments in [&["report", "1", "--json"][..], &["report", "1", "--format", "json"]] {
+        let json: Value = serde_json::from_str(&said(arguments)).unwrap();
+        for key in ["issue", "queued", "accepted", "deferred", "refused", "in_doubt", "skipped"] {
+            assert!(json[key].is_u64(), "{key} in {json}");
+        }
+        assert_eq!(json["clicks"]["readers"]["people"], 1);
+    }
+}
+
+#[test]
+fn an_issue_that_was_never_sent_has_no_report_and_no_links() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    for arguments in
+        [&["report", "1"][..], &["links", "1"], &["links", "1", "1", "--to", "https://a.example/"]]
+    {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "pressroom: issue 1 was never sent; `pressroom send 1` does it\n");
+    }
+}
+
+#[tokio::test]
+async fn a_mended_link_is_kept_with_its_old_target() {
+    let (folder, _) = sent().await;
+    let mend = |to: &str| folder.run(&["links", "1", "2", "--to", to]);
+    let said = String::from_utf8(mend("https://halyard.example/moved").stdout).unwrap();
+    assert_eq!(
+        said,
+        "trial: place 2 of issue 1 leads to https://halyard.example/moved from now on; \
+         it led to https://halyard.example/path\n"
+    );
+    assert!(String::from_utf8(mend("https://halyard.example/moved").stdout).unwrap().contains("already"));
+    let links: Value = serde_json::from_slice(&folder.run(&["links", "1", "--json"]).stdout).unwrap();
+    assert_eq!(links["places"][1]["url"], "https://halyard.example/moved");
+    assert_eq!(links["places"][1]["before"][0]["url"], "https://halyard.example/path");
+    assert_eq!(links["places"][1]["part"]["kind"], "article");
+    for bad in [
+        "javascript:alert(1)",
+        "https://me@halyard.example/",
+        "halyard.example",
+        "https://a b/",
+        "https://a.example/\u{1}",
+    ] {
+        let refused = mend(bad);
+        assert_eq!(refused.status.code(), Some(2), "{bad}");
+    }
+    let lacking = folder.run(&["links", "1", "9", "--to", "https://halyard.example/"]);
+    assert_eq!(lacking.status.code(), Some(2));
+    assert!(String::from_utf8(lacking.stderr).unwrap().contains("has no place 9, but 1 to 2"));
+}
