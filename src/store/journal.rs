@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::audience::recipient_columns;
-use super::connection::Transaction;
-use super::statement::{Statement, sql};
+use super::connection::{Connected, Transaction};
+use super::statement::{Statement, Value, sql};
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::delivery::{Intent, Lease, Outcome, SenderId, Settlement, SmtpReply};
@@ -125,7 +125,7 @@ impl Store {
     /// left meanwhile are skipped from now on. A settlement that was recorded before, or whose lease is somebody else's now, changes nothing.
     ///
     /// # Errors
-    /// A database's error: then nothing was recorded, and no message may go out.
+    /// A database's error: then no message may go out.
     pub async fn journal(
         &self,
         issue: IssueNumber,
@@ -133,26 +133,36 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Vec<SubscriberId>, StoreError> {
+        let settled = settlements.iter().map(|settlement| Said::settled(settlement, now));
+        let said: Vec<_> = settled.chain(intents.iter().map(Said::sending)).collect();
         let mut writing = self.write_as_sender().await?;
-        let mut transaction = writing.begin().await?;
-        for some in settlements.chunks(CHUNK) {
-            settle(&mut transaction, issue, some, now).await?;
-        }
-        let mut granted = Vec::with_capacity(intents.len());
-        for some in intents.chunks(CHUNK) {
-            let ids = start(&mut transaction, issue, some, now).await?;
-            if ids.len() < some.len() {
-                skip_left(&mut transaction, issue, some, now).await?;
+        let granted = if said.is_empty() {
+            Vec::new()
+        } else if said.len() <= CHUNK && is_each_once(&said) {
+            // A statement is a transaction by itself, and a sender waits for each word to the database.
+            record(&mut writing, issue, &said, now).await?
+        } else {
+            let mut transaction = writing.begin().await?;
+            let mut granted = Vec::with_capacity(intents.len());
+            let (settled, sending) = said.split_at(settlements.len());
+            for some in settled.chunks(CHUNK).chain(sending.chunks(CHUNK)) {
+                granted.extend(record(&mut transaction, issue, some, now).await?);
             }
-            granted.extend(ids);
+            transaction.commit().await?;
+            granted
+        };
+        if granted.len() < intents.len() {
+            for some in intents.chunks(CHUNK) {
+                // Nobody who was granted waits for this; who is not skipped now is when they are next leased.
+                let _skipped = skip_left(&mut writing, issue, some, now).await;
+            }
         }
-        transaction.commit().await?;
         Ok(granted)
     }
 }
 
 /// Rows a statement.
-const CHUNK: usize = 250;
+const CHUNK: usize = 512;
 
 /// These records of an issue and no others: said this way, no planner walks through the whole issue to find them.
 fn among(statement: &mut Statement, issue: IssueNumber, subscribers: impl Iterator<Item = SubscriberId>) {
@@ -176,34 +186,53 @@ async fn take(
     Ok(())
 }
 
-/// Leased becomes sending; answers for whom.
-async fn start(
-    transaction: &mut Transaction<'_>,
+/// Whether no reader is spoken of twice: a statement changes a record once.
+fn is_each_once(said: &[Said<'_>]) -> bool {
+    let mut ids: Vec<_> = said.iter().map(|said| said.subscriber.0).collect();
+    ids.sort_unstable();
+    ids.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// Writes down what is said of some readers, each once; answers who is `sending` now.
+async fn record(
+    on: &mut impl Connected,
     issue: IssueNumber,
-    intents: &[Intent],
+    said: &[Said<'_>],
     now: Timestamp,
 ) -> Result<Vec<SubscriberId>, StoreError> {
-    let mut update = sql("with intent (subscriber, owner, date) as (");
-    update.push_rows(
-        intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into(), intent.date.into()]),
-    );
-    update.push(") update delivery set status = 'sending', since = ").push_bind(now);
-    update.push(", first_attempt_at = coalesce(delivery.first_attempt_at, intent.date) from intent where ");
-    among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
+    let mut update =
+        sql("with said (subscriber, owner, status, tried, date, retry_at, code, enhanced, reply) as (");
+    update.push_rows(said.iter().map(Said::row));
     update.push(
-        " and delivery.subscriber = intent.subscriber and delivery.status = 'leased' and delivery.owner = intent.owner \
-         and exists (select 1 from issue i join subscription s on s.list = i.list \
+        ") update delivery set status = said.status, attempts = delivery.attempts + said.tried, \
+         first_attempt_at = coalesce(delivery.first_attempt_at, said.date), retry_at = said.retry_at, \
+         code = said.code, enhanced = said.enhanced, reply = said.reply, since = ",
+    );
+    update.push_bind(now).push(" from said where delivery.issue = ").push_bind(issue);
+    // Said this way too, no planner walks through the whole issue.
+    let ids = || said.iter().map(|said| said.subscriber.0);
+    update.push(" and delivery.subscriber between ").push_bind(ids().min().unwrap_or_default());
+    update.push(" and ").push_bind(ids().max().unwrap_or_default()).push(
+        " and delivery.subscriber = said.subscriber and delivery.owner = said.owner and case \
+         when said.status <> 'sending' then delivery.status in ('leased', 'sending', 'in-doubt') \
+         else delivery.status = 'leased' and exists (select 1 from issue i join subscription s on s.list = i.list \
          where i.number = delivery.issue and s.subscriber = delivery.subscriber and s.status = 'subscribed') \
          and not exists (select 1 from subscriber b join suppression x on x.key = b.key where b.id = delivery.subscriber) \
-         returning delivery.subscriber",
+         end returning delivery.subscriber, delivery.status",
     );
-    let rows = update.fetch_all(transaction).await?;
-    rows.iter().map(|row| Cells(row).integer("subscriber").map(SubscriberId)).collect()
+    let rows = update.fetch_all(on).await?;
+    let mut granted = Vec::with_capacity(rows.len());
+    for row in rows.iter().map(Cells) {
+        if row.text("status")? == SENDING {
+            granted.push(SubscriberId(row.integer("subscriber")?));
+        }
+    }
+    Ok(granted)
 }
 
 /// What could not start although its sender holds it: its reader has left.
 async fn skip_left(
-    transaction: &mut Transaction<'_>,
+    on: &mut impl Connected,
     issue: IssueNumber,
     intents: &[Intent],
     now: Timestamp,
@@ -213,76 +242,66 @@ async fn skip_left(
     among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(" and status = 'leased' and (subscriber, owner) in (");
     update.push_rows(intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into()])).push(")");
-    update.execute(transaction).await?;
+    update.execute(on).await?;
     Ok(())
 }
 
-async fn settle(
-    transaction: &mut Transaction<'_>,
-    issue: IssueNumber,
-    settlements: &[Settlement],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut update =
-        sql("with said (subscriber, owner, status, tried, retry_at, code, enhanced, reply) as (");
-    update.push_rows(settlements.iter().map(|settlement| {
-        let said = Said::from(&settlement.outcome);
-        [
-            settlement.subscriber.into(),
-            settlement.by.into(),
-            said.status.into(),
-            said.tried.into(),
-            said.retry_at.into(),
-            said.reply.map(|reply| i64::from(reply.code)).into(),
-            said.reply.and_then(|reply| reply.enhanced.clone()).into(),
-            said.reply.map(|reply| reply.text.as_str()).into(),
-        ]
-    }));
-    update.push(
-        ") update delivery set status = said.status, attempts = delivery.attempts + said.tried, since = ",
-    );
-    update
-        .push_bind(now)
-        .push(
-            ", first_attempt_at = case when said.tried = 0 then delivery.first_attempt_at else \
-        coalesce(delivery.first_attempt_at, ",
-        )
-        .push_bind(now)
-        .push(
-            ") end, retry_at = said.retry_at, code = said.code, enhanced = said.enhanced, reply = said.reply \
-         from said where ",
-        );
-    among(&mut update, issue, settlements.iter().map(|settlement| settlement.subscriber));
-    update.push(
-        " and delivery.subscriber = said.subscriber and delivery.owner = said.owner \
-         and delivery.status in ('leased', 'sending', 'in-doubt')",
-    );
-    update.execute(transaction).await?;
-    Ok(())
-}
+const SENDING: &str = "sending";
 
-/// An outcome as a row.
+/// What becomes of a reader's record.
 struct Said<'o> {
+    subscriber: SubscriberId,
+    by: SenderId,
     status: &'static str,
     tried: i64,
+    /// Of the first attempt, unless there was one before.
+    date: Option<Timestamp>,
     retry_at: Option<Timestamp>,
     reply: Option<&'o SmtpReply>,
 }
 
-impl<'o> From<&'o Outcome> for Said<'o> {
-    fn from(outcome: &'o Outcome) -> Self {
-        let said = |status, reply| Self { status, tried: 1, retry_at: None, reply };
+impl<'o> Said<'o> {
+    fn sending(intent: &Intent) -> Self {
+        let Intent { subscriber, by, date } = *intent;
+        Self { subscriber, by, status: SENDING, tried: 0, date: Some(date), retry_at: None, reply: None }
+    }
+
+    fn settled(settlement: &'o Settlement, now: Timestamp) -> Self {
+        let Settlement { subscriber, by, outcome } = settlement;
+        let said = |status, reply| Self {
+            subscriber: *subscriber,
+            by: *by,
+            status,
+            tried: 1,
+            date: Some(now),
+            retry_at: None,
+            reply,
+        };
         match outcome {
             Outcome::Accepted(reply) => said("accepted", Some(reply)),
             Outcome::Deferred { reply, retry_at } => {
                 Self { retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
             }
             Outcome::Postponed { reply, retry_at } => {
-                Self { tried: 0, retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
+                Self { tried: 0, date: None, retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
             }
             Outcome::Refused(reply) => said("refused", Some(reply)),
             Outcome::InDoubt => said("in-doubt", None),
-            Outcome::PutBack => Self { tried: 0, ..said("queued", None) },
+            Outcome::PutBack => Self { tried: 0, date: None, ..said("queued", None) },
         }
+    }
+
+    fn row(&self) -> [Value; 9] {
+        [
+            self.subscriber.into(),
+            self.by.into(),
+            self.status.into(),
+            self.tried.into(),
+            self.date.into(),
+            self.retry_at.into(),
+            self.reply.map(|reply| i64::from(reply.code)).into(),
+            self.reply.and_then(|reply| reply.enhanced.as_deref()).into(),
+            self.reply.map(|reply| reply.text.as_str()).into(),
+        ]
     }
 }
