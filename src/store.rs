@@ -115,6 +115,9 @@ pub enum StoreError {
         /// Who says so in the lock file.
         holder: String,
     },
+    /// The file is not where it was when it was opened.
+    #[error("the store's file was taken away or replaced; put it back, and run this again")]
+    Gone,
     /// A statement failed. What it says is said once: it has no source.
     #[error("the store cannot be used: {}", error::explained(.0))]
     Database(sqlx::Error),
@@ -183,6 +186,14 @@ impl Store {
             // There is one at a time, and whoever asks holds its lock.
             Database::Sqlite(_) => Ok(true),
             Database::Postgres(server) => server.is_gone(sender, transaction).await,
+        }
+    }
+
+    /// After a commit: whether it was to what the next command will open.
+    fn refuse_gone(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Database::Sqlite(file) => file.refuse_gone(),
+            Database::Postgres(_) => Ok(()),
         }
     }
 

@@ -17,7 +17,7 @@ impl StoreError {
     /// Whether another time may do: exit code 75.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::SenderAtWork { .. } | Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::SenderAtWork { .. } | Self::Gone | Self::Database(sqlx::Error::PoolTimedOut) => true,
             Self::Database(error) => is_transient(error),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,
             Self::Network { .. } | Self::Newer { .. } | Self::Migrate { .. } | Self::Unreadable { .. } => {

@@ -157,6 +157,7 @@ impl Store {
                 let _skipped = skip_left(&mut writing, issue, some, now).await;
             }
         }
+        self.refuse_gone()?;
         Ok(granted)
     }
 }

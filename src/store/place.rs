@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -29,6 +29,11 @@ const LOCAL_FUSE: [&str; 3] = ["fuse.ext4", "fuse.ntfs-3g", "fuse.fuse-overlayfs
 /// Makes an empty file that only its owner may read; leaves one that is there as it is.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+/// Which file is at a path, by device and inode; `None` where there is none.
+pub(super) fn file_at(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Refuses a store on a network filesystem, where the kernel tells (Linux); elsewhere everything passes.

@@ -14,6 +14,8 @@ use super::{PATIENCE, StoreError, migrations, place};
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
+    /// Which file it is: another one may come to stand at its path.
+    identity: Option<(u64, u64)>,
     readers: SqlitePool,
     writer: Mutex<SqliteConnection>,
 }
@@ -33,7 +35,18 @@ impl File {
         let mut writer = connect(&options).await?;
         migrate(&mut writer, path).await?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
-        Ok(Self { path: path.to_owned(), readers, writer: Mutex::new(writer) })
+        Ok(Self {
+            path: path.to_owned(),
+            identity: place::file_at(path),
+            readers,
+            writer: Mutex::new(writer),
+        })
+    }
+
+    /// Refuses what was written to a file that is not at its path any more: SQLite goes on in it, and the next command would find
+    /// nothing of that.
+    pub(super) fn refuse_gone(&self) -> Result<(), StoreError> {
+        if place::file_at(&self.path) == self.identity { Ok(()) } else { Err(StoreError::Gone) }
     }
 
     pub(super) async fn read(&self) -> Result<Reading, StoreError> {

@@ -26,3 +26,6 @@ mod signatures;
 mod signing;
 mod stores;
 mod trouble;
+
+#[path = "../postgres/server.rs"]
+mod server;

@@ -1,6 +1,7 @@
 //! The store fails while an issue goes out: no message leaves that it does not know of, and a later run serves everybody left.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 
 use pressroom::inbox::{Inbox, Keep};
@@ -87,5 +88,18 @@ async fn a_store_that_another_program_holds_for_long_stops_the_run_and_says_so()
     sqlx::query("rollback").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     assert!(before < READERS as u64, "{before} had arrived");
+    completes(&folder, &inbox);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_taken_away_stops_the_run_and_says_so() {
+    let (folder, inbox) = stage().await;
+    let (store, elsewhere) = (folder.path().join("pressroom.db"), folder.path().join("elsewhere.db"));
+    let mut run = start(folder.command(&["send", "1", "--yes"]));
+    arrived(&mut run, &inbox, 50).await;
+    fs::rename(&store, &elsewhere).unwrap();
+    let said = tokio::task::spawn_blocking(|| later(run)).await.unwrap();
+    assert!(said.contains("pressroom.db") && said.contains("put it back"), "{said}");
+    fs::rename(&elsewhere, &store).unwrap();
     completes(&folder, &inbox);
 }
