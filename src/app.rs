@@ -12,6 +12,7 @@ use crate::token::Keys;
 use crate::workspace::Workspace;
 
 pub mod door;
+mod exposed;
 pub mod keys;
 pub mod relay;
 mod signer;

@@ -107,10 +107,20 @@ impl File {
     }
 
     fn note_syntax(&self, root: &DeTable<'_>, errors: &[toml::de::Error]) {
+        // Where the syntax went wrong nobody will ask for these values, who would conceal them.
+        let secrets = if errors.is_empty() { Vec::new() } else { syntax::secrets(self.source.text()) };
         for (span, diagnostic) in syntax::mistakes(&self.source, root, errors) {
+            let is_secret = |secret: &Range<usize>| {
+                secret.start < span.end.max(span.start + 1) && span.start <= secret.end
+            };
+            let diagnostic = match secrets.iter().find(|secret| is_secret(secret)) {
+                Some(secret) => syntax::unquoted_secret(&self.source, secret.clone()),
+                None => diagnostic,
+            };
             self.damaged.borrow_mut().push(span);
             self.note(diagnostic);
         }
+        self.concealed.borrow_mut().extend(secrets);
     }
 
     /// Whether the syntax went wrong within these bytes, so that what stands there may not be what was meant.

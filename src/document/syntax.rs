@@ -37,6 +37,33 @@ pub(super) fn mistakes(
     kept
 }
 
+/// The values, to the ends of their lines, of keys that are named as secrets are: what must not be shown where it is no TOML.
+pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let lines = text.split_inclusive('\n').filter_map(|line| {
+        let begin = start;
+        start += line.len();
+        let (key, value) = line.split_once(['=', ':'])?;
+        let name = key.trim().trim_matches(['"', '\'']).to_lowercase();
+        let is_secret =
+            SECRETS.iter().any(|word| name.ends_with(word)) && !name.contains(char::is_whitespace);
+        let from = begin + line.len() - value.trim_start().len();
+        let to = begin + line.trim_end().len();
+        (is_secret && from < to).then_some(from..to)
+    });
+    lines.collect()
+}
+
+/// What a key's name ends with whose value is nobody's business.
+const SECRETS: [&str; 5] = ["password", "passwd", "passphrase", "secret", "token"];
+
+/// A mistake in such a value, told without it.
+pub(super) fn unquoted_secret(source: &Source, value: Range<usize>) -> Diagnostic {
+    Diagnostic::error("syntax", "this is no TOML, and may be a secret")
+        .at(source.spot(value, ""))
+        .help("text stands in straight quotes; a password never stands in this file: `password_file`, `password_env` or `password_command` says where it is kept")
+}
+
 /// The outermost `[…]` of values that are no tables.
 fn brackets(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {

@@ -60,10 +60,10 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
             )
         });
         let run = resume(app, sender, queued).await?;
-        return Ok(Run { notes: changed.into_iter().collect(), ..run });
+        return Ok(Run { notes: changed.into_iter().chain(run.notes).collect(), ..run });
     }
     let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
-    let notes = import(app, &store, &frozen.list).await?;
+    let notes = [app.exposed_secrets(), import(app, &store, &frozen.list).await?].concat();
     let readers = audience::check(&store, &frozen, app.now()).await?;
     refuse_nobody(&frozen.list, readers)?;
     Ok(Run {
@@ -127,7 +127,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         digest: None,
         slot: queued.slot,
         findings: Diagnostics::none(),
-        notes: Vec::new(),
+        notes: app.exposed_secrets(),
         readers: counts.waiting + counts.deferred,
         counts,
         frozen,

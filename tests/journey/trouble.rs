@@ -165,6 +165,19 @@ fn a_password_that_cannot_be_had_is_found_before_anything_is_queued() {
 }
 
 #[test]
+fn a_key_that_everybody_can_read_is_said_and_used() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    assert!(folder.run(&["dkim", "new", "--selector", "a"]).status.success());
+    let table = "\n[[dkim]]\ndomain = \"mail.example.com\"\nselector = \"a\"\nkey_file = \"dkim/a.pem\"\n";
+    folder.write("newsletter.toml", &(folder.read("newsletter.toml") + table));
+    fs::set_permissions(folder.path().join("dkim/a.pem"), Permissions::from_mode(0o644)).unwrap();
+    let sent = folder.run(&["send", "1", "--yes"]);
+    let said = String::from_utf8(sent.stderr).unwrap();
+    assert!(sent.status.success(), "{said}");
+    assert!(said.contains("dkim/a.pem is open to everybody") && said.contains("chmod o= "), "{said}");
+}
+
+#[test]
 fn a_list_that_nobody_knows_is_refused_with_those_there_are() {
     let folder = Folder::with_readers(&["ada@example.com"]);
     folder.write("subscribers/authors.csv", "email\ncy@example.net\n");
