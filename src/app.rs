@@ -103,7 +103,14 @@ impl App {
             return Ok(Keys::specimen());
         }
         let is_unused = store.highest_issue().await?.is_none();
-        keys::load_or_make(&self.workspace.keys_path(&self.workspace.store(&self.config)), is_unused)
+        let url = self.workspace.store(&self.config);
+        let path = self.workspace.keys_path(&url);
+        let keys = keys::load_or_make(&path, is_unused)?;
+        // Beside a file lie its keys; to a server every machine brings its own.
+        if matches!(url, StoreUrl::Postgres(_)) && !store.knows_keys(&keys.fingerprint()).await? {
+            return Err(keys::strange(&path).into());
+        }
+        Ok(keys)
     }
 
     /// What every line of a trial begins with; nothing where it is none.

@@ -71,10 +71,10 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
 /// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.
 async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bool> {
     let Ok(_lock) = store.sender_lock(send::sender_id()).await else { return Ok(true) };
-    let recovered = store.recover(issue, app.now()).await?;
+    store.recover(issue, app.now()).await?;
     store.skip_cancelled(issue, app.now()).await?;
     store.finish(issue).await?;
-    Ok(recovered.at_work)
+    Ok(!store.is_only_sender().await?)
 }
 
 fn refusal(issue: IssueNumber, state: IssueState, pull: Pull) -> Option<String> {

@@ -60,7 +60,7 @@ struct Dispatch<'a> {
 pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched> {
     app.smtp()?;
     let skipped = app.workspace.skipped()?;
-    let sender = match Sender::take(app).await {
+    let sender = match Sender::take_alone(app).await {
         Ok(sender) => sender,
         Err(error) if is_busy(&error) => return Ok(Dispatched::default()),
         Err(error) => return Err(error),

@@ -107,12 +107,12 @@ pub async fn rehearse(
     let stage = app.on_stage(scratch.store(), inbox.addr(), running_ahead(app, &ahead));
 
     let sender = Sender::take(&stage).await?;
-    let run = send::begin(&stage, &sender, prepared).await?;
+    let run = Box::pin(send::begin(&stage, &sender, prepared)).await?;
     let (findings, notes) = (run.findings().clone(), run.notes().to_vec());
     let domains = cast(&sender.store, &list, &faults, app.now()).await?;
     let options = send::Options { patience: SignedDuration::ZERO, ..options.clone() };
     let began = Instant::now();
-    let first = run.go(options.clone()).await?;
+    let first = Box::pin(run.go(options.clone())).await?;
     let took = began.elapsed();
     let (ended, runs) =
         Rounds { stage: &stage, sender: &sender, ahead: &ahead, options }.go(first.clone()).await?;

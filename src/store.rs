@@ -12,6 +12,7 @@ mod delivery;
 mod departure;
 mod error;
 mod event;
+mod fingerprint;
 mod import;
 mod issue;
 mod journal;
@@ -208,6 +209,28 @@ impl Store {
                 server.close().await;
                 Ok(())
             }
+        }
+    }
+
+    /// Whether whoever holds a sender's lock is the only one.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn is_only_sender(&self) -> Result<bool, StoreError> {
+        match &self.0 {
+            Database::Sqlite(_) => Ok(true),
+            Database::Postgres(server) => server.is_alone().await,
+        }
+    }
+
+    /// Becomes the one dispatcher as long as the sender's lock is held. A file's one sender is it anyway.
+    ///
+    /// # Errors
+    /// [`StoreError::SenderAtWork`] where another machine's is at work; a database's error.
+    pub async fn dispatch_lock(&self, sender: &SenderLock) -> Result<(), StoreError> {
+        match &self.0 {
+            Database::Sqlite(_) => Ok(()),
+            Database::Postgres(server) => server.dispatch_lock(sender.id()).await,
         }
     }
 

@@ -122,6 +122,15 @@ fn missing(path: &Path) -> Wrong {
     ))
 }
 
+/// The store was used with other keys.
+pub(super) fn strange(path: &Path) -> Wrong {
+    Wrong(format!(
+        "these are not the keys that the store was used with from another machine, whose links they would not know: copy that \
+         machine's keys to {}, or give their text in {VARIABLE} on every machine",
+        path.display()
+    ))
+}
+
 fn make(path: &Path) -> anyhow::Result<Keys> {
     let keys = Keys::generate(super::random);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {

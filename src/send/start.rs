@@ -42,6 +42,16 @@ impl Sender {
         let lock = Arc::new(store.sender_lock(sender_id()).await?);
         Ok(Self { store, lock })
     }
+
+    /// For `dispatch`, of which there is one on all machines.
+    ///
+    /// # Errors
+    /// As [`Sender::take`].
+    pub(crate) async fn take_alone(app: &App) -> anyhow::Result<Self> {
+        let sender = Self::take(app).await?;
+        sender.store.dispatch_lock(&sender.lock).await?;
+        Ok(sender)
+    }
 }
 
 /// Gets ready an issue that is composed, or takes it up where it was queued before.

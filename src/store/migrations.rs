@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     step!(2, "brake and dispatch", "0002_brake_and_dispatch.sql"),
     step!(3, "quotas", "0003_quotas.sql"),
     step!(4, "readers' side", "0004_readers_side.sql"),
+    step!(5, "keys", "0005_keys.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

@@ -88,9 +88,30 @@ impl Server {
         let connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
         let session = Arc::new(Session { id, connection: Arc::new(Turn::new(connection)) });
         let mut writing = Writing::Session(Arc::clone(&session.connection).lock_owned().await);
-        sql("select pg_advisory_lock($1)").bind(id).execute(&mut writing).await?;
+        let lock = "select pg_advisory_lock($1), \
+            pg_advisory_lock_shared(hashtextextended(current_schema() || ' senders', 0))";
+        sql(lock).bind(id).execute(&mut writing).await?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&session);
         Ok(session)
+    }
+
+    /// Takes the lock of whoever dispatches, for as long as the sender's session lasts.
+    pub(super) async fn dispatch_lock(&self, sender: SenderId) -> Result<(), StoreError> {
+        let select = "select case when pg_try_advisory_lock(hashtextextended(current_schema() || ' dispatch', 0)) \
+            then $1 else 0 end as holder";
+        let row = sql(select).bind(sender).fetch_one(&mut self.write_as_sender().await?).await?;
+        if Cells(&row).integer("holder")? == sender.0 {
+            return Ok(());
+        }
+        Err(StoreError::SenderAtWork { holder: "a dispatch on another machine".to_owned() })
+    }
+
+    /// Whether this process is the only sender.
+    pub(super) async fn is_alone(&self) -> Result<bool, StoreError> {
+        let select = "select case when pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' senders', 0)) \
+            then 1::bigint else 0 end as alone";
+        let row = sql(select).fetch_one(&mut self.write_as_sender().await?).await?;
+        Ok(Cells(&row).integer("alone")? == 1)
     }
 
     /// Whether nobody holds a sender's lock, or this process does.

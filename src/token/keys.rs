@@ -176,6 +176,11 @@ impl Keys {
         hex(mac)
     }
 
+    /// By what these keys are known: 32 hexadecimal digits that say nothing about them, the same however often token keys rotate.
+    pub fn fingerprint(&self) -> String {
+        hex(self.message_id.mac(&[b"fingerprint"]))
+    }
+
     /// By what a suppressed address is known after it was erased: 32 hexadecimal digits.
     pub fn suppression(&self, address: &EmailAddress) -> String {
         hex(self.suppression.mac(&[address.key().as_bytes()]))

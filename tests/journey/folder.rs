@@ -112,6 +112,12 @@ impl Folder {
         );
     }
 
+    /// Keeps its store in this PostgreSQL, once there is a relay.
+    pub(crate) fn keep_in(&self, url: &str) {
+        let newsletter = self.read("newsletter.toml");
+        self.write("newsletter.toml", &format!("{newsletter}\n[store]\nurl = \"{url}\"\n"));
+    }
+
     pub(crate) fn app(&self) -> App {
         self.app_at(NOW)
     }

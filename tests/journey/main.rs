@@ -16,6 +16,7 @@ mod dispatching;
 mod folder;
 mod killing;
 mod reader;
+mod machines;
 mod pacing;
 mod rehearsing;
 mod reporting;

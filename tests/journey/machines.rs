@@ -1,0 +1,181 @@
+//! Several machines send one issue together, over one PostgreSQL.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use pressroom::dispatch::dispatch;
+use pressroom::inbox::{Inbox, Keep};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::folder::{Folder, copies, options, received};
+
+const READERS: usize = 1500;
+const CONNECTIONS: usize = 2;
+
+/// Machines of the same newsletter: the same files, the same keys, one store, and a relay that keeps what it gets.
+struct Machines {
+    folders: Vec<Folder>,
+    keys: String,
+    maildir: TempDir,
+    inbox: Inbox,
+}
+
+impl Machines {
+    async fn new(count: usize) -> Self {
+        let maildir = TempDir::new().unwrap();
+        let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
+        let inbox = inbox.await.unwrap();
+        let store = crate::server::new_store();
+        let machine = |_| {
+            let folder = Folder::with_many_readers(READERS);
+            folder.relay_through(&inbox);
+            folder.edit("newsletter.toml", "connections = 2", "connections = 2\nrate = \"150/s\"");
+            folder.keep_in(&store);
+            folder
+        };
+        let keys = pressroom::token::Keys::generate(pressroom::app::random).to_file();
+        let keys = secrecy::ExposeSecret::expose_secret(&keys).to_owned();
+        Self { folders: (0..count).map(machine).collect(), keys, maildir, inbox }
+    }
+
+    fn send(&self, machine: usize) -> Child {
+        let mut send = self.folders[machine].command(&["--json", "send", "1", "--yes"]);
+        send.env("PRESSROOM_KEYS", &self.keys).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn arrived(&self) -> usize {
+        std::fs::read_dir(self.maildir.path().join("new")).map_or(0, Iterator::count)
+    }
+
+    fn wait_for(&self, arrived: usize) {
+        while self.arrived() < arrived {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_three_machines_is_killed_and_the_others_finish_its_share() {
+    let machines = Machines::new(3).await;
+    let mut dying = machines.send(0);
+    machines.wait_for(100);
+    let others = [machines.send(1), machines.send(2)];
+    machines.wait_for(300);
+    assert!(dying.try_wait().unwrap().is_none(), "it ended before it could be killed");
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+
+    let [one, other] = others.map(|machine| machine.wait_with_output().unwrap());
+    for ended in [&one, &other] {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(matches!(ended.status.code(), Some(0 | 3)), "{said}");
+    }
+    let counts: Value = serde_json::from_slice(&one.stdout).unwrap();
+    let count = |key: &str| usize::try_from(counts[key].as_u64().unwrap()).unwrap();
+    assert_eq!(count("accepted") + count("in_doubt"), READERS, "{counts}");
+    assert!(count("in_doubt") <= 2 * CONNECTIONS, "{counts}");
+
+    let copies = copies(&received(machines.maildir.path()));
+    assert!(copies.values().all(|copies| *copies == 1), "somebody got it twice");
+    let in_doubt = machines.folders[1].run(&["--json", "deliveries", "1", "--in-doubt"]);
+    let in_doubt: BTreeSet<String> = String::from_utf8(in_doubt.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned())
+        .collect();
+    let missing = (0..READERS).map(|n| format!("reader{n}@example.com")).filter(|a| !copies.contains_key(a));
+    assert!(missing.into_iter().all(|address| in_doubt.contains(&address)), "somebody was forgotten");
+    machines.inbox.stop().await;
+}
+
+/// A newsletter on a server, with its relay.
+async fn on_a_server(readers: &[&str]) -> (Folder, Inbox, TempDir) {
+    let folder = Folder::with_readers(readers);
+    let maildir = TempDir::new().unwrap();
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
+    let inbox = inbox.await.unwrap();
+    folder.relay_through(&inbox);
+    folder.keep_in(&crate::server::new_store());
+    (folder, inbox, maildir)
+}
+
+/// What a command says that does what it is asked for.
+fn said(folder: &Folder, arguments: &[&str]) -> String {
+    let ended = folder.run(arguments);
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(ended.stdout).unwrap() + &stderr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_goes_its_whole_way_with_a_store_on_a_server() {
+    let (folder, inbox, maildir) =
+        on_a_server(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
+    assert!(said(&folder, &["subscribers", "import"]).contains('3'));
+    said(&folder, &["subscribers", "unsubscribe", "cy@example.com"]);
+    assert!(said(&folder, &["send", "1", "--dry-run"]).contains("2 readers of list `readers` would get it"));
+    assert!(said(&folder, &["send", "1", "--yes"]).contains("2 accepted"));
+    assert!(said(&folder, &["send", "1", "--yes"]).contains("nothing was left to do"));
+    assert!(said(&folder, &["deliveries", "1"]).contains("ada@example.com  accepted"));
+    assert!(said(&folder, &["subscribers", "show", "cy@example.com"]).contains("left"));
+    let copies = copies(&received(maildir.path()));
+    assert_eq!(
+        copies.into_iter().collect::<Vec<_>>(),
+        [("ada@example.com".into(), 1), ("bo@example.com".into(), 1)]
+    );
+    assert!(folder.path().join("pressroom.keys").exists() && !folder.path().join("pressroom.db").exists());
+    inbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_paused_and_cancelled_from_another_machine() {
+    let machines = Machines::new(2).await;
+    let mut run = machines.send(0);
+    machines.wait_for(50);
+    assert!(said(&machines.folders[1], &["pause", "1"]).contains("a sender is at work"));
+    thread::sleep(Duration::from_secs(2));
+    let held = machines.arrived();
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(machines.arrived(), held);
+    assert!(said(&machines.folders[1], &["cancel", "1"]).contains("is cancelled"));
+    assert!(run.wait().unwrap().code().is_some());
+    assert_eq!(machines.arrived(), held);
+    machines.inbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_with_other_keys_is_refused_before_anything_is_queued() {
+    let (one, inbox, _maildir) = on_a_server(&["ada@example.com"]).await;
+    let other = Folder::with_readers(&["ada@example.com"]);
+    other.write("newsletter.toml", &one.read("newsletter.toml"));
+    said(&one, &["send", "1", "--yes"]);
+    let keys = pressroom::token::Keys::generate(pressroom::app::random).to_file();
+    let mut send = other.command(&["send", "1", "--yes"]);
+    let ended = send.env("PRESSROOM_KEYS", secrecy::ExposeSecret::expose_secret(&keys)).output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("not the keys that the store was used with"), "{stderr}");
+    inbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_machine_dispatches_another_one_says_nothing() {
+    let (folder, inbox, _maildir) = on_a_server(&["ada@example.com"]).await;
+    folder.edit("drafts/1.toml", "number = 1", "number = 1\nready = true");
+    folder.edit("newsletter.toml", "name = \"Small", "schedule = \"Sun 20:00\"\nname = \"Small");
+    let app = folder.app();
+    let store = app.store().await.unwrap();
+    let at_work = store.sender_lock(pressroom::delivery::SenderId(1)).await.unwrap();
+    store.dispatch_lock(&at_work).await.unwrap();
+    let silent = dispatch(&app, &options()).await.unwrap();
+    assert!(silent.sent.is_empty() && silent.said.is_empty() && silent.faults.is_empty(), "{silent:?}");
+    drop(at_work);
+    // The server hears a moment later that the other one has ended.
+    while inbox.counts().messages == 0 {
+        dispatch(&app, &options()).await.unwrap();
+    }
+    inbox.stop().await;
+}
