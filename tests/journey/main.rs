@@ -8,13 +8,16 @@
 )]
 
 mod braking;
+mod choosing;
 mod clicking;
 mod chaos;
 mod command_line;
 mod composing;
 mod dispatching;
 mod folder;
+mod joining;
 mod killing;
+mod leaving;
 mod reader;
 mod machines;
 mod pacing;

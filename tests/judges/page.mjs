@@ -1,4 +1,7 @@
-// Judges an issue as readers see it: node page.mjs [--screens FOLDER] FILE…
+// Judges an issue, or a page of the readers' side, as readers see it: node page.mjs [--screens FOLDER] FILE|URL…
+//
+// A URL is a page that a server shows: it may ask that server for its stylesheet, and is looked at on a desktop too. With `#press=WORDS`
+// behind it the button of these words is pressed first, and what comes then is judged.
 //
 // Each file is opened at phone and desktop widths, light and dark, with images and without, and with every <style> removed as
 // some clients do. Prints `file [width scheme variant] what` for each fault and ends with 1 if there is one. Nothing is fetched:
@@ -11,11 +14,14 @@ import puppeteer from "puppeteer-core";
 
 const WIDTHS = [320, 375, 600];
 const SCHEMES = ["light", "dark"];
+/** A page's: a phone's and a desktop's. */
+const PAGE_WIDTHS = [375, 1280];
 /** Fingers need this many CSS pixels. */
 const TAP = 44;
 /** What fingers aim at: titles, the sponsor's button, the footer's links. Each must be there, or the judge would look at nothing. */
 const TARGETS = ["h2 > a", "h3 > a", ".cta a", "a.f"];
 const NEEDED = ["h2 > a", "a.f"];
+const PAGE_TARGETS = ["button", "fieldset label", "input[type=text]", "input[type=email]", "summary"];
 const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="600"><rect width="1200" height="600" fill="#c9bfae"/></svg>`;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -28,10 +34,11 @@ const browser = await puppeteer.launch({
   // Chromium as root, as in a container, has no sandbox; the pages are ours and reach no network.
   args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--font-render-hinting=none"],
 });
+const pressed = new Set();
 let faults = 0;
 try {
   for (const file of arguments_) {
-    for (const view of views()) {
+    for (const view of isUrl(file) ? pageViews() : views()) {
       for (const fault of await judge(file, view)) {
         faults += 1;
         console.log(`${file} [${view.width} ${view.scheme} ${view.variant}] ${fault}`);
@@ -49,6 +56,29 @@ function views() {
   return [...full, ...bare, { width: 320, scheme: "light", variant: "no-images" }];
 }
 
+function isUrl(file) {
+  return file.startsWith("http://");
+}
+
+function pageViews() {
+  return PAGE_WIDTHS.flatMap((width) => SCHEMES.map((scheme) => ({ width, scheme, variant: "full" })));
+}
+
+async function open(page, file) {
+  if (!isUrl(file)) return page.goto(pathToFileURL(path.resolve(file)).href);
+  const [url, words] = file.split("#press=");
+  await page.goto(url);
+  if (words) {
+    const button = (await page.$$("button")).map(async (one) => ({ one, text: await one.evaluate((it) => it.textContent) }));
+    const found = (await Promise.all(button)).find(({ text }) => text === decodeURIComponent(words));
+    if (found) await Promise.all([page.waitForNavigation(), found.one.click()]);
+    // What was pressed for one view may have led where there is no such button any more.
+    else if (!pressed.has(file)) throw new Error(`no button "${words}" on ${url}`);
+    pressed.add(file);
+  }
+  return page.$$eval("details", (all) => all.forEach((one) => (one.open = true)));
+}
+
 async function judge(file, { width, scheme, variant }) {
   const page = await browser.newPage();
   const faults = [];
@@ -56,11 +86,12 @@ async function judge(file, { width, scheme, variant }) {
     await page.setViewport({ width, height: 900 });
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
     await page.setRequestInterception(true);
-    page.on("request", (request) => answer(request, variant, faults));
-    await page.goto(pathToFileURL(path.resolve(file)).href);
+    page.on("request", (request) => answer(request, file, variant, faults));
+    await open(page, file);
     if (variant === "no-style") await page.$$eval("style", (styles) => styles.forEach((style) => style.remove()));
     faults.push(...(await accessibility(page)), ...(await page.evaluate(sideways)), ...(await page.evaluate(images)));
-    faults.push(...(await page.evaluate(taps, TARGETS, variant === "full" ? NEEDED : [], TAP)));
+    const needed = variant === "full" && !isUrl(file) ? NEEDED : [];
+    faults.push(...(await page.evaluate(taps, isUrl(file) ? PAGE_TARGETS : TARGETS, needed, TAP)));
     if (screens) await page.screenshot({ path: picture(file, { width, scheme, variant }), fullPage: true });
   } finally {
     await page.close();
@@ -69,12 +100,13 @@ async function judge(file, { width, scheme, variant }) {
 }
 
 function picture(file, { width, scheme, variant }) {
-  const name = path.basename(path.dirname(path.resolve(file)));
+  const name = isUrl(file) ? file.split("/").slice(3).map((part) => part.slice(0, 20)).join("-") : path.basename(path.dirname(path.resolve(file)));
   return path.join(screens, `${name}-${width}-${scheme}${variant === "full" ? "" : `-${variant}`}.png`);
 }
 
-function answer(request, variant, faults) {
+function answer(request, file, variant, faults) {
   if (request.url().startsWith("file:")) return request.continue();
+  if (isUrl(file) && request.url().startsWith(new URL(file).origin)) return request.continue();
   if (request.resourceType() !== "image") faults.push(`asks for ${request.resourceType()} ${request.url()}`);
   if (request.resourceType() !== "image" || variant === "no-images") return request.abort();
   return request.respond({ contentType: "image/svg+xml", body: PICTURE });

@@ -1,0 +1,97 @@
+//! A reader chooses: what is counted, in which form, under which name, on which lists, and when nothing shall come.
+
+use pressroom::newsletter::Tracking;
+use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus};
+
+use crate::folder::Folder;
+use crate::reader::{get, post};
+
+async fn sent() -> Folder {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit(
+        "newsletter.toml",
+        "[smtp]",
+        "[serve.lists]\nreaders = \"Every Sunday\"\noutages = \"Outages only\"\n\n[smtp]",
+    );
+    folder.send().await.unwrap();
+    folder
+}
+
+async fn subscriptions(folder: &Folder) -> Vec<Subscription> {
+    let store = folder.app().store().await.unwrap();
+    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap().subscriptions
+}
+
+#[tokio::test]
+async fn what_is_saved_holds_and_is_shown() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    let page = get(&server, &path).await.body;
+    assert!(
+        page.contains("value=\"individual\" checked") && page.contains("value=\"html\" checked"),
+        "{page}"
+    );
+    let body = "name=Ada+L.&tracking=none&format=text&pause=2&lists=chosen&list=readers&list=outages";
+    let saved = post(&server, &path, body).await.body;
+    for shown in [
+        "Saved.",
+        "value=\"Ada L.\"",
+        "value=\"none\" checked",
+        "value=\"text\" checked",
+        "Until Sunday, 16 July 2023",
+        "value=\"outages\" checked",
+    ] {
+        assert!(saved.contains(shown), "{shown} in {saved}");
+    }
+    server.stop().await;
+    let held = subscriptions(&folder).await;
+    assert_eq!(held.iter().map(|held| held.list.as_str()).collect::<Vec<_>>(), ["outages", "readers"]);
+    let choices = &held[1].choices;
+    assert_eq!(
+        (choices.name.as_deref(), choices.tracking, choices.format),
+        (Some("Ada L."), Some(Tracking::None), Some(Format::Text))
+    );
+    let store = folder.app().store().await.unwrap();
+    let audience = store.audience(&"readers".parse().unwrap(), folder.app().now()).await.unwrap();
+    assert_eq!(audience.active, 0, "she pauses");
+}
+
+#[tokio::test]
+async fn what_is_left_as_it_is_stays_the_files_to_say() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let body = "name=&tracking=individual&format=html&pause=0&lists=chosen&list=readers";
+    assert!(post(&server, &folder.links().to("preferences"), body).await.body.contains("Saved."));
+    server.stop().await;
+    assert_eq!(subscriptions(&folder).await[0].choices, Choices::default());
+}
+
+#[tokio::test]
+async fn a_list_that_is_unticked_is_left_and_one_that_is_ticked_again_is_joined_again() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    post(&server, &path, "lists=chosen").await;
+    assert_eq!(subscriptions(&folder).await[0].status, SubscriptionStatus::Left);
+    post(&server, &path, "lists=chosen&list=readers&list=staff").await;
+    let held = subscriptions(&folder).await;
+    assert_eq!(
+        (held.len(), held[0].status),
+        (1, SubscriptionStatus::Subscribed),
+        "nobody joins what is not offered"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_and_changes_nothing() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    let refused = post(&server, &path, "name=a%0D%0ABcc%3A+x&tracking=none").await;
+    assert!(refused.body.contains("Nothing was saved"), "{}", refused.body);
+    post(&server, &path, "name=&tracking=all&format=pdf&pause=9999").await;
+    server.stop().await;
+    assert_eq!(subscriptions(&folder).await[0].choices, Choices::default());
+}

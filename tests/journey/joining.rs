@@ -1,0 +1,153 @@
+//! Somebody joins: by their own word, given twice, the second time from their own mailbox.
+
+use pressroom::subscriber::{Origin, SubscriptionStatus};
+
+use crate::folder::{Folder, header};
+use crate::reader::{Answer, ask, get, post};
+
+/// The mail that asks back, once it is there.
+async fn invitation(folder: &Folder) -> String {
+    loop {
+        if let Some(message) = folder.received().pop() {
+            return message;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+fn confirmation(message: &str) -> String {
+    let message = message.replace("=\r\n", "");
+    let at = message.find("/confirm/").expect("a link to confirm");
+    message[at..].split_whitespace().next().unwrap().to_owned()
+}
+
+async fn audience(folder: &Folder) -> u64 {
+    let store = folder.app().store().await.unwrap();
+    store.audience(&"readers".parse().unwrap(), folder.app().now()).await.unwrap().active
+}
+
+#[tokio::test]
+async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_before() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    assert!(get(&server, "/subscribe").await.body.contains("type=\"email\""));
+    let asked = post(&server, "/subscribe", "email=Ada%40example.com&name=Ada+Example").await;
+    assert!(asked.status == 200 && asked.body.contains("Look into your inbox"), "{}", asked.body);
+
+    let message = invitation(&folder).await;
+    assert_eq!(header(&message, "Auto-Submitted"), "auto-generated");
+    assert_eq!(header(&message, "To"), "Ada@example.com");
+    assert!(header(&message, "From").contains("editor@mail.example.com"));
+    assert!(!message.contains("Ada Example"), "what a stranger entered is not mailed");
+    let path = confirmation(&message);
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        ask(server.addr(), method, &path, &[], "").await;
+    }
+    assert!(get(&server, &path).await.body.contains("Is this you?"));
+    assert_eq!(audience(&folder).await, 0, "looking joins nobody");
+
+    assert!(post(&server, &path, "").await.body.contains("Welcome"));
+    assert!(post(&server, &path, "").await.body.contains("Welcome"), "twice is the same as once");
+    assert_eq!(Folder::counted(&server, "joined_total").await, 1);
+    server.stop().await;
+    let reader =
+        folder.app().store().await.unwrap().reader(&"ada@example.com".parse().unwrap()).await.unwrap();
+    let held = reader.unwrap().subscriptions.remove(0);
+    assert_eq!((held.status, held.origin), (SubscriptionStatus::Subscribed, Origin::Page));
+    assert_eq!(held.choices.name.as_deref(), Some("Ada Example"));
+}
+
+#[tokio::test]
+async fn the_answer_is_the_same_whoever_an_address_belongs_to() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let of = |answer: Answer| (answer.status, answer.body);
+    let known = of(post(&server, "/subscribe", "email=ada%40example.com").await);
+    let unknown = of(post(&server, "/subscribe", "email=bo%40example.com").await);
+    let again = of(post(&server, "/subscribe", "email=bo%40example.com").await);
+    assert!(known == unknown && unknown == again);
+    Folder::until(&server, "invited_total", 1).await;
+    server.stop().await;
+    assert_eq!(folder.received().len(), 2, "the issue, and one mail to who is not on the list");
+}
+
+#[tokio::test]
+async fn a_confirmation_expires_and_a_forged_one_joins_nobody() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    post(&server, "/subscribe", "email=ada%40example.com").await;
+    let path = confirmation(&invitation(&folder).await);
+    server.stop().await;
+    let server = folder.serve_at("2023-07-06T00:00:00Z").await;
+    for path in [path.as_str(), "/confirm/AAAAAAAAAAAAAAAAAAAAAA", "/confirm/"] {
+        for answer in [get(&server, path).await, post(&server, path, "").await] {
+            assert_eq!(answer.status, 404, "{path}");
+        }
+    }
+    server.stop().await;
+    assert_eq!(audience(&folder).await, 0);
+}
+
+#[tokio::test]
+async fn mistakes_are_said_at_the_form_with_what_was_entered() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    for body in [
+        "",
+        "email=ada",
+        "email=%22%3E%3Cscript%3E",
+        "email=a%40example.com&name=a%0D%0ABcc:x",
+        "email=a%40example.com&list=staff",
+    ] {
+        let answer = post(&server, "/subscribe", body).await;
+        assert_eq!(answer.status, 422, "{body}");
+        assert!(
+            answer.body.contains("role=\"alert\"") && !answer.body.contains("<script"),
+            "{}",
+            answer.body
+        );
+    }
+    server.stop().await;
+    assert!(folder.received().is_empty());
+}
+
+#[tokio::test]
+async fn one_client_asks_so_often_and_no_more_and_a_proxys_word_counts_only_if_it_is_ours() {
+    let folder = Folder::with_readers(&[]);
+    let join = async |addr, n: u32, client: &str| {
+        let body = format!("email=reader{n}%40example.com");
+        ask(addr, "POST", "/subscribe", &[("X-Forwarded-For", client)], &body).await.status
+    };
+    let server = folder.serve().await;
+    for n in 0..10 {
+        assert_eq!(join(server.addr(), n, &format!("192.0.2.{n}")).await, 200);
+    }
+    assert_eq!(join(server.addr(), 10, "192.0.2.10").await, 429, "a stranger's word on who it is");
+    server.stop().await;
+
+    folder.edit("newsletter.toml", "[smtp]", "[serve]\ntrusted_proxies = [\"127.0.0.1\"]\n\n[smtp]");
+    let server = folder.serve().await;
+    for n in 11..23 {
+        assert_eq!(join(server.addr(), n, &format!("192.0.2.{n}")).await, 200);
+    }
+    let metrics = ask(server.addr(), "GET", "/metrics", &[("X-Forwarded-For", "192.0.2.1")], "").await;
+    assert_eq!(metrics.status, 404, "the world sees no numbers");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_form_can_stand_on_any_page() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    let form = get(&server, "/subscribe/form").await;
+    assert!(form.header("content-type").starts_with("text/plain"));
+    assert!(form.body.contains("action=\"https://mail.example.com/subscribe\""), "{}", form.body);
+    let origin =
+        [("Origin", "https://blog.example.org"), ("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(
+        ask(server.addr(), "POST", "/subscribe", &origin, "email=ada%40example.com").await.status,
+        200
+    );
+    server.stop().await;
+}

@@ -1,0 +1,134 @@
+//! A reader leaves: one click, at once, for good; and nobody else does.
+
+use pressroom::app::App;
+use pressroom::subscriber::{SubscriptionStatus, Way};
+
+use crate::folder::Folder;
+use crate::reader::{ask, get, post};
+
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+
+async fn sent() -> Folder {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    folder
+}
+
+async fn status(app: &App) -> SubscriptionStatus {
+    let store = app.store().await.unwrap();
+    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap().subscriptions[0].status
+}
+
+async fn ways(app: &App) -> Vec<(Way, Option<String>, bool)> {
+    let departures = app.store().await.unwrap().departures("1".parse().unwrap()).await.unwrap();
+    departures.into_iter().map(|gone| (gone.leaving.way, gone.reason, gone.undone_at.is_some())).collect()
+}
+
+#[tokio::test]
+async fn looking_never_changes_a_subscription() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("unsubscribe");
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for path in [&path, &folder.links().to("preferences"), &format!("{path}?{ONE_CLICK}")] {
+            ask(server.addr(), method, path, &[], "").await;
+        }
+    }
+    let page = get(&server, &path).await;
+    assert!(
+        page.body.contains("Leave this list?") && page.body.contains("a***@example.com"),
+        "{}",
+        page.body
+    );
+    assert!(!page.body.contains("ada@example.com"));
+    server.stop().await;
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Subscribed);
+}
+
+#[tokio::test]
+async fn one_click_to_the_letter_leaves_in_both_ways_of_writing_it_without_login_or_redirect() {
+    let multipart = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n--b--\r\n",
+        "List-Unsubscribe", "One-Click"
+    );
+    for (content_type, body) in
+        [("application/x-www-form-urlencoded", ONE_CLICK), ("multipart/form-data; boundary=b", &multipart)]
+    {
+        let folder = sent().await;
+        let server = folder.serve().await;
+        let path = folder.links().to("unsubscribe");
+        let header = folder.received()[0].replace("\r\n ", "").replace("\r\n\t", "");
+        assert!(header.contains(&path) && header.contains(&format!("List-Unsubscribe-Post: {ONE_CLICK}")));
+        for _ in 0..2 {
+            let answer = ask(server.addr(), "POST", &path, &[("Content-Type", content_type)], body).await;
+            assert_eq!(
+                (answer.status, answer.header("location"), answer.header("set-cookie")),
+                (200, "", "")
+            );
+        }
+        assert_eq!(Folder::counted(&server, "left_total").await, 1);
+        server.stop().await;
+        assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
+        assert_eq!(ways(&folder.app()).await, [(Way::OneClick, None, false)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_to_the_letter_leaves_nobody_off() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let links = folder.links();
+    let path = links.to("unsubscribe");
+    for body in
+        ["", "List-Unsubscribe=one-click", "List-Unsubscribe=One-Click2", "x=1", "action=", "action=LEAVE"]
+    {
+        assert_eq!(post(&server, &path, body).await.status, 200, "{body}: the page, again");
+    }
+    // A click's token, the preferences', another issue's, a forged one: alike, and nobody.
+    let token = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let wrong =
+        [token(&links.to("1")), token(&links.to("preferences")), "Z".repeat(33) + "A", "x".to_owned()];
+    let mut answers = Vec::new();
+    for token in
+        wrong.iter().map(|token| format!("/1/unsubscribe/{token}")).chain([path.replace("/1/", "/2/")])
+    {
+        let answer = post(&server, &token, ONE_CLICK).await;
+        answers.push((answer.status, answer.body));
+    }
+    answers.dedup();
+    assert_eq!((answers.len(), answers[0].0), (1, 404));
+    server.stop().await;
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Subscribed);
+}
+
+#[tokio::test]
+async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("unsubscribe");
+    let left = post(&server, &path, "action=leave").await;
+    assert!(left.body.contains("You have left") && left.body.contains("Undo"));
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
+    assert!(get(&server, &path).await.body.contains("You have left"));
+
+    let thanked = post(&server, &path, "reason=other&words=%3Cb%3Etoo+long%3C%2Fb%3E&action=reason").await;
+    assert!(thanked.body.contains("Thank you"));
+    assert_eq!(ways(&folder.app()).await, [(Way::Page, Some("other: <b>too long</b>".to_owned()), false)]);
+
+    let back = post(&server, &path, "action=undo").await;
+    assert!(back.body.contains("You are back"));
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Subscribed);
+    assert!(ways(&folder.app()).await[0].2);
+    assert_eq!(Folder::counted(&server, "returned_total").await, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_import_brings_back_who_left_by_a_click() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    post(&server, &folder.links().to("unsubscribe"), ONE_CLICK).await;
+    server.stop().await;
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
+}
