@@ -5,10 +5,14 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it missed by panicking")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use pressroom::app::App;
+use pressroom::server::Server;
 use tempfile::TempDir;
 use textwrap::core::display_width;
 
@@ -103,14 +107,54 @@ fn the_text_is_clean() {
     }
 }
 
+#[test]
+fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark() {
+    let composed = Composed::new();
+    let text = composed.text("newsletter.toml")
+        + "\n[serve.lists]\nreaders = \"Every Sunday\"\noutages = \"Outages only\"\n";
+    fs::write(composed.folder.path().join("newsletter.toml"), text).expect("a file");
+    composed.run(&["send", "214", "--yes"]);
+    let messages = entries(&composed.folder.path().join("build/inbox/new"));
+    let message = fs::read_to_string(&messages[0]).expect("a message").replace("=\r\n", "");
+    let link = |what: &str| {
+        let (_, rest) = message.split_once(&format!("https://mail.example.com/214/{what}/")).expect("a link");
+        let token: String =
+            rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+        format!("/214/{what}/{token}")
+    };
+    let (leave, choose) = (link("unsubscribe"), link("preferences"));
+    let pages = [
+        "/subscribe".to_owned(),
+        "/nothing".to_owned(),
+        "/unsubscribe".to_owned(),
+        choose.clone(),
+        format!("{choose}#press=Save"),
+        leave.clone(),
+        format!("{leave}#press=Unsubscribe"),
+    ];
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let app =
+        App::open(composed.folder.path(), Arc::new(|| jiff::Timestamp::UNIX_EPOCH)).expect("the folder");
+    let listen = "127.0.0.1:0".parse().ok();
+    let server = runtime.block_on(Server::start(&app, listen)).expect("the server starts");
+    let pages: Vec<String> = pages.iter().map(|page| format!("http://{}{page}", server.addr())).collect();
+    found_nothing(&["node", "page.mjs"], &pages);
+    runtime.block_on(server.stop());
+}
+
 /// Has a judge of `tests/judges` look at a file of every issue; what it finds is the test's failure.
 fn judge(command: &[&str], name: &str) {
     let composed = Composed::new();
+    let files: Vec<PathBuf> = composed.numbers.iter().map(|number| composed.file(number, name)).collect();
+    found_nothing(command, &files);
+}
+
+fn found_nothing(command: &[&str], what: &[impl AsRef<OsStr>]) {
     let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges");
     let output = Command::new(command[0])
         .arg(judges.join(command[1]))
         .args(&command[2..])
-        .args(composed.numbers.iter().map(|number| composed.file(number, name)))
+        .args(what)
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; ./check installs the judges", command[0]));
     assert!(output.status.success(), "{} says:\n{}", command[1], said(&output));
@@ -143,14 +187,22 @@ impl Composed {
 
     fn compose(&self) {
         for number in &self.numbers {
-            let output = Command::new(env!("CARGO_BIN_EXE_pressroom"))
-                .arg("-C")
-                .arg(self.folder.path())
-                .args(["compose", number])
-                .output()
-                .expect("pressroom starts");
-            assert!(output.status.success(), "compose {number}:\n{}", said(&output));
+            self.run(&["compose", number]);
         }
+    }
+
+    fn run(&self, arguments: &[&str]) {
+        let output = Command::new(env!("CARGO_BIN_EXE_pressroom"))
+            .arg("-C")
+            .arg(self.folder.path())
+            .args(arguments)
+            .output()
+            .expect("pressroom starts");
+        assert!(output.status.success(), "{arguments:?}:\n{}", said(&output));
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).expect("a text")
     }
 
     fn file(&self, number: &str, name: &str) -> PathBuf {

@@ -116,7 +116,7 @@ impl Site {
             "Nothing is here",
             &["This link leads nowhere, or no more. If it came with an issue, perhaps it was cut short on its way: \
                open the issue again and follow it from there.",
-              "To leave, you can also answer to any issue; a person reads that."],
+              "To leave, the links at the end of any issue you got will do."],
         )
     }
 
