@@ -8,9 +8,10 @@
 )]
 
 mod braking;
-mod choosing;
-mod clicking;
 mod chaos;
+mod choosing;
+mod circle;
+mod clicking;
 mod command_line;
 mod composing;
 mod dispatching;
@@ -18,9 +19,9 @@ mod folder;
 mod joining;
 mod killing;
 mod leaving;
-mod reader;
 mod machines;
 mod pacing;
+mod reader;
 mod rehearsing;
 mod reporting;
 mod reviewing;
