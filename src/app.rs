@@ -113,6 +113,14 @@ impl App {
         Ok(keys)
     }
 
+    /// The keys where anybody was erased: without them an import could bring them back.
+    ///
+    /// # Errors
+    /// As [`App::keys`].
+    pub async fn keys_of_erased(&self, store: &Store) -> anyhow::Result<Option<Arc<Keys>>> {
+        Ok(if store.has_erased().await? { Some(Arc::new(self.keys(store).await?)) } else { None })
+    }
+
     /// What every line of a trial begins with; nothing where it is none.
     pub fn mark(&self) -> &'static str {
         if self.is_trial() { "trial: " } else { "" }

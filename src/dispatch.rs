@@ -67,6 +67,7 @@ pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched
     };
     let outcome = Dispatched::default();
     let mut dispatch = Dispatch { app, sender, options, outcome, accounted: BTreeSet::new() };
+    dispatch.forget().await?;
     dispatch.go_on().await?;
     dispatch.start().await?;
     // Cut short, it cannot tell what would have been started.
@@ -85,6 +86,13 @@ fn is_busy(error: &anyhow::Error) -> bool {
 }
 
 impl Dispatch<'_> {
+    /// Clicks and opens are kept as long as `[retention]` has it.
+    async fn forget(&mut self) -> anyhow::Result<()> {
+        let before = self.app.now() - self.app.config.keep_events;
+        self.sender.store.purge_events(before).await?;
+        Ok(())
+    }
+
     /// Takes up what was interrupted, and whom the relay had asked to come later.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         for number in self.sender.store.unfinished().await? {

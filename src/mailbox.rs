@@ -25,6 +25,9 @@ impl EmailAddress {
     /// [`MailboxError::Address`] with the reason.
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
         let text = text.trim();
+        if let Some(at) = plain(text) {
+            return Ok(Self { at, whole: text.to_owned() });
+        }
         let wrong = |reason: &'static str| MailboxError::Address { text: text.to_owned(), reason };
         if text.chars().any(char::is_control) {
             return Err(wrong("it holds a control character"));
@@ -76,6 +79,28 @@ impl EmailAddress {
         let first = self.whole.chars().next().unwrap_or('*');
         format!("{first}***@{}", self.domain())
     }
+}
+
+/// Where the `@` stands in an address as nearly all are: a dot-atom (RFC 5322 3.2.3) of at most 64 octets at a domain of several lower-case
+/// labels, none of them an A-label. `None` says nothing of an address.
+fn plain(text: &str) -> Option<usize> {
+    let is_atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    let is_label = |label: &[u8]| {
+        let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+        !label.is_empty()
+            && label.len() <= 63
+            && label.iter().all(is_inner)
+            && !label.starts_with(b"-")
+            && !label.ends_with(b"-")
+            && !label.starts_with(b"xn--")
+    };
+    let (local, domain) = text.split_once('@')?;
+    let (is_short, has_dot) = (local.len() <= 64 && text.len() <= 254, domain.contains('.'));
+    // A last label of digits alone may be a number's: the whole rule looks at it.
+    let ends_in_letter = domain.as_bytes().last().is_some_and(u8::is_ascii_lowercase);
+    let is_local = local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
+    let is_domain = domain.as_bytes().split(|byte| *byte == b'.').all(is_label);
+    (is_short && has_dot && ends_in_letter && is_local && is_domain).then_some(local.len())
 }
 
 /// A host name as lower-case A-labels; `None` where it is none.
@@ -212,7 +237,21 @@ pub enum MailboxError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_address_is_read_as_any_other(text in "[a-zA-Z0-9.+'!@-]{1,12}@[a-z0-9.-]{1,12}\\.(com|org|xn--a|c-)") {
+            // A quoted local part keeps the whole rule from taking the short way.
+            if let (Some(at), Ok(read)) = (plain(&text), EmailAddress::parse(&text)) {
+                prop_assert!(lettre::Address::new(&text[..at], &text[at + 1..]).is_ok());
+                prop_assert_eq!(encode_domain(&text[at + 1..]), Some(read.domain().to_owned()));
+                prop_assert_eq!((read.at, read.as_str()), (at, text.as_str()));
+            }
+        }
+    }
 
     #[test]
     fn an_idn_domain_becomes_an_a_label() {

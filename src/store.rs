@@ -10,9 +10,11 @@ mod copy;
 mod decision;
 mod delivery;
 mod departure;
+mod erase;
 mod error;
 mod event;
 mod fingerprint;
+mod held;
 mod import;
 mod issue;
 mod journal;
@@ -27,6 +29,7 @@ mod quota;
 mod report;
 mod sqlite;
 mod statement;
+mod stats;
 mod subscriber;
 mod subscription;
 mod suppression;
@@ -42,9 +45,11 @@ pub use self::audience::{Audience, LeftOut};
 use self::connection::{Reading, Transaction, Writing};
 pub use self::decision::{Decision, Undecidable};
 pub use self::delivery::{Among, Delivery, Recovered};
+pub use self::erase::Erased;
 pub use self::event::{Arrival, Batch, Kept};
 pub(crate) use self::event::{agent, agent_number, method, method_number};
-pub use self::import::{ImportCounts, Imported, Staging};
+pub use self::held::Held;
+pub use self::import::{ImportCounts, Imported, Incoming, TakingIn};
 pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::{Domains, Leased, Share};
 pub use self::link::LinkChange;
@@ -52,7 +57,9 @@ pub use self::lock::SenderLock;
 pub use self::pending::{Asked, Confirmed, JoinRequest};
 pub use self::quota::{Booked, Span};
 pub use self::report::{AcceptedBy, Activity, Alike};
+pub use self::stats::{Group, Turnover};
 pub use self::subscriber::Reader;
+pub use self::subscription::Member;
 use crate::config::StoreUrl;
 use crate::delivery::SenderId;
 
@@ -178,6 +185,17 @@ impl Store {
                 let session = Box::pin(server.start_session(id)).await?;
                 Ok(SenderLock::of_session(session))
             }
+        }
+    }
+
+    /// Where files that are used for a while may lie.
+    pub fn folder(&self) -> PathBuf {
+        match &self.0 {
+            Database::Sqlite(file) => match file.path.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+                Some(_) | None => PathBuf::from("."),
+            },
+            Database::Postgres(_) => std::env::temp_dir(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Readers: who is on a list, what they chose, and how a list file is read.
 
+pub mod guard;
 pub mod list;
 
 use std::collections::BTreeMap;
@@ -104,6 +105,17 @@ pub struct Choices {
     pub paused_until: Option<Timestamp>,
 }
 
+/// What a person agreed to when they joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consent {
+    /// When.
+    pub at: Timestamp,
+    /// On which page, or how else.
+    pub from: Option<String>,
+    /// What they read there.
+    pub wording: Option<String>,
+}
+
 /// A reader on a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subscription {
@@ -127,6 +139,8 @@ pub struct Subscription {
     pub attributes: BTreeMap<String, String>,
     /// What they chose themselves.
     pub choices: Choices,
+    /// What they agreed to.
+    pub consent: Option<Consent>,
 }
 
 /// How somebody left.
@@ -177,6 +191,8 @@ pub enum SuppressionReason {
     Complained,
     /// They asked to be erased.
     Erased,
+    /// A do-not-mail list has them.
+    DoNotMail,
 }
 
 /// An address that nobody writes to any more.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::face::Face;
+use super::face::{Face, ask, note};
 use crate::app::{self, App, Wrong};
 use crate::document::nearest;
 use crate::id::ListName;
@@ -15,7 +16,7 @@ use crate::lists::{self, Added};
 use crate::mailbox::{EmailAddress, Mailbox, display_name};
 use crate::store::Store;
 
-/// The lists: import, add, show, unsubscribe.
+/// The lists: import, export, add, show, unsubscribe, erase, stats.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  pressroom subscribers import\n  pressroom subscribers show ada@example.com"
@@ -28,17 +29,23 @@ pub(super) struct Subscribers {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Import(Import),
+    Export(Export),
     Add(Add),
     Show(Show),
     Unsubscribe(Unsubscribe),
+    Erase(Erase),
+    Stats(Stats),
 }
 
 /// Reads a list file into the store, as each send does by itself
 ///
-/// Who left stays gone; who came from the file and is no longer in it leaves the audience; bad lines are reported and skipped.
+/// Who left stays gone; who came from the file and is no longer in it leaves the audience; bad lines are reported and skipped. Exports of
+/// Mailchimp, Substack, listmonk, Buttondown, Ghost, Kit and beehiiv are known by their headers: who unsubscribed, bounced or complained
+/// there gets nothing here.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  pressroom subscribers import\n  pressroom subscribers import readers --from export.csv"
+    after_help = "Examples:\n  pressroom subscribers import\n  pressroom subscribers import readers --from export.csv\n  \
+        pressroom subscribers import --suppressed do-not-mail.csv"
 )]
 struct Import {
     /// The list; else the newsletter's
@@ -49,6 +56,43 @@ struct Import {
     /// Go on though more than a tenth of the list would be gone
     #[arg(long)]
     allow_shrink: bool,
+    /// A do-not-mail list, for all lists: addresses, and why where it tells. Alone, no list is read
+    #[arg(long, value_name = "FILE")]
+    suppressed: Option<PathBuf>,
+}
+
+/// Writes a list as CSV that imports again, or all that is held on one reader as JSON
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pressroom subscribers export > readers.csv\n  pressroom subscribers export ada@example.com"
+)]
+struct Export {
+    /// The reader; else the whole list
+    address: Option<EmailAddress>,
+    /// The list; else the newsletter's
+    #[arg(long, conflicts_with = "address")]
+    list: Option<ListName>,
+}
+
+/// Takes a reader out of everything that is kept, for good
+///
+/// What went to them stays counted, under nobody's name. A hash stays, so that no import brings them back.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pressroom subscribers erase ada@example.com")]
+struct Erase {
+    /// The reader
+    address: EmailAddress,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Counts a list's readers
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pressroom subscribers stats --json")]
+struct Stats {
+    /// The list; else the newsletter's
+    list: Option<ListName>,
 }
 
 /// Adds one reader
@@ -108,12 +152,27 @@ impl Verb {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Unsubscribe(leaving) => leaving.run(app, &store, face).await,
+            Self::Export(export) => export.run(app, &store, face).await,
+            Self::Erase(erase) => erase.run(app, &store, face).await,
+            Self::Stats(stats) => {
+                let list = known(stats.list, app, &store).await?;
+                face.say(&lists::stats(&store, &list, app.now()).await?)?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
 }
 
 impl Import {
     async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
+        if let Some(path) = &self.suppressed {
+            let file = File::open(path)
+                .map_err(|error| Wrong(format!("{} cannot be read: {error}", path.display())))?;
+            face.say(&lists::suppress(store, file, app.now()).await?)?;
+            if self.list.is_none() && self.from.is_none() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
         let list = or_usual(self.list, app);
         let path = self.from.unwrap_or_else(|| app.workspace.list_path(&list));
         let file = match File::open(&path) {
@@ -124,7 +183,8 @@ impl Import {
                 return Err(Wrong(format!("{} cannot be read: {error}; {lists}", path.display())).into());
             }
         };
-        let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now() };
+        let keys = app.keys_of_erased(store).await?;
+        let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now(), keys };
         face.say(&lists::import(store, &list, file, how, app::random).await?)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -148,14 +208,48 @@ impl Add {
 
 impl Unsubscribe {
     async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
-        let list = or_usual(self.list, app);
-        let known = known_lists(app, store).await?;
-        if !known.contains(&list) {
-            return Err(Wrong(format!("there is no list `{list}`; {}", named(&list, &known))).into());
-        }
+        let list = known(self.list, app, store).await?;
         face.say(&lists::unsubscribe(store, &list, &self.address, app.now(), app::random).await?)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl Export {
+    async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
+        if let Some(address) = self.address {
+            let keys = app.keys_of_erased(store).await?;
+            face.say(&lists::held(store, keys.as_deref(), &address).await?)?;
+        } else {
+            let list = known(self.list, app, store).await?;
+            lists::export(store, &list, BufWriter::new(io::stdout().lock())).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Erase {
+    async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
+        let address = &self.address;
+        let question = format!("erase {address} from everything, for good?");
+        if !self.yes && face.can_ask() && !ask(&question)? {
+            note("nothing was erased");
+            return Ok(ExitCode::FAILURE);
+        }
+        let keys = app.keys(store).await?;
+        let files = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list)).collect();
+        face.say(&lists::erase(store, &keys, address, files, app.now()).await?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A list that there is, or the newsletter's.
+async fn known(list: Option<ListName>, app: &App, store: &Store) -> anyhow::Result<ListName> {
+    let list = or_usual(list, app);
+    let known = known_lists(app, store).await?;
+    if known.contains(&list) {
+        return Ok(list);
+    }
+    Err(Wrong(format!("there is no list `{list}`; {}", named(&list, &known))).into())
 }
 
 fn or_usual(list: Option<ListName>, app: &App) -> ListName {

@@ -12,7 +12,7 @@ use crate::document::nearest;
 use crate::id::{Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::render::{Field, Piece, RenderedIssue, TextBlock};
-use crate::subscriber::list::ListReader;
+use crate::subscriber::list::{ListReader, Standing};
 use crate::subscriber::{Entry, Recipient};
 
 /// The address of the invented reader.
@@ -108,7 +108,11 @@ fn named(template: &Source, name: &str) -> Option<Spot> {
 }
 
 fn entries(file: &Path) -> anyhow::Result<Option<impl Iterator<Item = Entry> + use<>>> {
-    Ok(open(file)?.map(|list| list.filter_map(|line| line.ok()?.ok())))
+    let readers = |list: ListReader<File>| {
+        let rows = list.filter_map(|line| line.ok()?.ok());
+        rows.filter(|row| row.standing == Standing::Subscribed).map(|row| row.entry)
+    };
+    Ok(open(file)?.map(readers))
 }
 
 fn open(file: &Path) -> anyhow::Result<Option<ListReader<File>>> {

@@ -2,25 +2,29 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task;
 
-use super::new_reference;
+use super::sort::Sorter;
 use crate::id::ListName;
-use crate::store::{ImportCounts, Imported, Staging, Store, StoreError};
-use crate::subscriber::Entry;
-use crate::subscriber::list::{BadLine, HeaderError, ListReader};
+use crate::store::{ImportCounts, Imported, Incoming, Store, StoreError, TakingIn};
+use crate::subscriber::list::{BadLine, HeaderError, ListReader, Recognised, Standing};
+use crate::token::Keys;
 
 /// How a file is taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Import {
     /// Even where it leaves more than a tenth fewer readers, or none.
     pub allow_shrink: bool,
     /// When.
     pub at: Timestamp,
+    /// By which those are known who were erased; needed where anybody was.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// What an import did.
@@ -28,6 +32,8 @@ pub struct Import {
 pub struct ImportOutcome {
     /// To which list.
     pub list: ListName,
+    /// Whose export it was, where it was another service's.
+    pub export: Option<Recognised>,
     /// What changed.
     #[serde(flatten)]
     pub counts: ImportCounts,
@@ -92,8 +98,9 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// Makes a list what its file says, by the rules of [`Staging::apply`]. The file is read on a thread of its own while the store takes in
-/// what was read; memory does not grow with it.
+/// Makes a list what its file says, by the rules of [`Store::take_in`]. The file is read and sorted on a thread of its own while the store
+/// takes in what is sorted; memory does not grow with it. Exports of other services are known by their headers; one in which nobody is
+/// subscribed only tells who left.
 ///
 /// # Errors
 /// [`ImportError`]; then nothing has changed.
@@ -102,65 +109,99 @@ pub async fn import(
     list: &ListName,
     file: impl Read + Send + 'static,
     how: Import,
-    mut fill_random: impl FnMut(&mut [u8]),
+    fill_random: impl FnMut(&mut [u8]) + Send,
 ) -> Result<ImportOutcome, ImportError> {
-    let (sender, mut batches) = mpsc::channel(2);
-    let name = list.clone();
-    let reading = task::spawn_blocking(move || read(&name, file, &sender));
-    let mut staging = store.stage().await?;
-    let mut readers = 0;
-    while let Some(batch) = batches.recv().await {
-        readers += batch.len();
-        let entries = batch.into_iter().map(|entry| (entry, new_reference(&mut fill_random)));
-        staging.add(entries.collect()).await?;
-    }
-    let failed = |error| ImportError::Read { list: list.clone(), source: io::Error::other(error) };
-    let bad = reading.await.map_err(failed)??;
-    if readers == 0 && !how.allow_shrink {
+    let failed = |source| ImportError::Read { list: list.clone(), source };
+    let (name, folder) = (list.clone(), store.folder());
+    let reading = task::spawn_blocking(move || read(name, file, &folder));
+    let File { sorter, readers, leavers, bad, export } =
+        reading.await.map_err(io::Error::other).map_err(failed)??;
+    let tells_leavers = export.is_some() && readers == 0 && leavers > 0;
+    if readers == 0 && !tells_leavers && !how.allow_shrink {
         return Err(ImportError::NoReader { list: list.clone(), bad });
     }
-    match staging.apply(list, how.at, how.allow_shrink).await? {
-        Imported::Applied(counts) => Ok(ImportOutcome { list: list.clone(), counts, bad }),
+    let (sender, mut portions) = mpsc::channel(4);
+    let keys = how.keys;
+    let sorting = task::spawn_blocking(move || send(sorter, keys.as_deref(), &sender));
+    let taking = TakingIn {
+        list,
+        now: how.at,
+        allow_shrink: how.allow_shrink || tells_leavers,
+        keep_absent: tells_leavers,
+    };
+    let imported = store.take_in(taking, &mut portions, fill_random).await?;
+    drop(portions);
+    let repeated = sorting.await.map_err(io::Error::other).and_then(|done| done).map_err(failed)?;
+    match imported {
+        Imported::Applied(counts) => {
+            Ok(ImportOutcome { list: list.clone(), export, counts: ImportCounts { repeated, ..counts }, bad })
+        }
         Imported::Shrunk { before, after } => {
             Err(ImportError::Shrunk { list: list.clone(), before, after, bad })
         }
+        Imported::Broken => Err(failed(io::Error::other("it broke off"))),
     }
 }
 
-/// Sends what the file holds in batches, until its end or until nobody listens.
-fn read(
-    list: &ListName,
-    file: impl Read,
-    batches: &mpsc::Sender<Vec<Entry>>,
-) -> Result<BadLines, ImportError> {
-    let reader =
-        ListReader::new(file).map_err(|source| ImportError::Header { list: list.clone(), source })?;
-    let mut bad = BadLines::default();
-    let mut batch = Vec::with_capacity(Staging::BATCH);
+/// A file that was read.
+struct File {
+    sorter: Sorter,
+    readers: u64,
+    leavers: u64,
+    bad: BadLines,
+    export: Option<Recognised>,
+}
+
+fn read(list: ListName, file: impl Read, folder: &Path) -> Result<File, ImportError> {
+    let reader = match ListReader::new(file) {
+        Ok(reader) => reader,
+        Err(source) => return Err(ImportError::Header { list, source }),
+    };
+    let failed = |source| ImportError::Read { list: list.clone(), source };
+    let export = reader.recognised();
+    let mut file =
+        File { sorter: Sorter::new(folder), readers: 0, leavers: 0, bad: BadLines::default(), export };
     for line in reader {
-        match line.map_err(|source| ImportError::Read { list: list.clone(), source })? {
-            Ok(entry) => batch.push(entry),
-            Err(line) => bad.add(line),
-        }
-        if batch.len() == Staging::BATCH {
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(Staging::BATCH));
-            if batches.blocking_send(full).is_err() {
-                return Ok(bad);
+        match line.map_err(failed)? {
+            Ok(row) => {
+                match row.standing {
+                    Standing::Subscribed => file.readers += 1,
+                    Standing::Left(_) | Standing::Suppressed(_) => file.leavers += 1,
+                    Standing::Outside => {}
+                }
+                file.sorter.add(&row).map_err(failed)?;
             }
+            Err(line) => file.bad.add(line),
         }
     }
-    if !batch.is_empty() {
-        // Where nobody listens any more, the import has failed and says why itself.
-        drop(batches.blocking_send(batch));
+    Ok(file)
+}
+
+/// Sends what was sorted in portions, until its end, which is an empty one, or until nobody listens. Answers how many lines were
+/// repetitions.
+fn send(sorter: Sorter, keys: Option<&Keys>, portions: &mpsc::Sender<Vec<Incoming>>) -> io::Result<u64> {
+    const PORTION: usize = 500;
+    let mut portion = Vec::with_capacity(PORTION);
+    let repeated = sorter.finish(|key, row| {
+        let erased = keys.map(|keys| keys.suppression(&row.entry.address));
+        portion.push(Incoming { key: key.to_owned(), row, erased });
+        let is_full = portion.len() == PORTION;
+        !is_full
+            || portions.blocking_send(std::mem::replace(&mut portion, Vec::with_capacity(PORTION))).is_ok()
+    })?;
+    // Where nobody listens any more, the import has failed and says why itself.
+    if !portion.is_empty() {
+        drop(portions.blocking_send(portion));
     }
-    Ok(bad)
+    drop(portions.blocking_send(Vec::new()));
+    Ok(repeated)
 }
 
 impl BadLines {
     /// How many are kept.
     const KEPT: usize = 20;
 
-    fn add(&mut self, line: BadLine) {
+    pub(super) fn add(&mut self, line: BadLine) {
         self.count += 1;
         if self.first.len() < Self::KEPT {
             self.first.push(line);
@@ -191,6 +232,9 @@ impl fmt::Display for ImportOutcome {
             (counts.unchanged, "unchanged"),
             (counts.gone, "gone from the file"),
             (counts.left, "who left stay away"),
+            (counts.departed, "who left as the file says"),
+            (counts.suppressed, "to whom nobody writes any more, as the file says"),
+            (counts.unconfirmed, "who are not confirmed in the file and get nothing"),
             (counts.repeated, "repeated"),
             (self.bad.count, "bad and skipped"),
         ];
@@ -200,6 +244,10 @@ impl fmt::Display for ImportOutcome {
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
         let said = if said.is_empty() { "nobody".to_owned() } else { said.join(", ") };
-        write!(f, "list {}: {said}{}", self.list, self.bad)
+        write!(f, "list {}: {said}", self.list)?;
+        if let Some(export) = &self.export {
+            write!(f, "\n{export}")?;
+        }
+        self.bad.fmt(f)
     }
 }

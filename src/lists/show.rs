@@ -58,7 +58,10 @@ impl fmt::Display for ShowOutcome {
             Some(SuppressionReason::Bounced) => {
                 write!(f, "\nif that is over: `pressroom subscribers add {} --lift-bounce`", self.address)
             }
-            Some(SuppressionReason::Complained | SuppressionReason::Erased) | None => Ok(()),
+            Some(
+                SuppressionReason::Complained | SuppressionReason::Erased | SuppressionReason::DoNotMail,
+            )
+            | None => Ok(()),
         }
     }
 }
@@ -117,6 +120,7 @@ impl fmt::Display for Suppression {
             SuppressionReason::Bounced => "it bounced for good",
             SuppressionReason::Complained => "they complained",
             SuppressionReason::Erased => "they asked to be erased",
+            SuppressionReason::DoNotMail => "a do-not-mail list has it",
         };
         write!(f, "{why}, {}", day(self.at))?;
         self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))

@@ -4,8 +4,9 @@ use super::*;
 use crate::id::ListName;
 use crate::mailbox::{EmailAddress, Mailbox};
 use crate::store::Store;
+use crate::token::Keys;
 
-const HOW: Import = Import { allow_shrink: false, at: Timestamp::constant(1_700_000_000, 0) };
+const HOW: Import = Import { allow_shrink: false, at: Timestamp::constant(1_700_000_000, 0), keys: None };
 
 struct TestLists {
     store: Store,
@@ -178,4 +179,131 @@ async fn all_that_is_known_of_a_reader_is_shown() {
     if that is over: `pressroom subscribers add ada@example.com --lift-bounce`
     ");
     insta::assert_snapshot!(lists.show("bo@example.com").await, @"bo@example.com is on no list");
+}
+
+fn fixture(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/exports");
+    std::fs::read_to_string(format!("{folder}/{name}.csv")).unwrap()
+}
+
+impl TestLists {
+    async fn export(&self) -> String {
+        let mut file = Vec::new();
+        export(&self.store, &readers(), &mut file).await.unwrap();
+        String::from_utf8(file).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_export_of_another_service_is_known_and_only_its_subscribed_get_mail() {
+    let mut said = Vec::new();
+    for service in ["substack", "listmonk", "buttondown", "ghost", "kit", "beehiiv"] {
+        let mut lists = TestLists::new().await;
+        let outcome = lists.import(&fixture(service), HOW).await.unwrap();
+        let audience = lists.audience().await;
+        assert!(
+            audience.iter().all(|address| ["ada@example.com", "bo@example.org"].contains(&address.as_str()))
+        );
+        said.push(format!("{outcome}\n{}", lists.export().await));
+    }
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[tokio::test]
+async fn mailchimp_has_a_file_each_for_those_who_are_on_a_list_and_those_who_are_not() {
+    let mut lists = TestLists::new().await;
+    let mut said = Vec::new();
+    for part in ["subscribed", "unsubscribed", "cleaned"] {
+        said.push(lists.import(&fixture(&format!("mailchimp-{part}")), HOW).await.unwrap().to_string());
+    }
+    for address in ["ada@example.com", "cy@example.com", "di@example.net", "ed@example.com"] {
+        said.push(lists.show(address).await);
+    }
+    assert_eq!(lists.audience().await, ["ada@example.com", "Bo@example.org"]);
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[tokio::test]
+async fn nobody_writes_to_whoever_stands_in_a_do_not_mail_list() {
+    let mut lists = TestLists::new().await;
+    lists.import("email\nada@example.com\nbo@example.org\ndi@example.net\n", HOW).await.unwrap();
+    let mut said = Vec::new();
+    for file in [fixture("do-not-mail"), "\u{feff}ed@example.com\r\nADA@example.com\r\n".to_owned()] {
+        said.push(suppress(&lists.store, file.as_bytes(), HOW.at).await.unwrap().to_string());
+    }
+    for address in ["ada@example.com", "bo@example.org", "cy@example.com"] {
+        said.push(lists.show(address).await);
+    }
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(lists.audience().await, ["di@example.net"]);
+    assert!(suppress(&lists.store, &b"name\nAda\n"[..], HOW.at).await.is_err());
+}
+
+#[tokio::test]
+async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
+    use crate::subscriber::{Choices, Format, SuppressionReason};
+    let mut lists = TestLists::new().await;
+    let file = "email,name,tracking,format,note,city\n=ada@example.com,=1+1,none,text,\"-2, 'tis\",Zürich\n\
+        bo@example.org,'=x,,,+49 1,\ncy@example.com,Cy,,,@cy,\n-di@example.net,,,,,\n";
+    lists.import(file, HOW).await.unwrap();
+    let bo = lists.store.reader(&address("bo@example.org")).await.unwrap().unwrap();
+    let choices = Choices { name: Some("@Bo".to_owned()), format: Some(Format::Text), ..Choices::default() };
+    let choices = Choices { paused_until: Some(HOW.at), ..choices };
+    lists.store.choose(&readers(), bo.id, &choices).await.unwrap();
+    lists.unsubscribe("readers", "cy@example.com").await;
+    lists.store.suppress(&address("-di@example.net"), SuppressionReason::Bounced, HOW.at).await.unwrap();
+    let exported = lists.export().await;
+    insta::assert_snapshot!(exported);
+    let mut others = TestLists::new().await;
+    let later = Import { at: HOW.at + jiff::SignedDuration::from_hours(9000), ..HOW };
+    others.import(&exported, later).await.unwrap();
+    assert_eq!(others.export().await, exported);
+    assert_eq!(lists.audience().await.len(), others.audience().await.len());
+}
+
+#[tokio::test]
+async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back() {
+    let mut lists = TestLists::new().await;
+    let file = "email,name\nada.lovelace@example.com,Countess\nbo@example.org,Bo\n";
+    lists.import(file, HOW).await.unwrap();
+    let keys = Keys::generate(|bytes| bytes.fill(3));
+    let ada = address("ADA.Lovelace@example.com");
+    let erased = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
+    let again = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
+    insta::assert_snapshot!(format!("{erased}\n{again}"), @"
+    ADA.Lovelace@example.com is erased: 1 subscriptions removed; no import brings them back
+    ADA.Lovelace@example.com is erased: nothing was held; no import brings them back
+    ");
+    let how = Import { keys: Some(std::sync::Arc::new(keys)), ..HOW };
+    assert_eq!(lists.import(file, how.clone()).await.unwrap().counts.left, 1);
+    assert_eq!(lists.audience().await, ["bo@example.org"]);
+    let held = held(&lists.store, how.keys.as_deref(), &ada).await.unwrap();
+    assert!(held.suppression.is_some() && held.subscriptions.is_empty());
+    let folder = lists.store.folder();
+    lists.store.close().await.unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        assert!(!text.contains("lovelace") && !text.contains("countess"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_counted_by_kind_and_by_month() {
+    let mut lists = TestLists::new().await;
+    lists.import(&fixture("kit"), HOW).await.unwrap();
+    lists.add("Go <go@example.com>").await;
+    lists.unsubscribe("readers", "bo@example.org").await;
+    insta::assert_snapshot!(stats(&lists.store, &readers(), HOW.at).await.unwrap(), @"
+    list readers
+      status: 2 left, 2 subscribed
+      came by: 1 command, 1 file
+      tracking: 2 as the newsletter has it
+      format: 2 html
+      month       joined     left
+      2020-10          1        0
+      2021-10          1        0
+      2022-10          1        0
+      2023-11          1        2
+    ");
 }

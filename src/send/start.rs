@@ -161,7 +161,7 @@ pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow:
         }
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
     };
-    let how = Import { allow_shrink: false, at: app.now() };
+    let how = Import { allow_shrink: false, at: app.now(), keys: app.keys_of_erased(store).await? };
     let imported = lists::import(store, list, file, how, random).await?;
     info!(list = %list, bad_lines = imported.bad.count, counts = ?imported.counts, "list read");
     Ok((imported.bad.count > 0).then(|| format!("list `{list}`{}", imported.bad)).into_iter().collect())

@@ -70,14 +70,6 @@ impl Connected for Transaction<'_> {
 }
 
 impl Writing<'_> {
-    /// Lets PostgreSQL look at a table that was just filled, so that it plans well; SQLite plans by the indexes alone.
-    pub(super) async fn analyze(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        if matches!(self.connection(), Connection::Postgres(_)) {
-            sql(statement).execute(self).await?;
-        }
-        Ok(())
-    }
-
     /// Begins a transaction. In SQLite it waits for other writers here, never in its middle.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
         Ok(match self.connection() {

@@ -1,20 +1,47 @@
-//! A list's file, taken in as a whole: staged row by row, then applied by a few statements in one transaction.
+//! A list's file, taken in as a whole, in one transaction.
+//!
+//! The file comes sorted by the keys of its addresses, each once. It is merged with who is known, page by page in the same order, so that
+//! nothing is staged, memory does not grow with the list, tables are walked through from end to end, and only what differs is written.
+
+mod merge;
+mod write;
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::mpsc;
 
-use super::connection::{Transaction, Writing};
+use self::merge::Merge;
+use super::connection::{Connected, Connection, Transaction, Writing};
 use super::statement::sql;
-use super::word::{Cells, json, word};
+use super::word::Cells;
 use super::{Store, StoreError};
-use crate::id::{ListName, Reference};
-use crate::subscriber::{Entry, SubscriptionStatus};
+use crate::id::ListName;
+use crate::subscriber::list::Row;
 
-/// A file on its way in. Nothing of it is in the store before [`Staging::apply`]; dropping it leaves no trace.
-#[derive(Debug)]
-pub struct Staging<'s> {
-    writing: Writing<'s>,
-    lines: u64,
+/// One reader of a sorted file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The key of their address: each is above the one before.
+    pub key: String,
+    /// What the file says.
+    pub row: Row,
+    /// By what their address would be known if they had been erased; where nobody was, it is not needed.
+    pub erased: Option<String>,
+}
+
+/// How a file is taken in.
+#[derive(Debug, Clone, Copy)]
+pub struct TakingIn<'t> {
+    /// To which list.
+    pub list: &'t ListName,
+    /// When.
+    pub now: Timestamp,
+    /// Even where it leaves more than a tenth fewer readers.
+    pub allow_shrink: bool,
+    /// Who is not in the file stays: it tells of leavers alone.
+    pub keep_absent: bool,
 }
 
 /// What an import changed.
@@ -30,9 +57,15 @@ pub struct ImportCounts {
     pub returned: u64,
     /// In the file before, and not now.
     pub gone: u64,
-    /// In the file, but they left, and stay away.
+    /// In the file, but they left or were erased, and stay away.
     pub left: u64,
-    /// Lines whose address stood further up already, letter case aside; the first counts.
+    /// Of whom the file says that they left.
+    pub departed: u64,
+    /// Of whom the file says that nobody writes to them any more.
+    pub suppressed: u64,
+    /// Of whom the file does not say that they ever confirmed.
+    pub unconfirmed: u64,
+    /// Lines whose address stands in another one too, letter case aside; the one that asks for less mail counts, of equals the first.
     pub repeated: u64,
 }
 
@@ -48,169 +81,114 @@ pub enum Imported {
         /// Readers from the file if it were applied.
         after: u64,
     },
+    /// Nothing changed: the file broke off.
+    Broken,
 }
 
 impl Store {
-    /// Begins to take in a file. Other writes of this process wait until it is applied or dropped.
-    ///
-    /// # Errors
-    /// A database's error.
-    pub async fn stage(&self) -> Result<Staging<'_>, StoreError> {
-        let mut writing = self.write().await?;
-        for table in ["drop table if exists staged", "drop table if exists sorted"] {
-            sql(table).execute(&mut writing).await?;
-        }
-        let create = "create temporary table staged (line bigint not null, key text not null, address text not null, \
-            reference bigint not null, name text, tracking text, format text, attributes text not null)";
-        sql(create).execute(&mut writing).await?;
-        Ok(Staging { writing, lines: 0 })
-    }
-}
-
-impl Staging<'_> {
-    /// How many entries one statement takes best.
-    pub const BATCH: usize = 250;
-
-    /// Adds entries, each with a reference of its own in case the reader is new.
-    ///
-    /// # Errors
-    /// A database's error.
-    pub async fn add(&mut self, entries: Vec<(Entry, Reference)>) -> Result<(), StoreError> {
-        let first = self.lines;
-        self.lines += entries.len() as u64;
-        let mut insert =
-            sql("insert into staged (line, key, address, reference, name, tracking, format, attributes) ");
-        insert.push_rows((first..).zip(entries).map(|(line, (entry, reference))| {
-            [
-                line.cast_signed().into(),
-                entry.address.key().into(),
-                String::from(entry.address).into(),
-                reference.into(),
-                entry.name.into(),
-                entry.tracking.map(word).into(),
-                entry.format.map(word).into(),
-                json(&entry.attributes).into(),
-            ]
-        }));
-        insert.execute(&mut self.writing).await?;
-        Ok(())
-    }
-
-    /// Makes the list what the file says: all of it, or nothing.
+    /// Makes a list what its file says: all of it, or nothing. Portions of the file come in the order of their keys; an empty one ends it.
     ///
     /// Those who left stay away, what a person chose stays, those who came otherwise stay; those who came from the file and are not in
-    /// it any more are gone. Where that leaves more than a tenth fewer readers from the file, nothing changes unless `allow_shrink`.
+    /// it any more are gone. Who left as the file says is off the list if the file had brought them. Where all that leaves more than a
+    /// tenth fewer readers from the file, nothing changes unless it is allowed.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn apply(
-        mut self,
-        list: &ListName,
-        now: Timestamp,
-        allow_shrink: bool,
+    pub async fn take_in(
+        &self,
+        how: TakingIn<'_>,
+        portions: &mut mpsc::Receiver<Vec<Incoming>>,
+        fill_random: impl FnMut(&mut [u8]) + Send,
     ) -> Result<Imported, StoreError> {
-        let repeated = self.lines - sort(&mut self.writing).await?;
-        let mut transaction = self.writing.begin().await?;
-        transaction.exclude(&format!("list {list}")).await?;
-        let before = Tally::of(&mut transaction, list).await?;
-        let returned = count_staged(&mut transaction, list, SubscriptionStatus::Gone).await?;
-        insert_subscribers(&mut transaction).await?;
-        let touched = upsert_subscriptions(&mut transaction, list, now).await?;
-        let gone = if before.rows > 0 { mark_gone(&mut transaction, list).await? } else { 0 };
-        let after = Tally::of(&mut transaction, list).await?;
-        if after.from_file * 10 < before.from_file * 9 && !allow_shrink {
-            transaction.rollback().await?;
-            return Ok(Imported::Shrunk { before: before.from_file, after: after.from_file });
+        let mut writing = self.write().await?;
+        trust(&mut writing, true).await?;
+        let imported = take_in(&mut writing, how, portions, fill_random).await;
+        trust(&mut writing, false).await?;
+        imported
+    }
+
+    /// Whether anybody was erased: then an import needs the keys, so as not to bring them back.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn has_erased(&self) -> Result<bool, StoreError> {
+        Ok(!erased(&mut self.read().await?).await?.is_empty())
+    }
+}
+
+/// SQLite checks a table's constraints with every row, at the price of the row itself; what an import writes keeps them by construction.
+async fn trust(on: &mut impl Connected, is_trusted: bool) -> Result<(), StoreError> {
+    let pragmas = match (on.connection(), is_trusted) {
+        (Connection::Postgres(_), _) => return Ok(()),
+        (Connection::Sqlite(_), true) => {
+            ["pragma ignore_check_constraints = on", "pragma foreign_keys = off"]
         }
-        let left = count_staged(&mut transaction, list, SubscriptionStatus::Left).await?;
-        transaction.commit().await?;
-        sql("drop table sorted").execute(&mut self.writing).await?;
-        let added = after.rows - before.rows;
-        Ok(Imported::Applied(ImportCounts {
-            added,
-            changed: touched - added - returned,
-            unchanged: self.lines - repeated - touched,
-            returned,
-            gone,
-            left,
-            repeated,
-        }))
+        (Connection::Sqlite(_), false) => {
+            ["pragma ignore_check_constraints = off", "pragma foreign_keys = on"]
+        }
+    };
+    for pragma in pragmas {
+        sql(pragma).execute(on).await?;
     }
-}
-
-/// A list's rows, and the readers who are on it because its file says so.
-struct Tally {
-    rows: u64,
-    from_file: u64,
-}
-
-impl Tally {
-    async fn of(transaction: &mut Transaction<'_>, list: &ListName) -> Result<Self, StoreError> {
-        let select = "select count(*) as readers, count(case when status = 'subscribed' and origin = 'file' then 1 end) as from_file \
-            from subscription where list = $1";
-        let row = sql(select).bind(list).fetch_one(transaction).await?;
-        let row = Cells(&row);
-        Ok(Self { rows: row.number("readers")?, from_file: row.number("from_file")? })
-    }
-}
-
-/// Puts the lines in the order of their keys, so that all that follows walks through its tables from end to end and needs little memory.
-/// Of lines with one address the first stays. Answers how many stay.
-async fn sort(on: &mut Writing<'_>) -> Result<u64, StoreError> {
-    let create = "create temporary table sorted (key text not null primary key, address text not null, \
-        reference bigint not null, name text, tracking text, format text, attributes text not null)";
-    sql(create).execute(on).await?;
-    let insert = "insert into sorted select key, address, reference, name, tracking, format, attributes \
-        from staged where true order by key, line on conflict (key) do nothing";
-    let sorted = sql(insert).execute(on).await?;
-    sql("drop table staged").execute(on).await?;
-    on.analyze("analyze sorted").await?;
-    Ok(sorted)
-}
-
-/// How many of the list's readers with this status stand in the file.
-async fn count_staged(
-    transaction: &mut Transaction<'_>,
-    list: &ListName,
-    status: SubscriptionStatus,
-) -> Result<u64, StoreError> {
-    let select = "select count(*) as readers from subscription s join subscriber b on b.id = s.subscriber \
-        join sorted t on t.key = b.key where s.list = $1 and s.status = $2";
-    let row = sql(select).bind(list).bind(word(status)).fetch_one(transaction).await?;
-    Cells(&row).number("readers")
-}
-
-/// New people, in the order of their keys, so that the rows that are read together lie together. An address is kept as it was last written.
-async fn insert_subscribers(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-    let upsert = "insert into subscriber (address, key, reference) \
-        select address, key, reference from sorted where true order by key \
-        on conflict (key) do update set address = excluded.address where subscriber.address <> excluded.address";
-    sql(upsert).execute(transaction).await?;
     Ok(())
 }
 
-/// Answers how many rows are new or different now.
-async fn upsert_subscriptions(
-    transaction: &mut Transaction<'_>,
-    list: &ListName,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let upsert = "insert into subscription \
-        (list, subscriber, status, since, origin, name, tracking, format, attributes) \
-        select $1, b.id, 'subscribed', $2, 'file', t.name, t.tracking, t.format, t.attributes \
-        from sorted t join subscriber b on b.key = t.key where true order by t.key \
-        on conflict (list, subscriber) do update set name = excluded.name, tracking = excluded.tracking, \
-        format = excluded.format, attributes = excluded.attributes, \
-        status = case when subscription.status = 'gone' then 'subscribed' else subscription.status end \
-        where subscription.status = 'gone' or subscription.name is distinct from excluded.name \
-        or subscription.tracking is distinct from excluded.tracking \
-        or subscription.format is distinct from excluded.format or subscription.attributes <> excluded.attributes";
-    sql(upsert).bind(list).bind(now).execute(transaction).await
+async fn take_in(
+    writing: &mut Writing<'_>,
+    how: TakingIn<'_>,
+    portions: &mut mpsc::Receiver<Vec<Incoming>>,
+    fill_random: impl FnMut(&mut [u8]) + Send,
+) -> Result<Imported, StoreError> {
+    let mut transaction = writing.begin().await?;
+    alone(&mut transaction, how.list).await?;
+    let mut merge = Merge::new(how, erased(&mut transaction).await?, fill_random);
+    loop {
+        let Some(portion) = portions.recv().await else { return Ok(Imported::Broken) };
+        if portion.is_empty() {
+            break;
+        }
+        merge.portion(&mut transaction, portion).await?;
+    }
+    merge.rest(&mut transaction).await?;
+    if let Some((before, after)) = merge.shrunk() {
+        transaction.rollback().await?;
+        return Ok(Imported::Shrunk { before, after });
+    }
+    transaction.commit().await?;
+    Ok(Imported::Applied(merge.counts))
 }
 
-async fn mark_gone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<u64, StoreError> {
-    let update = "update subscription set status = 'gone' \
-        where list = $1 and origin = 'file' and status = 'subscribed' and not exists \
-        (select 1 from subscriber b join sorted t on t.key = b.key where b.id = subscription.subscriber)";
-    sql(update).bind(list).execute(transaction).await
+/// Nobody else changes the list's file, or adds a person, before this is over; leaving goes on.
+async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(), StoreError> {
+    transaction.exclude(&format!("list {list}")).await?;
+    if matches!(transaction.connection(), Connection::Postgres(_)) {
+        sql("lock table subscriber in share row exclusive mode").execute(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Ids for so many new people.
+async fn reserve(transaction: &mut Transaction<'_>, last: i64, count: usize) -> Result<Vec<i64>, StoreError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let select = match transaction.connection() {
+        // None is used twice, also of those who were erased.
+        Connection::Sqlite(_) if last > 0 => return Ok((last + 1..=last + count).collect()),
+        Connection::Sqlite(_) => {
+            sql("select coalesce((select max(seq) from sqlite_sequence where name = 'subscriber'), 0) as id")
+        }
+        Connection::Postgres(_) => sql(
+            "select nextval(pg_get_serial_sequence('subscriber', 'id')) as id from generate_series(1, $1)",
+        )
+        .bind(count),
+    };
+    let is_last = matches!(transaction.connection(), Connection::Sqlite(_));
+    let rows = select.fetch_all(transaction).await?;
+    let ids: Vec<i64> = rows.iter().map(|row| Cells(row).integer("id")).collect::<Result<_, _>>()?;
+    Ok(if is_last { ids.iter().flat_map(|last| last + 1..=last + count).collect() } else { ids })
+}
+
+/// The hashes by which those are known who were erased.
+async fn erased(on: &mut impl Connected) -> Result<HashSet<String>, StoreError> {
+    let rows = sql("select key from suppression where reason = 'erased'").fetch_all(on).await?;
+    rows.iter().map(|row| Ok(Cells(row).text("key")?.to_owned())).collect()
 }

@@ -9,7 +9,33 @@ use super::word::{Cells, json, word};
 use super::{Store, StoreError};
 use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
-use crate::subscriber::{Choices, Entry, Joining, Leaving, Subscription, Way};
+use crate::subscriber::{Choices, Consent, Entry, Joining, Leaving, Subscription, SuppressionReason, Way};
+
+/// Somebody on a list, with all that the list has of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Their row.
+    pub id: SubscriberId,
+    /// Their address.
+    pub address: EmailAddress,
+    /// What the list has.
+    pub subscription: Subscription,
+    /// Why nobody writes to them any more.
+    pub suppressed: Option<SuppressionReason>,
+}
+
+impl TryFrom<Cells<'_>> for Member {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: SubscriberId(row.integer("subscriber")?),
+            address: row.address("address")?,
+            suppressed: row.some_word("suppressed")?,
+            subscription: row.try_into()?,
+        })
+    }
+}
 
 impl TryFrom<Cells<'_>> for Subscription {
     type Error = StoreError;
@@ -31,6 +57,13 @@ impl TryFrom<Cells<'_>> for Subscription {
                 format: row.some_word("chosen_format")?,
                 paused_until: row.some_time("paused_until")?,
             },
+            consent: match row.some_time("consented_at")? {
+                None => None,
+                Some(at) => {
+                    let (from, wording) = (row.owned("consented_from")?, row.owned("consent_wording")?);
+                    Some(Consent { at, from, wording })
+                }
+            },
         })
     }
 }
@@ -43,6 +76,24 @@ impl Store {
     pub async fn subscriptions(&self, subscriber: SubscriberId) -> Result<Vec<Subscription>, StoreError> {
         let select = "select * from subscription where subscriber = $1 order by list";
         let rows = sql(select).bind(subscriber).fetch_all(&mut self.read().await?).await?;
+        rows.iter().map(|row| Cells(row).try_into()).collect()
+    }
+
+    /// A page of those who are on a list or left it, in the order of their rows, after one or from the first.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn members(
+        &self,
+        list: &ListName,
+        after: Option<SubscriberId>,
+        limit: u32,
+    ) -> Result<Vec<Member>, StoreError> {
+        let select = "select s.*, b.address, x.reason as suppressed from subscription s \
+            join subscriber b on b.id = s.subscriber left join suppression x on x.key = b.key \
+            where s.list = $1 and s.subscriber > $2 and s.status <> 'gone' order by s.subscriber limit $3";
+        let select = sql(select).bind(list).bind(after.map_or(0, |id| id.0)).bind(limit);
+        let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::statement::sql;
+use super::statement::{Value, sql};
 use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::id::SubscriberId;
@@ -53,6 +53,35 @@ impl Store {
     pub async fn lift_bounce(&self, address: &EmailAddress) -> Result<bool, StoreError> {
         let delete = "delete from suppression where key = $1 and reason = 'bounced'";
         Ok(sql(delete).bind(address.key()).execute(&mut self.write().await?).await? > 0)
+    }
+
+    /// Writes to these keys of addresses no more. Answers how many of them are new.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn suppress_all(
+        &self,
+        suppressed: Vec<(String, SuppressionReason)>,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut insert = sql("insert into suppression (key, reason, at) ");
+        insert.push_rows(
+            suppressed
+                .into_iter()
+                .map(|(key, reason)| -> [Value; 3] { [key.into(), word(reason).into(), at.into()] }),
+        );
+        insert.push(" on conflict (key) do nothing");
+        insert.execute(&mut self.write().await?).await
+    }
+
+    /// Since when somebody is erased who is known by this hash.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn erased_at(&self, hash: &str) -> Result<Option<Timestamp>, StoreError> {
+        let select = sql("select at from suppression where key = $1 and reason = 'erased'").bind(hash);
+        let row = select.fetch_optional(&mut self.read().await?).await?;
+        row.as_ref().map(|row| Cells(row).time("at")).transpose()
     }
 
     /// Whether and why nobody writes to an address any more.

@@ -5,25 +5,30 @@
 
 mod fields;
 mod header;
+mod line;
 mod lines;
+mod service;
+mod sheet;
+mod standing;
+mod suppressed;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use self::fields::{Split, split};
 use self::header::{Column, Header};
 use self::lines::{Line, Lines};
-use super::Entry;
-use crate::mailbox::{self, EmailAddress, MailboxError};
 
-pub use self::header::HeaderError;
+pub use self::header::{HeaderError, Recognised};
+pub use self::service::Service;
+pub use self::sheet::ListWriter;
+pub use self::standing::{More, Row, Standing};
+pub use self::suppressed::{Suppressed, SuppressedReader};
 
-/// The longest value of a column, in characters.
-const LONGEST_VALUE: usize = 1000;
+/// Of a line.
+const TOO_LONG: &str = "it is longer than 64 KiB";
 /// How many lines a quoted value may run over before its quote counts as forgotten.
 const LONGEST_QUOTE: usize = 20;
 
@@ -65,23 +70,25 @@ impl<R: Read> ListReader<R> {
 
     /// The columns that are attributes.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
-        self.header.columns.iter().filter_map(|column| match column {
-            Column::Attribute(name) => Some(name.as_str()),
-            Column::Email | Column::Name | Column::Tracking | Column::Format | Column::Nameless => None,
-        })
+        self.header.columns.iter().filter_map(Column::attribute)
     }
 
-    fn read(&mut self, line: Line) -> io::Result<Result<Entry, BadLine>> {
+    /// Whose export it is, if it is one of another service.
+    pub fn recognised(&self) -> Option<Recognised> {
+        self.header.recognised()
+    }
+
+    fn read(&mut self, line: Line) -> io::Result<Result<Row, BadLine>> {
         let number = line.number;
-        let entry = match line.text.as_deref().map(|text| split(text, self.header.delimiter)) {
-            None => Err("it is longer than 64 KiB".to_owned()),
-            Some(Split::Fields(fields)) => self.header.entry(&fields),
+        let row = match line.text.as_deref().map(|text| split(text, self.header.delimiter)) {
+            None => Err(TOO_LONG.to_owned()),
+            Some(Split::Fields(fields)) => self.header.row(&fields),
             Some(Split::AfterQuote) => {
                 Err("there is something between a closing quote and the next column".to_owned())
             }
             Some(Split::Unclosed) => Err(self.skip_quote(line)?.to_owned()),
         };
-        Ok(entry.map_err(|reason| BadLine { line: number, reason }))
+        Ok(row.map_err(|reason| BadLine { line: number, reason }))
     }
 
     /// A quote that is not closed on its line: either a value with line breaks, whose lines are no readers of their own,
@@ -110,7 +117,7 @@ impl<R: Read> ListReader<R> {
 }
 
 impl<R: Read> Iterator for ListReader<R> {
-    type Item = io::Result<Result<Entry, BadLine>>;
+    type Item = io::Result<Result<Row, BadLine>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -123,67 +130,6 @@ impl<R: Read> Iterator for ListReader<R> {
             }
         }
     }
-}
-
-impl Header {
-    fn entry(&self, fields: &[Vec<u8>]) -> Result<Entry, String> {
-        if fields.len() != self.columns.len() {
-            return Err(format!("it has {} columns, the header {}", fields.len(), self.columns.len()));
-        }
-        let mut address = Err("the address is empty".to_owned());
-        let (mut name, mut tracking, mut format, mut attributes) = (None, None, None, BTreeMap::new());
-        for (column, field) in self.columns.iter().zip(fields) {
-            let text =
-                std::str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
-            match column {
-                _ if text.is_empty() => {}
-                Column::Email => address = EmailAddress::parse(text).map_err(|error| reason(&error)),
-                Column::Name => {
-                    name = mailbox::display_name(short("name", text)?).map_err(|error| error.to_string())?;
-                }
-                Column::Tracking => {
-                    tracking = Some(choice("tracking", text, "`individual`, `aggregate` or `none`")?);
-                }
-                Column::Format => format = Some(choice("format", text, "`html` or `text`")?),
-                Column::Attribute(field) => {
-                    attributes.insert(field.clone(), attribute(field, text)?);
-                }
-                Column::Nameless => {}
-            }
-        }
-        Ok(Entry { address: address?, name, tracking, format, attributes })
-    }
-}
-
-/// What was wrong, without the address itself.
-fn reason(error: &MailboxError) -> String {
-    match error {
-        MailboxError::Address { reason, .. } => format!("the address is malformed: {reason}"),
-        MailboxError::Name { .. } => error.to_string(),
-    }
-}
-
-fn choice<T: DeserializeOwned>(column: &str, text: &str, choices: &str) -> Result<T, String> {
-    let word = text.to_ascii_lowercase();
-    let read: Result<T, value::Error> = T::deserialize(word.as_str().into_deserializer());
-    read.map_err(|_| {
-        let start: String = text.chars().take(20).collect();
-        format!("`{}` is no {column}; it is {choices}, or empty", start.escape_debug())
-    })
-}
-
-fn short<'t>(column: &str, text: &'t str) -> Result<&'t str, String> {
-    match text.chars().nth(LONGEST_VALUE) {
-        None => Ok(text),
-        Some(_) => Err(format!("its `{column}` is longer than {LONGEST_VALUE} characters")),
-    }
-}
-
-fn attribute(column: &str, text: &str) -> Result<String, String> {
-    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err(format!("its `{column}` holds a control character"));
-    }
-    short(column, text).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ fn every_shipped_issue_reaches_every_shipped_reader_without_defect() {
     let workspace = Workspace::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let newsletter = workspace.config().unwrap().newsletter;
     let list = File::open(workspace.list_path(&newsletter.list)).unwrap();
-    let entries: Vec<Entry> = ListReader::new(list).unwrap().filter_map(|line| line.unwrap().ok()).collect();
+    let entries: Vec<Entry> =
+        ListReader::new(list).unwrap().filter_map(|line| Some(line.unwrap().ok()?.entry)).collect();
     let drafts = fs::read_dir(workspace.root().join("drafts")).unwrap().map(|draft| draft.unwrap().path());
     for path in drafts.filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
         let draft = workspace.draft(path.to_str().unwrap()).unwrap();

@@ -1,8 +1,12 @@
 //! The first line of a list file: what its columns mean.
 
+use std::fmt;
 use std::io;
 
+use serde::Serialize;
+
 use super::fields::{Split, split};
+use super::service::Service;
 
 /// More columns than this are no list of readers.
 const MOST_COLUMNS: usize = 200;
@@ -12,12 +16,39 @@ const MOST_COLUMNS: usize = 200;
 pub(super) enum Column {
     Email,
     Name,
+    /// Half of a name, and `reader.first_name`.
+    FirstName,
+    /// Half of a name, and `reader.last_name`.
+    LastName,
     Tracking,
     Format,
     /// `reader.FIELD`.
     Attribute(String),
+    /// A JSON object of attributes.
+    Attributes,
+    /// Since when they read; of several the first that is not empty.
+    Since,
+    /// A service's word for a reader's standing.
+    Status,
+    /// When they left; not empty, it says that they did.
+    LeftAt,
+    /// When they left, if they did: another column says so.
+    DateLeft,
+    /// When mail to them bounced for good; not empty, it says that it did.
+    BouncedAt,
+    /// `true`: they want no mail.
+    Unwanted,
+    /// `false`: they want no mail.
+    Wanted,
+    Suppressed,
+    PausedUntil,
+    ConsentedAt,
+    ConsentedFrom,
+    ConsentWording,
     /// Without a name: nobody can ask for it.
     Nameless,
+    /// Of use to nobody but the service that wrote it.
+    Dropped,
 }
 
 /// The columns of a list file and what stands between them.
@@ -25,6 +56,22 @@ pub(super) enum Column {
 pub(super) struct Header {
     pub(super) delimiter: u8,
     pub(super) columns: Vec<Column>,
+    pub(super) service: Option<Service>,
+    /// As they stand in the file.
+    names: Vec<String>,
+}
+
+/// An export that was recognised, and what was made of its columns, by their names in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recognised {
+    /// Whose.
+    pub service: Service,
+    /// What readers are called, and their other fields.
+    pub fields: Vec<String>,
+    /// Whether and since when they are on the list.
+    pub standing: Vec<String>,
+    /// What is not kept.
+    pub dropped: Vec<String>,
 }
 
 /// What was wrong with the first line of a list file.
@@ -63,31 +110,117 @@ impl Header {
         if fields.len() > MOST_COLUMNS {
             return Err(HeaderError::TooMany(fields.len()));
         }
-        let mut names: Vec<String> = Vec::new();
-        for field in &fields {
-            let name = field_name(str::from_utf8(field).map_err(|_| HeaderError::NotUtf8)?);
-            if !name.is_empty() && names.contains(&name) {
-                return Err(HeaderError::Twice(name));
-            }
-            names.push(name);
+        let whole: Vec<String> = fields
+            .iter()
+            .map(|field| Ok(str::from_utf8(field).map_err(|_| HeaderError::NotUtf8)?.trim().to_owned()))
+            .collect::<Result<_, HeaderError>>()?;
+        let names: Vec<String> = whole.iter().map(|name| field_name(name)).collect();
+        let service = Service::of(&names);
+        let mut columns = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let is_twice = !name.is_empty() && names[..at].contains(name);
+            columns.push(match service {
+                None if is_twice => return Err(HeaderError::Twice(name.clone())),
+                Some(_) if is_twice => Column::Nameless,
+                Some(service) => service.column(name).unwrap_or_else(|| column(name)),
+                None => column(name),
+            });
         }
-        let columns: Vec<Column> = names.iter().map(|name| column(name)).collect();
         if !columns.contains(&Column::Email) {
             return Err(HeaderError::NoEmail { found: shown(&names) });
         }
-        Ok(Self { delimiter, columns })
+        Ok(Self { delimiter, columns, service, names: whole })
+    }
+
+    /// Whose export it is and what is made of its columns; `None` where it is nobody's, or our own.
+    pub(super) fn recognised(&self) -> Option<Recognised> {
+        let service = self.service.filter(|service| *service != Service::Pressroom)?;
+        let mut recognised =
+            Recognised { service, fields: Vec::new(), standing: Vec::new(), dropped: Vec::new() };
+        for (column, name) in self.columns.iter().zip(&self.names) {
+            let named = match column.kind() {
+                Kind::Field => &mut recognised.fields,
+                Kind::Standing => &mut recognised.standing,
+                Kind::Dropped => &mut recognised.dropped,
+                Kind::Nothing => continue,
+            };
+            named.push(name.clone());
+        }
+        Some(recognised)
+    }
+}
+
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, fields, standing, dropped } = self;
+        write!(f, "it is an export of {}: readers and their fields from {}", service.name(), quoted(fields))?;
+        let dropped = (!dropped.is_empty()).then(|| format!("not kept: {}", quoted(dropped)));
+        let standing = (!standing.is_empty())
+            .then(|| format!("who is on the list, and since when, from {}", quoted(standing)));
+        standing.iter().chain(&dropped).try_for_each(|part| write!(f, "; {part}"))
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a column is for.
+enum Kind {
+    Field,
+    Standing,
+    Dropped,
+    Nothing,
+}
+
+impl Column {
+    /// The field of a reader that it fills.
+    pub(super) fn attribute(&self) -> Option<&str> {
+        match self {
+            Self::Attribute(name) => Some(name),
+            Self::FirstName => Some("first_name"),
+            Self::LastName => Some("last_name"),
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Email
+            | Self::Name
+            | Self::FirstName
+            | Self::LastName
+            | Self::Tracking
+            | Self::Format
+            | Self::Attribute(_)
+            | Self::Attributes => Kind::Field,
+            Self::Since
+            | Self::Status
+            | Self::LeftAt
+            | Self::DateLeft
+            | Self::BouncedAt
+            | Self::Unwanted
+            | Self::Wanted
+            | Self::Suppressed
+            | Self::PausedUntil
+            | Self::ConsentedAt
+            | Self::ConsentedFrom
+            | Self::ConsentWording => Kind::Standing,
+            Self::Dropped => Kind::Dropped,
+            Self::Nameless => Kind::Nothing,
+        }
     }
 }
 
 /// What stands between columns: whichever of comma, semicolon and tab the header has most of.
-fn sniff(line: &[u8]) -> u8 {
+pub(super) fn sniff(line: &[u8]) -> u8 {
     let count = |delimiter: u8| line.split(|byte| *byte == delimiter).count();
     // The last of equals wins, so that a header of one column is read with commas.
     [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
 
 /// A column's name as a template asks for it: `[a-z0-9_]`, as in `first_name` for `First Name`.
-fn field_name(text: &str) -> String {
+pub(super) fn field_name(text: &str) -> String {
     let text = text.trim().to_lowercase();
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(64).collect()
 }
@@ -103,7 +236,7 @@ fn column(name: &str) -> Column {
     }
 }
 
-fn shown(names: &[String]) -> String {
+pub(super) fn shown(names: &[String]) -> String {
     let names: Vec<String> =
         names.iter().filter(|name| !name.is_empty()).take(5).map(|name| format!("`{name}`")).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }

@@ -1,14 +1,16 @@
 use proptest::prelude::*;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::newsletter::Tracking;
-use crate::subscriber::Format;
+use crate::subscriber::{Entry, Format};
 
 fn read(file: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for line in ListReader::new(file.as_ref()).unwrap() {
         match line.unwrap() {
-            Ok(entry) => good.push(entry),
+            Ok(row) => good.push(row.entry),
             Err(line) => bad.push(line),
         }
     }

@@ -1,0 +1,85 @@
+//! One person out of everything.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::mailbox::EmailAddress;
+use crate::store::{Erased, Store, StoreError};
+use crate::subscriber::list::ListReader;
+use crate::token::Keys;
+
+/// What came of an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EraseOutcome {
+    /// The address, whole: the operator named it.
+    pub address: String,
+    /// What was removed.
+    #[serde(flatten)]
+    pub erased: Erased,
+    /// List files that still have them, which are the operator's to change.
+    pub files: Vec<PathBuf>,
+}
+
+/// Removes a person from the store. What is left is a hash under a key that never changes: no file brings them back, and nobody can read
+/// from it who they were. `files` are looked through for their address.
+///
+/// # Errors
+/// The store's.
+pub async fn erase(
+    store: &Store,
+    keys: &Keys,
+    address: &EmailAddress,
+    files: Vec<PathBuf>,
+    now: Timestamp,
+) -> Result<EraseOutcome, StoreError> {
+    let erased = store.erase(address, &keys.suppression(address), now).await?;
+    let files = files.into_iter().filter(|file| has(file, address)).collect();
+    Ok(EraseOutcome { address: address.to_string(), erased, files })
+}
+
+/// Whether a list file has an address; one that cannot be read is none.
+fn has(file: &Path, address: &EmailAddress) -> bool {
+    let rows = File::open(file).ok().and_then(|file| ListReader::new(file).ok());
+    let key = address.key();
+    rows.into_iter().flatten().flatten().flatten().any(|row| row.entry.address.key() == key)
+}
+
+impl fmt::Display for EraseOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Erased {
+            subscriptions,
+            unsent,
+            deliveries,
+            events,
+            departures,
+            decisions,
+            requests,
+            suppressions,
+        } = self.erased;
+        let words = [
+            (subscriptions, "subscriptions removed"),
+            (requests, "requests to join removed"),
+            (unsent, "messages that do not go out any more"),
+            (deliveries, "records of messages that lead to nobody now"),
+            (events, "clicks and opens that count for nobody now"),
+            (departures, "records of leaving that lead to nobody now"),
+            (decisions, "decisions removed"),
+            (suppressions, "suppressions, for which a hash stands now"),
+        ];
+        let said: Vec<String> = words
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        let said = if said.is_empty() { "nothing was held".to_owned() } else { said.join(", ") };
+        write!(f, "{} is erased: {said}; no import brings them back", self.address)?;
+        for file in &self.files {
+            write!(f, "\nthe file {} still has them; take their line out", file.display())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! A do-not-mail list into the store.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::import::BadLines;
+use crate::store::{Store, StoreError};
+use crate::subscriber::list::{HeaderError, SuppressedReader};
+
+/// What came of a do-not-mail list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SuppressOutcome {
+    /// Addresses to which nobody writes from now on.
+    pub suppressed: u64,
+    /// Addresses to which nobody wrote before.
+    pub known: u64,
+    /// What could not be read.
+    pub bad: BadLines,
+}
+
+/// Why a do-not-mail list was not taken in, or not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum SuppressError {
+    /// The first line does not serve.
+    #[error("the do-not-mail list cannot be read")]
+    Header(#[from] HeaderError),
+    /// The file could not be read to its end.
+    #[error("the do-not-mail list cannot be read to its end")]
+    Read(#[from] io::Error),
+    /// The store failed.
+    #[error("the do-not-mail list cannot be taken in")]
+    Store(#[from] StoreError),
+}
+
+/// Writes no more to whoever stands in a file, on whatever list; the first reason stays. Again changes nothing.
+///
+/// # Errors
+/// [`SuppressError`]; what was read before stays.
+pub async fn suppress(
+    store: &Store,
+    file: impl Read,
+    at: Timestamp,
+) -> Result<SuppressOutcome, SuppressError> {
+    const ROWS: usize = 250;
+    let mut outcome = SuppressOutcome::default();
+    let mut lines = SuppressedReader::new(file)?;
+    loop {
+        let mut some = Vec::with_capacity(ROWS);
+        while some.len() < ROWS
+            && let Some(line) = lines.next()
+        {
+            match line? {
+                Ok(suppressed) => some.push((suppressed.address.key(), suppressed.reason)),
+                Err(line) => outcome.bad.add(line),
+            }
+        }
+        if some.is_empty() {
+            return Ok(outcome);
+        }
+        let all = some.len() as u64;
+        let new = store.suppress_all(some, at).await?;
+        outcome.suppressed += new;
+        outcome.known += all - new;
+    }
+}
+
+impl fmt::Display for SuppressOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { suppressed, known, bad } = self;
+        write!(f, "nobody writes to {suppressed} addresses any more")?;
+        if *known > 0 {
+            write!(f, "; {known} were known")?;
+        }
+        if bad.count > 0 {
+            write!(f, "; {} bad and skipped{bad}", bad.count)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! One person out of everything (requirement 55).
+//!
+//! Records of what was sent stay, under an id that leads nowhere and is never given again: the counts of past issues stay true. What a
+//! relay said may name the address, and what an operator decided may quote it: both go.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::connection::{Connected, Connection, Transaction};
+use super::statement::sql;
+use super::word::Cells;
+use super::{Store, StoreError};
+use crate::mailbox::EmailAddress;
+
+/// What was removed, each by how many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Erased {
+    /// Subscriptions to lists, with whatever was chosen and agreed to.
+    pub subscriptions: u64,
+    /// Messages that were still to go out, and do not any more.
+    pub unsent: u64,
+    /// Records of messages sent, which lead to nobody now.
+    pub deliveries: u64,
+    /// Clicks and opens, which count for nobody now.
+    pub events: u64,
+    /// Records of leaving, which lead to nobody now and say no reason.
+    pub departures: u64,
+    /// An operator's decisions.
+    pub decisions: u64,
+    /// Requests to join.
+    pub requests: u64,
+    /// What stood against mail to them: the hash stands for it now.
+    pub suppressions: u64,
+}
+
+impl Store {
+    /// Removes a person. `hash` keeps their address off every list from now on, without saying what it is. Again it finds nothing.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn erase(
+        &self,
+        address: &EmailAddress,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Erased, StoreError> {
+        let mut writing = self.write().await?;
+        overwrite(&mut writing, true).await?;
+        let mut transaction = writing.begin().await?;
+        let key = address.key();
+        let row = sql("select id from subscriber where key = $1")
+            .bind(&key)
+            .fetch_optional(&mut transaction)
+            .await?;
+        let mut erased = match row.as_ref().map(Cells) {
+            Some(row) => erase(&mut transaction, row.integer("id")?, now).await?,
+            None => Erased::default(),
+        };
+        let requests = sql("delete from pending where key = $1").bind(&key);
+        erased.requests = requests.execute(&mut transaction).await?;
+        let suppressions = sql("delete from suppression where key = $1").bind(&key);
+        erased.suppressions = suppressions.execute(&mut transaction).await?;
+        let keep = "insert into suppression (key, reason, at) values ($1, 'erased', $2) on conflict (key) do nothing";
+        sql(keep).bind(hash).bind(now).execute(&mut transaction).await?;
+        transaction.commit().await?;
+        overwrite(&mut writing, false).await?;
+        Ok(erased)
+    }
+}
+
+/// What SQLite frees stays readable in the file, unless it is told to overwrite it; and the log holds pages as they were before.
+async fn overwrite(on: &mut impl Connected, is_to: bool) -> Result<(), StoreError> {
+    match on.connection() {
+        Connection::Sqlite(_) => {}
+        // There an operator's `vacuum` does as much.
+        Connection::Postgres(_) => return Ok(()),
+    }
+    if is_to {
+        sql("pragma secure_delete = on").fetch_all(on).await?;
+    } else {
+        sql("pragma wal_checkpoint(truncate)").fetch_all(on).await?;
+        sql("pragma secure_delete = off").fetch_all(on).await?;
+    }
+    Ok(())
+}
+
+async fn erase(transaction: &mut Transaction<'_>, id: i64, now: Timestamp) -> Result<Erased, StoreError> {
+    let unsent = "update delivery set status = 'skipped', reason = 'unsubscribed', owner = null, since = $2 \
+        where subscriber = $1 and issue in (select number from issue) and status in ('queued', 'leased', 'deferred')";
+    let unsent = sql(unsent).bind(id).bind(now).execute(transaction).await?;
+    let mut counts = [0; 6];
+    let statements = [
+        "delete from decision where subscriber = $1 and issue in (select number from issue)",
+        "update delivery set reply = null where subscriber = $1 and issue in (select number from issue)",
+        "insert into event (issue, subscriber, at, seq, place, agent, method, flags) \
+         select issue, 0, at, seq, place, agent, method, flags from event where subscriber = $1 and issue in (select number from issue) \
+         on conflict (issue, subscriber, at, seq) do nothing",
+        "update departure set reason = null where subscriber = $1",
+        "delete from subscription where subscriber = $1",
+        "delete from event where subscriber = $1 and issue in (select number from issue)",
+    ];
+    for (count, statement) in counts.iter_mut().zip(statements) {
+        *count = sql(statement).bind(id).execute(transaction).await?;
+    }
+    for statement in
+        ["delete from reader_reference where subscriber = $1", "delete from subscriber where id = $1"]
+    {
+        sql(statement).bind(id).execute(transaction).await?;
+    }
+    let [decisions, deliveries, _, departures, subscriptions, events] = counts;
+    Ok(Erased { subscriptions, unsent, deliveries, events, departures, decisions, ..Erased::default() })
+}

@@ -1,0 +1,288 @@
+//! Two sorted streams, the file and the store, walked through side by side.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::write::{Pending, Written};
+use super::{ImportCounts, Incoming, TakingIn, reserve};
+use crate::id::Reference;
+use crate::newsletter::Tracking;
+use crate::store::StoreError;
+use crate::store::connection::Transaction;
+use crate::store::statement::{Row as Cell, sql};
+use crate::store::word::Cells;
+use crate::subscriber::list::{Row, Standing};
+use crate::subscriber::{Entry, Format, Origin, SubscriptionStatus};
+
+/// How many of those who are known are read at once.
+const PAGE: u32 = 1000;
+
+/// A file on its way in.
+pub(super) struct Merge<'t, F> {
+    how: TakingIn<'t>,
+    erased: HashSet<String>,
+    fill_random: F,
+    known: VecDeque<Known>,
+    /// The last key that was read, until there are no more.
+    read_to: Option<String>,
+    ids: VecDeque<i64>,
+    last_id: i64,
+    before: u64,
+    after: u64,
+    pending: Pending,
+    pub(super) counts: ImportCounts,
+}
+
+/// Somebody who is known, on whatever list.
+struct Known {
+    id: i64,
+    key: String,
+    address: String,
+    on_list: Option<OnList>,
+}
+
+/// What the list has of them.
+struct OnList {
+    status: SubscriptionStatus,
+    is_from_file: bool,
+    name: Option<String>,
+    tracking: Option<Tracking>,
+    format: Option<Format>,
+    attributes: String,
+}
+
+impl TryFrom<&Cell> for Known {
+    type Error = StoreError;
+
+    fn try_from(row: &Cell) -> Result<Self, StoreError> {
+        let row = Cells(row);
+        let on_list = match row.some_word("status")? {
+            None => None,
+            Some(status) => Some(OnList {
+                status,
+                is_from_file: row.word::<Origin>("origin")? == Origin::File,
+                name: row.owned("name")?,
+                tracking: row.some_word("tracking")?,
+                format: row.some_word("format")?,
+                attributes: row.text("attributes")?.to_owned(),
+            }),
+        };
+        let (key, address) = (row.text("key")?.to_owned(), row.text("address")?.to_owned());
+        Ok(Self { id: row.integer("id")?, key, address, on_list })
+    }
+}
+
+impl OnList {
+    /// Whether their file is why the list goes to them.
+    fn counts(&self) -> bool {
+        self.is_from_file && self.status == SubscriptionStatus::Subscribed
+    }
+
+    fn says(&self, entry: &Entry, attributes: &str) -> bool {
+        self.name == entry.name
+            && self.tracking == entry.tracking
+            && self.format == entry.format
+            && self.attributes == attributes
+    }
+}
+
+impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
+    pub(super) fn new(how: TakingIn<'t>, erased: HashSet<String>, fill_random: F) -> Self {
+        let counts = ImportCounts::default();
+        let pending = Pending::default();
+        let (known, read_to, ids) = (VecDeque::new(), Some(String::new()), VecDeque::new());
+        Self {
+            how,
+            erased,
+            fill_random,
+            known,
+            read_to,
+            ids,
+            last_id: 0,
+            before: 0,
+            after: 0,
+            pending,
+            counts,
+        }
+    }
+
+    /// Takes a portion in.
+    pub(super) async fn portion(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        portion: Vec<Incoming>,
+    ) -> Result<(), StoreError> {
+        if self.ids.len() < portion.len() {
+            let last = self.ids.back().copied().unwrap_or(self.last_id);
+            self.ids.extend(reserve(transaction, last, portion.len().max(PAGE as usize)).await?);
+        }
+        for incoming in portion {
+            let known = self.reach(transaction, &incoming.key).await?;
+            self.take(incoming, known);
+            if self.pending.is_full() {
+                self.pending.write(transaction, &self.how).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody is left in the file.
+    pub(super) async fn rest(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        while self.read(transaction).await? {
+            while let Some(known) = self.known.pop_front() {
+                self.absent(&known);
+            }
+            self.pending.write(transaction, &self.how).await?;
+        }
+        self.pending.write_all(transaction, &self.how).await
+    }
+
+    /// Readers from the file before and after, where there are far fewer and that is not allowed.
+    pub(super) fn shrunk(&self) -> Option<(u64, u64)> {
+        let is_far = self.after * 10 < self.before * 9 && !self.how.allow_shrink;
+        is_far.then_some((self.before, self.after))
+    }
+
+    /// Goes on among those who are known up to a key; whoever is passed by is not in the file.
+    async fn reach(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        key: &str,
+    ) -> Result<Option<Known>, StoreError> {
+        while self.read(transaction).await? {
+            while let Some(known) = self.known.pop_front() {
+                if known.key.as_str() == key {
+                    return Ok(Some(known));
+                }
+                if known.key.as_str() > key {
+                    self.known.push_front(known);
+                    return Ok(None);
+                }
+                self.absent(&known);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads on if need be. Answers whether there is anybody.
+    async fn read(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+        if self.known.is_empty()
+            && let Some(after) = self.read_to.take()
+        {
+            let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes \
+                from subscriber b left join subscription s on s.list = $1 and s.subscriber = b.id \
+                where b.key > $2 order by b.key limit $3";
+            let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(transaction).await?;
+            self.known = rows.iter().map(Known::try_from).collect::<Result<_, _>>()?;
+            self.read_to = self.known.back().map(|known| known.key.clone());
+        }
+        Ok(!self.known.is_empty())
+    }
+
+    /// Somebody is not in the file.
+    fn absent(&mut self, known: &Known) {
+        if known.on_list.as_ref().is_some_and(OnList::counts) {
+            self.before += 1;
+            if self.how.keep_absent {
+                self.after += 1;
+            } else {
+                self.counts.gone += 1;
+                self.pending.gone.push(known.id);
+            }
+        }
+    }
+
+    /// Somebody is in the file.
+    fn take(&mut self, incoming: Incoming, known: Option<Known>) {
+        let Incoming { key, row, erased } = incoming;
+        match row.standing {
+            Standing::Subscribed => {}
+            Standing::Outside => self.counts.unconfirmed += 1,
+            Standing::Left(_) => self.counts.departed += 1,
+            Standing::Suppressed(reason) => {
+                self.counts.suppressed += 1;
+                self.pending.suppressed.push((key.clone(), reason));
+            }
+        }
+        if let Some(reason) = row.suppressed {
+            self.pending.suppressed.push((key.clone(), reason));
+        }
+        match known {
+            Some(known) => self.take_known(row, known),
+            None if erased.is_some_and(|hash| self.erased.contains(&hash)) => self.counts.left += 1,
+            None => self.take_new(key, row),
+        }
+    }
+
+    fn take_new(&mut self, key: String, row: Row) {
+        let (Standing::Subscribed | Standing::Left(_)) = row.standing else { return };
+        let mut bytes = [0; 8];
+        // The zero one stands for everyone and is nobody's own.
+        while Reference(u64::from_le_bytes(bytes)) == Reference::EVERYONE {
+            (self.fill_random)(&mut bytes);
+        }
+        let Some(id) = self.ids.pop_front() else { return };
+        self.last_id = id;
+        let reference = Reference(u64::from_le_bytes(bytes));
+        self.pending.people.push((id, row.entry.address.clone(), key, reference));
+        self.join(id, row);
+    }
+
+    fn take_known(&mut self, row: Row, known: Known) {
+        if known.address != row.entry.address.as_str() {
+            self.pending.readdressed.push((known.id, row.entry.address.clone()));
+        }
+        let Some(on_list) = known.on_list else { return self.join(known.id, row) };
+        self.before += u64::from(on_list.counts());
+        match row.standing {
+            Standing::Subscribed => self.keep(known.id, row, &on_list),
+            Standing::Left(at) if on_list.is_from_file && on_list.status != SubscriptionStatus::Left => {
+                self.pending.left.push((known.id, at.unwrap_or(self.how.now)));
+            }
+            Standing::Outside if on_list.counts() => self.pending.gone.push(known.id),
+            Standing::Suppressed(_) => self.after += u64::from(on_list.counts()),
+            Standing::Left(_) | Standing::Outside => {}
+        }
+    }
+
+    /// New on the list, or known to it from now on as one who left.
+    fn join(&mut self, id: i64, row: Row) {
+        let status = match row.standing {
+            Standing::Subscribed => SubscriptionStatus::Subscribed,
+            Standing::Left(_) => SubscriptionStatus::Left,
+            Standing::Outside | Standing::Suppressed(_) => return,
+        };
+        if status == SubscriptionStatus::Subscribed {
+            self.counts.added += 1;
+            self.after += 1;
+        }
+        if let Some(more) = &row.more {
+            self.pending.more.push((id, more.clone()));
+        }
+        let left_at = match row.standing {
+            Standing::Left(at) => Some(at.unwrap_or(self.how.now)),
+            Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => None,
+        };
+        let since = row.since.unwrap_or(self.how.now);
+        self.pending.written.push(Written::new(id, status, (since, left_at), row.entry));
+    }
+
+    /// On the list before, and in its file.
+    fn keep(&mut self, id: i64, row: Row, on_list: &OnList) {
+        let status = match on_list.status {
+            SubscriptionStatus::Gone => SubscriptionStatus::Subscribed,
+            status @ (SubscriptionStatus::Subscribed | SubscriptionStatus::Left) => status,
+        };
+        self.counts.left += u64::from(status == SubscriptionStatus::Left);
+        self.after += u64::from(on_list.is_from_file && status == SubscriptionStatus::Subscribed);
+        let written = Written::new(id, status, (self.how.now, None), row.entry);
+        if on_list.status == SubscriptionStatus::Gone {
+            self.counts.returned += 1;
+        } else if on_list.says(&written.entry, &written.attributes) {
+            self.counts.unchanged += 1;
+            return;
+        } else {
+            self.counts.changed += 1;
+        }
+        self.pending.written.push(written);
+    }
+}

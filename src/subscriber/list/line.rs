@@ -1,0 +1,259 @@
+//! One line of a list file made into a row: each field by what its column holds.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::de::{DeserializeOwned, IntoDeserializer, value};
+use serde_json::{Map, Value};
+
+use super::header::{Column, Header, field_name};
+use super::service::Service;
+use super::standing::{More, Row, Standing, time};
+use crate::mailbox::{self, EmailAddress, MailboxError};
+use crate::newsletter::Tracking;
+use crate::subscriber::guard::unguarded;
+use crate::subscriber::{Consent, Entry, Format, SuppressionReason};
+
+/// The longest value of a column, in characters.
+const LONGEST_VALUE: usize = 1000;
+
+/// A row in the making.
+struct Making {
+    service: Option<Service>,
+    address: Result<EmailAddress, String>,
+    name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    tracking: Option<Tracking>,
+    format: Option<Format>,
+    attributes: BTreeMap<String, String>,
+    standing: Standing,
+    /// A status column that is empty says of nobody that they are subscribed.
+    has_status: bool,
+    left_at: Option<Timestamp>,
+    since: Option<Timestamp>,
+    suppressed: Option<SuppressionReason>,
+    more: Option<Box<More>>,
+}
+
+impl Header {
+    pub(super) fn row(&self, fields: &[Cow<'_, [u8]>]) -> Result<Row, String> {
+        if fields.len() != self.columns.len() {
+            return Err(format!("it has {} columns, the header {}", fields.len(), self.columns.len()));
+        }
+        let mut making = Making::new(self);
+        for (column, field) in self.columns.iter().zip(fields) {
+            let text =
+                std::str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
+            match self.service {
+                _ if text.is_empty() => {}
+                Some(Service::Pressroom) => making.take(column, unguarded(text))?,
+                Some(_) | None => making.take(column, text)?,
+            }
+        }
+        making.row()
+    }
+}
+
+impl Making {
+    fn new(header: &Header) -> Self {
+        let has = |column| header.columns.contains(&column);
+        let has_status = has(Column::Status);
+        // Mailchimp has a file each for those who are on a list and those who are not.
+        let is_of_leavers = header.service == Some(Service::Mailchimp)
+            && !has_status
+            && (has(Column::LeftAt) || has(Column::BouncedAt));
+        Self {
+            service: header.service,
+            address: Err("the address is empty".to_owned()),
+            name: None,
+            first_name: None,
+            last_name: None,
+            tracking: None,
+            format: None,
+            attributes: BTreeMap::new(),
+            standing: if is_of_leavers { Standing::Outside } else { Standing::Subscribed },
+            has_status,
+            left_at: None,
+            since: None,
+            suppressed: None,
+            more: None,
+        }
+    }
+
+    /// What stands in a column, and is not empty.
+    fn take(&mut self, column: &Column, text: &str) -> Result<(), String> {
+        match column {
+            Column::Email => self.address = EmailAddress::parse(text).map_err(|error| reason(&error)),
+            Column::Name => self.name = name(text)?,
+            Column::FirstName => self.first_name = name(text)?,
+            Column::LastName => self.last_name = name(text)?,
+            Column::Tracking => {
+                self.tracking = Some(choice("tracking", text, "`individual`, `aggregate` or `none`")?);
+            }
+            Column::Format => self.format = Some(choice("format", text, "`html` or `text`")?),
+            Column::Attribute(field) => self.attribute(field, text)?,
+            Column::Attributes => self.attributes(text)?,
+            Column::Nameless | Column::Dropped => {}
+            Column::Since
+            | Column::Status
+            | Column::LeftAt
+            | Column::DateLeft
+            | Column::BouncedAt
+            | Column::Unwanted
+            | Column::Wanted
+            | Column::Suppressed
+            | Column::PausedUntil
+            | Column::ConsentedAt
+            | Column::ConsentedFrom
+            | Column::ConsentWording => self.take_standing(column, text)?,
+        }
+        if let (Column::FirstName | Column::LastName, Some(field)) = (column, column.attribute()) {
+            self.attribute(field, text)?;
+        }
+        Ok(())
+    }
+
+    /// What a column says of whether mail may go to a reader.
+    fn take_standing(&mut self, column: &Column, text: &str) -> Result<(), String> {
+        match column {
+            Column::Since => self.since = self.since.or_else(|| time(text)),
+            Column::Status => {
+                self.has_status = false;
+                self.standing = self.standing.and(self.status(text)?);
+            }
+            Column::LeftAt => self.standing = self.standing.and(Standing::Left(time(text))),
+            Column::DateLeft => self.left_at = time(text),
+            Column::BouncedAt => {
+                self.standing = self.standing.and(Standing::Suppressed(SuppressionReason::Bounced));
+            }
+            Column::Unwanted if is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
+            Column::Wanted if !is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
+            Column::Suppressed => self.suppressed = Some(suppression(text)?),
+            Column::PausedUntil => self.more().paused_until = time(text),
+            Column::ConsentedAt => {
+                let consent = time(text).map(|at| Consent { at, from: None, wording: None });
+                self.more().consent = consent;
+            }
+            Column::ConsentedFrom => {
+                let text = attribute("consented_from", text)?;
+                self.consent(|consent| consent.from = Some(text));
+            }
+            Column::ConsentWording => {
+                let text = attribute("consent_wording", text)?;
+                self.consent(|consent| consent.wording = Some(text));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Its column comes after that of its time.
+    fn consent(&mut self, change: impl FnOnce(&mut Consent)) {
+        if let Some(consent) = self.more.as_mut().and_then(|more| more.consent.as_mut()) {
+            change(consent);
+        }
+    }
+
+    fn status(&self, text: &str) -> Result<Standing, String> {
+        let standing = self.service.and_then(|service| service.standing(text));
+        let service = self.service.map_or("a list", Service::name);
+        standing.ok_or_else(|| format!("`{}` is no status that {service} has", start(text)))
+    }
+
+    fn attribute(&mut self, field: &str, text: &str) -> Result<(), String> {
+        self.attributes.insert(field.to_owned(), attribute(field, text)?);
+        Ok(())
+    }
+
+    /// Those of a JSON object; what is nested in it is nobody's field.
+    fn attributes(&mut self, text: &str) -> Result<(), String> {
+        let object: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| "its attributes are no JSON object")?;
+        for (name, value) in object {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Bool(is_so) => is_so.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => continue,
+            };
+            let (field, text) = (field_name(&name), text.trim());
+            if !field.is_empty() && !text.is_empty() && !self.attributes.contains_key(&field) {
+                self.attribute(&field, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row(self) -> Result<Row, String> {
+        let name = self.name.or_else(|| match (self.first_name, self.last_name) {
+            (Some(first), Some(last)) => Some(format!("{first} {last}")),
+            (first, last) => first.or(last),
+        });
+        let (tracking, format, attributes) = (self.tracking, self.format, self.attributes);
+        let standing = if self.has_status { self.standing.and(Standing::Outside) } else { self.standing };
+        let standing = match standing {
+            Standing::Left(at) => Standing::Left(at.or(self.left_at)),
+            Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => standing,
+        };
+        let entry = Entry { address: self.address?, name, tracking, format, attributes };
+        Ok(Row { entry, standing, since: self.since, suppressed: self.suppressed, more: self.more })
+    }
+}
+
+/// What was wrong, without the address itself.
+pub(super) fn reason(error: &MailboxError) -> String {
+    match error {
+        MailboxError::Address { reason, .. } => format!("the address is malformed: {reason}"),
+        MailboxError::Name { .. } => error.to_string(),
+    }
+}
+
+fn name(text: &str) -> Result<Option<String>, String> {
+    mailbox::display_name(short("name", text)?).map_err(|error| error.to_string())
+}
+
+fn choice<T: DeserializeOwned>(column: &str, text: &str, choices: &str) -> Result<T, String> {
+    word(text).ok_or_else(|| format!("`{}` is no {column}; it is {choices}, or empty", start(text)))
+}
+
+/// Why nobody writes to an address, in our words or those that services have for it.
+pub(super) fn suppression(text: &str) -> Result<SuppressionReason, String> {
+    word(text).ok_or_else(|| format!("`{}` is no reason why nobody writes to an address", start(text)))
+}
+
+fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let word = text.to_ascii_lowercase();
+    let read: Result<T, value::Error> = T::deserialize(word.as_str().into_deserializer());
+    read.ok()
+}
+
+fn is_true(text: &str) -> bool {
+    ["true", "yes", "1", "t"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Enough of what stands there to find it.
+fn start(text: &str) -> String {
+    let start: String = text.chars().take(20).collect();
+    start.escape_debug().to_string()
+}
+
+fn short<'t>(column: &str, text: &'t str) -> Result<&'t str, String> {
+    // No text has more characters than bytes.
+    if text.len() > LONGEST_VALUE && text.chars().nth(LONGEST_VALUE).is_some() {
+        return Err(format!("its `{column}` is longer than {LONGEST_VALUE} characters"));
+    }
+    Ok(text)
+}
+
+fn attribute(column: &str, text: &str) -> Result<String, String> {
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err(format!("its `{column}` holds a control character"));
+    }
+    short(column, text).map(str::to_owned)
+}

@@ -1,0 +1,99 @@
+//! Writing a list as a file that a spreadsheet opens without harm, and that is read again as it was.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::mailbox::EmailAddress;
+use crate::subscriber::guard::guarded;
+use crate::subscriber::{Subscription, SuppressionReason};
+
+/// Columns that are ours, before those of the attributes.
+const COLUMNS: [&str; 12] = [
+    "email",
+    "name",
+    "tracking",
+    "format",
+    "pressroom_status",
+    "pressroom_since",
+    "pressroom_left_at",
+    "pressroom_paused_until",
+    "pressroom_suppressed",
+    "pressroom_consented_at",
+    "pressroom_consented_from",
+    "pressroom_consent_wording",
+];
+
+/// A list on its way into a file.
+#[derive(Debug)]
+pub struct ListWriter<W: Write> {
+    file: csv::Writer<W>,
+    attributes: BTreeSet<String>,
+}
+
+impl<W: Write> ListWriter<W> {
+    /// Writes the header, with these attributes.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn new(file: W, attributes: BTreeSet<String>) -> io::Result<Self> {
+        let mut file = csv::Writer::from_writer(file);
+        file.write_record(COLUMNS.into_iter().chain(attributes.iter().map(String::as_str)))?;
+        Ok(Self { file, attributes })
+    }
+
+    /// Writes a reader. What they chose stands in place of what their file said.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn reader(
+        &mut self,
+        address: &EmailAddress,
+        subscription: &Subscription,
+        suppressed: Option<SuppressionReason>,
+    ) -> io::Result<()> {
+        let Subscription { status, since, left_at, choices, consent, .. } = subscription;
+        let name = choices.name.as_ref().or(subscription.name.as_ref());
+        let consent = consent.as_ref();
+        let fields = [
+            address.to_string(),
+            name.cloned().unwrap_or_default(),
+            word(choices.tracking.or(subscription.tracking)),
+            word(choices.format.or(subscription.format)),
+            word(Some(*status)),
+            since.to_string(),
+            time(*left_at),
+            time(choices.paused_until),
+            word(suppressed),
+            time(consent.map(|consent| consent.at)),
+            consent.and_then(|consent| consent.from.clone()).unwrap_or_default(),
+            consent.and_then(|consent| consent.wording.clone()).unwrap_or_default(),
+        ];
+        let attribute = |field| subscription.attributes.get(field).map_or("", String::as_str);
+        let fields = fields.iter().map(String::as_str).chain(self.attributes.iter().map(attribute));
+        // A line break would be read as a mistake: what a person agreed to may have some.
+        let fields = fields.map(|field| guarded(field).replace(['\r', '\n'], " "));
+        self.file.write_record(fields.map(String::into_bytes))?;
+        Ok(())
+    }
+
+    /// Nobody is left.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// An enum as a file has it.
+fn word(value: Option<impl Serialize>) -> String {
+    let text = value.and_then(|value| serde_json::to_value(value).ok());
+    text.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}

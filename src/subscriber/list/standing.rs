@@ -1,0 +1,77 @@
+//! What a list file says of a reader beside who they are.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use crate::subscriber::{Consent, Entry, SuppressionReason};
+
+/// One line of a list file, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Who.
+    pub entry: Entry,
+    /// Whether mail may go to them.
+    pub standing: Standing,
+    /// Since when they read, if the file tells.
+    pub since: Option<Timestamp>,
+    /// Why nobody writes to them any more, on whatever list.
+    pub suppressed: Option<SuppressionReason>,
+    /// What few files tell.
+    pub more: Option<Box<More>>,
+}
+
+/// What only `subscribers export` writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct More {
+    /// No mail before this.
+    pub paused_until: Option<Timestamp>,
+    /// To what they agreed.
+    pub consent: Option<Consent>,
+}
+
+/// Whether a file has a reader on its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They are on it.
+    Subscribed,
+    /// They are not: they never confirmed, or nothing says that they did.
+    Outside,
+    /// They left it, when if the file tells.
+    Left(Option<Timestamp>),
+    /// They are not on it, and nobody writes to them any more.
+    Suppressed(SuppressionReason),
+}
+
+impl Standing {
+    /// Of two words of one line, the one that asks for less mail.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Left(None), Self::Left(at)) => Self::Left(at),
+            _ if other.rank() > self.rank() => other,
+            _ => self,
+        }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Subscribed => 0,
+            Self::Outside => 1,
+            Self::Left(_) => 2,
+            Self::Suppressed(_) => 3,
+        }
+    }
+}
+
+/// A time as services write it: RFC 3339, or a date with or without a time, then in UTC. `None` where it is none.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    let zoned = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    if let Some(time) = text.get(..19).and_then(|time| time.parse::<DateTime>().ok()) {
+        return zoned(time);
+    }
+    let date: Date = text.get(..10)?.parse().ok()?;
+    zoned(date.to_datetime(jiff::civil::Time::midnight()))
+}

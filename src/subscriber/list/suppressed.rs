@@ -1,0 +1,114 @@
+//! Reading a do-not-mail list: addresses, a line each, with or without a header, and why, where the file tells.
+
+use std::io::{self, Read};
+
+use super::fields::{Split, split};
+use super::header::{HeaderError, field_name, shown, sniff};
+use super::line::reason;
+use super::lines::{Line, Lines};
+use super::{BadLine, TOO_LONG};
+use crate::mailbox::EmailAddress;
+use crate::subscriber::SuppressionReason;
+
+/// What columns with addresses are called.
+const ADDRESSES: [&str; 6] = ["email", "email_address", "emailaddress", "e_mail", "address", "recipient"];
+/// What columns with reasons are called.
+const REASONS: [&str; 7] =
+    ["reason", "type", "status", "event", "category", "bounce_type", "pressroom_suppressed"];
+
+/// An address that nobody is to write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// Which.
+    pub address: EmailAddress,
+    /// Why.
+    pub reason: SuppressionReason,
+}
+
+/// The addresses in a do-not-mail list, one after the other. The outer result is of reading the file itself, the inner one of the line.
+#[derive(Debug)]
+pub struct SuppressedReader<R> {
+    lines: Lines<R>,
+    delimiter: u8,
+    address: usize,
+    reason: Option<usize>,
+    /// There is no header: the first line is an address already.
+    first: Option<Line>,
+}
+
+impl<R: Read> SuppressedReader<R> {
+    /// Reads the header, if there is one.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where the file cannot be read, or its first line has neither an address nor the name of a column with addresses.
+    pub fn new(file: R) -> Result<Self, HeaderError> {
+        let mut lines = Lines::new(file);
+        let first = lines.next().transpose()?;
+        let text = first.as_ref().and_then(|line| line.text.as_deref()).unwrap_or_default();
+        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+        let delimiter = sniff(text);
+        let Split::Fields(fields) = split(text, delimiter) else { return Err(HeaderError::Quote) };
+        let whole: Vec<&str> = fields
+            .iter()
+            .map(|field| str::from_utf8(field))
+            .collect::<Result<_, _>>()
+            .map_err(|_| HeaderError::NotUtf8)?;
+        if let Some(address) = whole.iter().position(|field| EmailAddress::parse(field).is_ok()) {
+            let text = Some(text.to_vec());
+            let first = first.map(|line| Line { text, ..line });
+            return Ok(Self { lines, delimiter, address, reason: None, first });
+        }
+        let names: Vec<String> = whole.iter().map(|name| field_name(name)).collect();
+        let find =
+            |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
+        let Some(address) = find(&ADDRESSES) else {
+            return Err(HeaderError::NoEmail { found: shown(&names) });
+        };
+        Ok(Self { lines, delimiter, address, reason: find(&REASONS), first: None })
+    }
+
+    fn read(&self, line: &Line) -> Result<Suppressed, BadLine> {
+        let bad = |reason: String| BadLine { line: line.number, reason };
+        let Some(text) = line.text.as_deref() else { return Err(bad(TOO_LONG.to_owned())) };
+        let Split::Fields(fields) = split(text, self.delimiter) else {
+            return Err(bad("its quotes do not match".to_owned()));
+        };
+        let field = |at: usize| {
+            let field = fields.get(at).map(|field| str::from_utf8(field)).transpose();
+            field.map_err(|_| bad("it is not UTF-8; save the file as UTF-8".to_owned()))
+        };
+        let address = field(self.address)?.unwrap_or_default();
+        let address = EmailAddress::parse(address).map_err(|error| bad(reason(&error)))?;
+        let said = self.reason.map(field).transpose()?.flatten().unwrap_or_default();
+        Ok(Suppressed { address, reason: why(said) })
+    }
+}
+
+impl<R: Read> Iterator for SuppressedReader<R> {
+    type Item = io::Result<Result<Suppressed, BadLine>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.first.take().map_or_else(|| self.lines.next(), |line| Some(Ok(line)))? {
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            };
+            if !line.is_blank() {
+                return Some(Ok(self.read(&line)));
+            }
+        }
+    }
+}
+
+/// By the words that services have for it; whatever says nothing of a bounce or a complaint is a wish.
+fn why(said: &str) -> SuppressionReason {
+    let said = said.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["complain", "spam", "abuse"]) {
+        SuppressionReason::Complained
+    } else if has(&["bounce", "hard", "invalid", "undeliver", "clean", "unknown"]) {
+        SuppressionReason::Bounced
+    } else {
+        SuppressionReason::DoNotMail
+    }
+}
