@@ -1,6 +1,8 @@
 //! What an editor and a sponsor are told of an issue, from events that the store holds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
 use pressroom::event::{Event, EventKind, Method, Rules, hear};
@@ -24,6 +26,15 @@ const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) App
 /// A request for a place (0: the pixel) by an agent, so many seconds after the issue was sent.
 struct Asked<'a>(&'a str, u16, i64, &'a str);
 
+/// Has a judge of `tests/judges` look at files of a folder.
+fn judge(folder: &Folder, judge: &str, arguments: &[&str], files: &[&str]) {
+    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges");
+    let mut command = Command::new("node");
+    command.arg(judges.join(judge)).args(arguments).args(files.iter().map(|file| folder.path().join(file)));
+    let output = command.output().expect("node; ./check installs the judges");
+    assert!(output.status.success(), "{judge} says:\n{}", String::from_utf8_lossy(&output.stdout));
+}
+
 /// An issue with two links that was sent to six readers; the last two let less be counted.
 async fn sent() -> (Folder, Store) {
     let folder = Folder::with_readers(&[]);
@@ -38,7 +49,7 @@ async fn sent() -> (Folder, Store) {
     (folder, store)
 }
 
-async fn ask(store: &Store, number: u64, requests: &[Asked<'_>]) {
+async fn ask(store: &Store, (number, issue): (u64, IssueNumber), requests: &[Asked<'_>]) {
     let rules = Rules::built_in().unwrap();
     let mut arrivals = Vec::new();
     for (seq, Asked(address, place, after, agent)) in (0..).zip(requests) {
@@ -53,7 +64,7 @@ async fn ask(store: &Store, number: u64, requests: &[Asked<'_>]) {
         let at = NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(*after);
         let event = Event { kind, at, signals: heard.signals };
         let reference = reference(store, address).await;
-        arrivals.push(Arrival { issue: one(), reference, seq, event });
+        arrivals.push(Arrival { issue, reference, seq, event });
     }
     assert!(store.keep_events(&Batch { server: "test", number }, &arrivals).await.unwrap());
 }
@@ -80,7 +91,7 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
     let (folder, store) = sent().await;
     ask(
         &store,
-        1,
+        (1, one()),
         &[
             Asked("ada@example.com", 1, 7200, SAFARI),
             Asked("ada@example.com", 2, 7260, SAFARI),
@@ -111,11 +122,11 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
 #[tokio::test]
 async fn who_withdraws_is_nobody_from_then_on_and_leaves_the_denominator() {
     let (folder, store) = sent().await;
-    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
     let bo = store.reader(&EmailAddress::parse("bo@example.com").unwrap()).await.unwrap().unwrap();
     let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
     store.choose(&"readers".parse().unwrap(), bo.id, &choices).await.unwrap();
-    ask(&store, 2, &[Asked("bo@example.com", 1, 9000, SAFARI)]).await;
+    ask(&store, (2, one()), &[Asked("bo@example.com", 1, 9000, SAFARI)]).await;
     let report = report(&folder).await;
     assert_eq!(report.clicks_of, Accepted { individual: 3, aggregate: 1, none: 2 });
     assert_eq!((report.clicks.readers.people, report.clicks.nobodys.people), (1, 1));
@@ -137,7 +148,7 @@ async fn who_left_by_the_issues_links_is_told_by_way() {
 #[tokio::test]
 async fn an_issue_stands_beside_those_before_it() {
     let (folder, store) = sent().await;
-    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
     let draft = folder.read("drafts/1.toml").replace("number = 1", "number = 2");
     folder.write("drafts/2.toml", &draft);
     let run = pressroom::send::prepare(&folder.app_at(LATER), "2").await.unwrap();
@@ -151,7 +162,7 @@ async fn an_issue_stands_beside_those_before_it() {
 #[tokio::test]
 async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
     let (folder, store) = sent().await;
-    ask(&store, 1, &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
     let said = |arguments: &[&str]| {
         let output = folder.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -169,6 +180,30 @@ async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
         }
         assert_eq!(json["clicks"]["readers"]["people"], 1);
     }
+}
+
+#[tokio::test]
+async fn the_pages_of_a_shipped_issue_are_pages_that_anybody_can_use() {
+    let folder = Folder::shipped();
+    let run = pressroom::send::prepare(&folder.app(), "214").await.unwrap();
+    run.go(crate::folder::options()).await.unwrap();
+    let store = folder.app().store().await.unwrap();
+    let issue = IssueNumber::new(214).unwrap();
+    let readers =
+        store.recipients(&"readers".parse().unwrap(), None, 100, NOW.parse().unwrap()).await.unwrap();
+    let mut clicks = Vec::new();
+    for (place, reader) in (1..).zip(&readers) {
+        clicks.push(Asked(reader.address.as_str(), place, 60 * i64::from(place), SAFARI));
+        clicks.push(Asked(reader.address.as_str(), 1, 9999, "Something new"));
+    }
+    ask(&store, (1, issue), &clicks).await;
+    let report = review::report(&folder.app_at(LATER), issue).await.unwrap();
+    let sponsors = report.for_sponsors();
+    assert!(report.clicks.readers.people > 9 && sponsors.placements.len() == 1, "{report}");
+    folder.write("report.html", &report.html().unwrap());
+    folder.write("sponsors.html", &sponsors.html().unwrap());
+    judge(&folder, "html.mjs", &[], &["report.html", "sponsors.html"]);
+    judge(&folder, "page.mjs", &["--pages"], &["report.html", "sponsors.html"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-// Judges an issue, or a page of the readers' side, as readers see it: node page.mjs [--screens FOLDER] FILE|URL…
+// Judges an issue, or a page of the readers' side, as readers see it: node page.mjs [--screens FOLDER] [--pages] FILE|URL…
 //
+// With --pages the files too are pages for browsers, not issues.
 // A URL is a page that a server shows: it may ask that server for its stylesheet, and is looked at on a desktop too. With `#press=WORDS`
 // behind it the button of these words is pressed first, and what comes then is judged.
 //
@@ -27,6 +28,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 const arguments_ = process.argv.slice(2);
 const screens = arguments_[0] === "--screens" ? arguments_.splice(0, 2)[1] : null;
+const pages = arguments_[0] === "--pages" && arguments_.shift();
 if (screens) mkdirSync(screens, { recursive: true });
 
 const browser = await puppeteer.launch({
@@ -38,7 +40,7 @@ const pressed = new Set();
 let faults = 0;
 try {
   for (const file of arguments_) {
-    for (const view of isUrl(file) ? pageViews() : views()) {
+    for (const view of isPage(file) ? pageViews() : views()) {
       for (const fault of await judge(file, view)) {
         faults += 1;
         console.log(`${file} [${view.width} ${view.scheme} ${view.variant}] ${fault}`);
@@ -54,6 +56,10 @@ function views() {
   const full = WIDTHS.flatMap((width) => SCHEMES.map((scheme) => ({ width, scheme, variant: "full" })));
   const bare = WIDTHS.map((width) => ({ width, scheme: "light", variant: "no-style" }));
   return [...full, ...bare, { width: 320, scheme: "light", variant: "no-images" }];
+}
+
+function isPage(file) {
+  return pages || isUrl(file);
 }
 
 function isUrl(file) {
@@ -90,8 +96,8 @@ async function judge(file, { width, scheme, variant }) {
     await open(page, file);
     if (variant === "no-style") await page.$$eval("style", (styles) => styles.forEach((style) => style.remove()));
     faults.push(...(await accessibility(page)), ...(await page.evaluate(sideways)), ...(await page.evaluate(images)));
-    const needed = variant === "full" && !isUrl(file) ? NEEDED : [];
-    faults.push(...(await page.evaluate(taps, isUrl(file) ? PAGE_TARGETS : TARGETS, needed, TAP)));
+    const needed = variant === "full" && !isPage(file) ? NEEDED : [];
+    faults.push(...(await page.evaluate(taps, isPage(file) ? PAGE_TARGETS : TARGETS, needed, TAP)));
     if (screens) await page.screenshot({ path: picture(file, { width, scheme, variant }), fullPage: true });
   } finally {
     await page.close();

@@ -10,6 +10,8 @@ mod importing;
 mod machines;
 #[path = "readers.rs"]
 mod readers;
+#[path = "reporting.rs"]
+mod reporting;
 #[path = "rules.rs"]
 mod rules;
 #[path = "sending.rs"]

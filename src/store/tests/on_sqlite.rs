@@ -10,6 +10,8 @@ mod files;
 mod importing;
 #[path = "readers.rs"]
 mod readers;
+#[path = "reporting.rs"]
+mod reporting;
 #[path = "rules.rs"]
 mod rules;
 #[path = "sending.rs"]

@@ -1,0 +1,90 @@
+//! What a report reads.
+
+use super::sending::{intents, later, number, reply, settlement};
+use super::*;
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
+use crate::id::Place;
+
+fn event(place: u16, seconds: i64) -> Event {
+    let kind = if place == 0 { EventKind::Open } else { EventKind::Click(Place(place)) };
+    let signals =
+        Signals { agent: AgentClass::Scanner, method: Method::Head, headers: HeaderFlags(63), delay: None };
+    Event { kind, at: later(seconds), signals }
+}
+
+impl TestStore {
+    /// So many readers' messages are accepted; answers what tokens call them.
+    async fn accepted(&self, readers: u16) -> Vec<(SubscriberId, Reference)> {
+        let leased = self.lease_some(readers).await;
+        self.write(&intents(&leased), &[]).await;
+        let accepted = |leased: &Leased| settlement(leased.recipient.id, Outcome::Accepted(reply(250)));
+        self.write(&[], &leased.iter().map(accepted).collect::<Vec<_>>()).await;
+        leased.iter().map(|leased| (leased.recipient.id, leased.recipient.reference)).collect()
+    }
+
+    async fn arrive(&self, events: &[(Reference, Event)]) {
+        let arrival = |(seq, (reference, event)): (i64, &(Reference, Event))| Arrival {
+            issue: number(),
+            reference: *reference,
+            seq,
+            event: *event,
+        };
+        let arrivals: Vec<Arrival> = (0..).zip(events).map(arrival).collect();
+        assert!(self.keep_events(&Batch { server: "a", number: 1 }, &arrivals).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn each_readers_events_come_together_page_by_page() {
+    let store = TestStore::queued(3).await;
+    let readers = store.accepted(3).await;
+    let clicks: Vec<_> = readers.iter().map(|(_, reference)| (*reference, event(65_535, 90))).collect();
+    store
+        .arrive(&[&clicks[..], &[(readers[1].1, event(0, 5)), (Reference::EVERYONE, event(3, 9))]].concat())
+        .await;
+    let mut after = None;
+    let mut seen = Vec::new();
+    while let [one] = &store.activities(number(), after, 1).await.unwrap()[..] {
+        after = Some(one.subscriber);
+        seen.push(one.clone());
+    }
+    assert_eq!(
+        seen.iter().map(|one| one.subscriber).collect::<Vec<_>>(),
+        readers.iter().map(|one| one.0).collect::<Vec<_>>()
+    );
+    let mut expected = event(65_535, 90);
+    expected.signals.delay = Some(90);
+    assert_eq!(seen[0].events, [expected]);
+    let mut both = seen[1].events.clone();
+    both.sort_by_key(|event| event.at);
+    assert_eq!((both[0].kind, both[0].signals.delay, both[1]), (EventKind::Open, Some(5), expected));
+}
+
+#[tokio::test]
+async fn nobodys_events_that_look_alike_are_counted_by_the_hour() {
+    let store = TestStore::queued(1).await;
+    let nobodys = |event| (Reference::EVERYONE, event);
+    let events = [event(3, 9), event(3, 3599), event(3, 3600), event(0, 9)].map(nobodys);
+    store.arrive(&events).await;
+    let mut alike = store.nobodys_events(number(), NOW).await.unwrap();
+    alike.sort_by_key(|alike| (alike.event.at, alike.event.kind));
+    let expected = [(event(3, 0), 2), (event(0, 0), 1), (event(3, 3600), 1)];
+    assert_eq!(alike, expected.map(|(event, times)| Alike { event, times }));
+}
+
+#[tokio::test]
+async fn the_accepted_are_told_by_what_their_readers_let_be_counted() {
+    let store = TestStore::queued(4).await;
+    let readers = store.accepted(3).await;
+    for (reader, tracking) in readers.iter().zip([Tracking::None, Tracking::Aggregate]) {
+        let choices = Choices { tracking: Some(tracking), ..Choices::default() };
+        store.choose(&list(), reader.0, &choices).await.unwrap();
+    }
+    let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
+    let one_each = [(Tracking::None, 1), (Tracking::Aggregate, 1), (Tracking::Individual, 1)];
+    assert_eq!(accepted.choice, BTreeMap::from(one_each));
+    assert!(accepted.first_attempt_at.is_some());
+    assert_eq!(store.issues_before(number(), &list(), 10).await.unwrap(), []);
+    let next = IssueNumber::new(i64::from(number().get()) + 1).unwrap();
+    assert_eq!(store.issues_before(next, &list(), 10).await.unwrap(), [number()]);
+}
