@@ -24,7 +24,7 @@ pub(super) fn word(value: impl Serialize) -> String {
 
 /// Attributes as JSON, their names in order, so that equal ones are equal text.
 pub(super) fn json(attributes: &BTreeMap<String, String>) -> String {
-    serde_json::json!(attributes).to_string()
+    if attributes.is_empty() { "{}".to_owned() } else { serde_json::json!(attributes).to_string() }
 }
 
 /// A row that was written by us, and is read as if it were not.

@@ -57,6 +57,26 @@ impl Written {
         let attributes = json(&entry.attributes);
         Self { id, status, since, left_at, entry, attributes }
     }
+
+    /// As most are: on the list from now on, without choices.
+    fn is_plain(&self, now: Timestamp) -> bool {
+        let Self { status, since, left_at, entry, .. } = self;
+        let has_choices = entry.tracking.is_some() || entry.format.is_some();
+        *status == SubscriptionStatus::Subscribed && *since == now && left_at.is_none() && !has_choices
+    }
+
+    fn values(self) -> [Value; 8] {
+        [
+            self.id.into(),
+            word(self.status).into(),
+            self.since.into(),
+            self.left_at.into(),
+            self.entry.name.into(),
+            self.entry.tracking.map(word).into(),
+            self.entry.format.map(word).into(),
+            self.attributes.into(),
+        ]
+    }
 }
 
 impl Pending {
@@ -93,7 +113,7 @@ impl Pending {
             let some = self.written.len().min(ROWS);
             let departed: Vec<_> =
                 self.written[..some].iter().filter_map(|row| Some((row.id, row.left_at?))).collect();
-            write_readers(transaction, how, self.written.drain(..some)).await?;
+            write_readers(transaction, how, &mut self.written, some).await?;
             depart(transaction, how, departed).await?;
         }
         for gone in mem::take(&mut self.gone).chunks(ROWS) {
@@ -123,10 +143,16 @@ async fn insert_people(
     transaction: &mut Transaction<'_>,
     people: impl Iterator<Item = (i64, EmailAddress, String, Reference)>,
 ) -> Result<(), StoreError> {
-    let mut insert = sql("insert into subscriber (id, address, key, reference) ");
+    let mut insert = sql("with said (id, address, key, reference) as (");
+    // Nearly every address is its own key.
     insert.push_rows(people.map(|(id, address, key, reference)| {
+        let key = if key == address.as_str() { None } else { Some(key) };
         [id.into(), String::from(address).into(), key.into(), reference.into()]
     }));
+    insert.push(
+        ") insert into subscriber (id, address, key, reference) \
+         select id, address, coalesce(key, address), reference from said",
+    );
     insert.execute(transaction).await?;
     Ok(())
 }
@@ -134,30 +160,39 @@ async fn insert_people(
 async fn write_readers(
     transaction: &mut Transaction<'_>,
     how: &TakingIn<'_>,
-    readers: impl Iterator<Item = Written>,
+    readers: &mut Vec<Written>,
+    count: usize,
 ) -> Result<(), StoreError> {
-    let mut upsert = sql("with said (id, status, since, left_at, name, tracking, format, attributes) as (");
-    upsert.push_rows(readers.map(|row| -> [Value; 8] {
-        [
-            row.id.into(),
-            word(row.status).into(),
-            row.since.into(),
-            row.left_at.into(),
-            row.entry.name.into(),
-            row.entry.tracking.map(word).into(),
-            row.entry.format.map(word).into(),
-            row.attributes.into(),
-        ]
-    }));
+    let is_plain = readers[..count].iter().all(|row| row.is_plain(how.now));
+    let readers = readers.drain(..count);
+    let mut upsert = sql("with said (");
+    if is_plain {
+        // What is the same in every row is said once: each value costs as much as writing some of the row.
+        upsert.push("id, name, attributes) as (").push_rows(
+            readers
+                .map(|row| -> [Value; 3] { [row.id.into(), row.entry.name.into(), row.attributes.into()] }),
+        );
+    } else {
+        upsert
+            .push("id, status, since, left_at, name, tracking, format, attributes) as (")
+            .push_rows(readers.map(Written::values));
+    }
     upsert.push(
         ") insert into subscription \
          (list, subscriber, status, since, left_at, origin, name, tracking, format, attributes) select ",
     );
     upsert.push_bind(how.list);
+    if is_plain {
+        upsert
+            .push(", id, 'subscribed', ")
+            .push_bind(how.now)
+            .push(", null, 'file', name, null, null, attributes");
+    } else {
+        upsert.push(", id, status, since, left_at, 'file', name, tracking, format, attributes");
+    }
     // Who leaves at this moment has left.
     upsert.push(
-        ", id, status, since, left_at, 'file', name, tracking, format, attributes from said where true \
-         on conflict (list, subscriber) do update set \
+        " from said where true on conflict (list, subscriber) do update set \
          status = case when subscription.status = 'gone' then excluded.status else subscription.status end, \
          name = excluded.name, tracking = excluded.tracking, format = excluded.format, \
          attributes = excluded.attributes",
