@@ -18,7 +18,7 @@ use pressroom::sponsor::Sponsors;
 fn main() {
     if let Some(path) = env::var_os("ISSUE_MJML") {
         let (issue, newsletter) = assembled();
-        fs::write(path, render::mjml(&issue, &newsletter, &Templates::built_in()).unwrap()).unwrap();
+        fs::write(path, render::mjml(&issue, &newsletter, &Templates::built_in().unwrap()).unwrap()).unwrap();
     }
     divan::main();
 }
@@ -26,7 +26,7 @@ fn main() {
 /// From the files' text to HTML and text.
 #[divan::bench]
 fn issue(bencher: Bencher<'_, '_>) {
-    let (newsletter, templates) = (newsletter(), Templates::built_in());
+    let (newsletter, templates) = (newsletter(), Templates::built_in().unwrap());
     let files = (file("drafts/212.toml"), file("sponsors.toml"));
     bencher.bench_local(|| {
         let (draft, sponsors) = black_box(files.clone());
@@ -44,7 +44,7 @@ fn draft(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn rendering(bencher: Bencher<'_, '_>) {
-    let ((issue, newsletter), templates) = (assembled(), Templates::built_in());
+    let ((issue, newsletter), templates) = (assembled(), Templates::built_in().unwrap());
     bencher.bench_local(|| render::render(black_box(&issue), &newsletter, &templates).unwrap());
 }
 

@@ -19,7 +19,7 @@ use crate::id::IssueNumber;
 use crate::issue::Issue;
 use crate::mailbox::EmailAddress;
 use crate::message::{Edition, FrozenIssue, preview};
-use crate::render::{self, Rendering};
+use crate::render::{self, Rendering, Templates};
 use crate::sponsor::Placement;
 use crate::subscriber::{Format, Recipient};
 use crate::token::Keys;
@@ -34,6 +34,8 @@ pub struct Prepared {
     pub issue: Issue,
     /// The same, in its final form.
     pub rendering: Rendering,
+    /// The templates it was made by.
+    pub templates: Box<Templates>,
     /// Warnings.
     pub findings: Diagnostics,
 }
@@ -68,10 +70,11 @@ impl Prepared {
 pub fn prepare(workspace: &Workspace, config: &Config, draft: &str) -> anyhow::Result<Prepared> {
     let draft = workspace.draft(draft)?;
     let issue = Issue::assemble(draft, &workspace.sponsors()?, &config.newsletter)?;
-    let rendering = render::render(&issue, &config.newsletter, &workspace.templates()?)?;
+    let templates = Box::new(workspace.templates()?);
+    let rendering = render::render(&issue, &config.newsletter, &templates)?;
     let findings = check::findings(&issue, &rendering, &config.newsletter);
     let findings = findings.clone().or(findings)?;
-    Ok(Prepared { issue, rendering, findings })
+    Ok(Prepared { issue, rendering, templates, findings })
 }
 
 /// What `compose` made, for the editor.
@@ -138,9 +141,7 @@ pub fn compose(
     let largest = Recipient { format: Format::Html, ..specimen::largest(&invented, &list)? };
     let html_bytes = edition.write(&largest, &Keys::specimen(), date, &mut message)?.html_bytes(&message);
     edition.write(&recipient, &Keys::specimen(), date, &mut message)?;
-    let templates = workspace.templates()?;
-    let sources =
-        [&prepared.issue.subject.0, &templates.mjml, &templates.text].into_iter().chain(&templates.parts);
+    let sources = std::iter::once(&prepared.issue.subject.0).chain(prepared.templates.sources());
     let unlisted = specimen::unlisted(&frozen.rendered, &sources.collect::<Vec<_>>(), &list)?;
     let mut findings = prepared.findings;
     findings.0.extend(check::unsilenced(unlisted, &config.newsletter).0);

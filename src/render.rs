@@ -1,6 +1,6 @@
 //! Rendering: an issue becomes HTML and text, once for all readers, with a field wherever readers differ.
 //!
-//! Fields leave the templates' source as sentinels (`fields`), Tera fills the templates (`template`) with what an editor may
+//! Fields leave the templates' source as sentinels (`fields`), Tera fills the templates (`template`, `templates`) with what an editor may
 //! name (`context`), MJML becomes HTML (`mjml`), and both editions are cut at the sentinels (`html`, `text`). Whatever is wrong
 //! is said at its place in the template.
 
@@ -8,7 +8,6 @@ mod components;
 mod context;
 mod entities;
 mod fields;
-mod files;
 mod html;
 mod inline;
 mod markup;
@@ -17,6 +16,7 @@ mod parts;
 mod seen;
 mod segments;
 mod template;
+mod templates;
 mod text;
 #[cfg(test)]
 mod tests;
@@ -28,20 +28,8 @@ use crate::id::{IssueNumber, Place};
 use crate::issue::Issue;
 use crate::newsletter::Newsletter;
 use crate::sponsor::Placement;
-use fields::Fields;
-use files::{Files, Filled};
 pub(crate) use seen::Seen;
-
-/// The editor's templates, or the built-in ones.
-#[derive(Debug, Clone)]
-pub struct Templates {
-    /// templates/issue.mjml: Tera, then MJML.
-    pub mjml: Source,
-    /// templates/issue.txt: Tera.
-    pub text: Source,
-    /// Other files of templates/, for `{% include %}` and `{% extends %}`, by their names within the folder.
-    pub parts: Vec<Source>,
-}
+pub use templates::Templates;
 
 /// An issue in its final form, but for what differs from reader to reader. Frozen as it stands when an issue is queued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,17 +151,6 @@ pub enum Part {
     Template,
 }
 
-impl Templates {
-    /// The templates that serve where the editor has none.
-    pub fn built_in() -> Self {
-        Self {
-            mjml: Source::new("templates/issue.mjml", include_str!("../templates/issue.mjml")),
-            text: Source::new("templates/issue.txt", include_str!("../templates/issue.txt")),
-            parts: Vec::new(),
-        }
-    }
-}
-
 /// An issue in its final form.
 ///
 /// # Errors
@@ -183,12 +160,11 @@ pub fn render(
     newsletter: &Newsletter,
     templates: &Templates,
 ) -> Result<Rendering, Diagnostics> {
-    let (filled, fields) = fill(issue, newsletter, templates)?;
-    let sources: Vec<&Source> =
-        [&issue.source, &templates.mjml].into_iter().chain(&templates.parts).collect();
-    let mut html = html::cut(&filled.html, &fields, &newsletter.base_url, &sources)?;
+    let filled = templates.fill(issue, newsletter)?;
+    let sources: Vec<&Source> = std::iter::once(&issue.source).chain(templates.sources()).collect();
+    let mut html = html::cut(&filled.html, &filled.fields, &newsletter.base_url, &sources)?;
     parts::assign(&mut html.links, issue);
-    let (text, findings) = text::cut(&filled.text, &fields, &html.links, &sources)?;
+    let (text, findings) = text::cut(&filled.text, &filled.fields, &html.links, &sources)?;
     let issue = RenderedIssue {
         number: issue.number,
         subject: filled.subject,
@@ -206,19 +182,7 @@ pub fn render(
 /// # Errors
 /// As [`render`].
 pub fn mjml(issue: &Issue, newsletter: &Newsletter, templates: &Templates) -> Result<String, Diagnostics> {
-    Ok(fill(issue, newsletter, templates)?.0.mjml)
-}
-
-fn fill(
-    issue: &Issue,
-    newsletter: &Newsletter,
-    templates: &Templates,
-) -> Result<(Filled, Fields), Diagnostics> {
-    let mut fields = Fields::default();
-    let files = Files::read(issue, templates, &mut fields)?;
-    let values = context::context(issue, newsletter);
-    fields.choose(&files.texts(&values));
-    Ok((files.fill(values, &fields)?, fields))
+    Ok(templates.fill(issue, newsletter)?.mjml)
 }
 
 /// Where the editor wrote a URL, as far as it stands somewhere to the letter.

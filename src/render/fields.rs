@@ -14,14 +14,14 @@ use crate::render::Field;
 use crate::render::segments::{Kind, Segment, is_word, segments};
 
 /// All fields found in the templates.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     nonce: String,
     found: Vec<Found>,
 }
 
 /// A field where the editor wrote it.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) field: Field,
     pub(super) spot: Spot,
@@ -121,12 +121,17 @@ impl Fields {
         let mut seed = hasher.finish();
         loop {
             self.nonce = format!("field-{seed:016x}");
-            let nonce = Finder::new(&self.nonce);
-            if !texts.iter().any(|text| nonce.find(text.as_bytes()).is_some()) {
+            if !self.occur_in(texts) {
                 return;
             }
             seed = seed.wrapping_add(1);
         }
+    }
+
+    /// Whether a text holds what all sentinels have in common.
+    pub(super) fn occur_in(&self, texts: &[&str]) -> bool {
+        let nonce = Finder::new(&self.nonce);
+        texts.iter().any(|text| nonce.find(text.as_bytes()).is_some())
     }
 
     /// What Tera calls for each field, and what it answers.

@@ -9,7 +9,7 @@ use crate::id::Place;
 use crate::newsletter::BaseUrl;
 use crate::render::entities::decode;
 use crate::render::fields::{Fields, Occurrence};
-use crate::render::markup::{Scanner, Tag, Token};
+use crate::render::markup::{Attribute, Scanner, Token};
 use crate::render::text::changed;
 use crate::render::{Field, Link, Part, Piece, written};
 use crate::wrap::one_line;
@@ -97,7 +97,8 @@ pub(super) fn cut(
 
 fn scan<'a>(html: &str, occurrences: &[Occurrence], own: &'a str) -> Found<'a> {
     let mut found = Found { own, ..Found::default() };
-    for token in Scanner::new(html) {
+    let mut scanner = Scanner::new(html);
+    while let Some(token) = scanner.next() {
         match token {
             Token::Text(range) => {
                 found.words(&html[range.clone()]);
@@ -105,7 +106,7 @@ fn scan<'a>(html: &str, occurrences: &[Occurrence], own: &'a str) -> Found<'a> {
                     found.holds.push((range, Holds::Words));
                 }
             }
-            Token::Tag(tag) => found.tag(&tag, occurrences),
+            Token::Tag(tag) => found.tag(tag.name, scanner.attributes(), occurrences),
             Token::Comment(range) => found.comment(range, html),
             Token::Opaque(_) | Token::Doctype(_) => {}
             Token::Broken(_, message, _) => {
@@ -126,16 +127,16 @@ fn stands_within(occurrences: &[Occurrence], range: &Range<usize>) -> bool {
 }
 
 impl Found<'_> {
-    fn tag(&mut self, tag: &Tag<'_>, occurrences: &[Occurrence]) {
-        let link = tag.name.eq_ignore_ascii_case("a");
+    fn tag(&mut self, name: &str, attributes: &[Attribute<'_>], occurrences: &[Occurrence]) {
+        let link = name.eq_ignore_ascii_case("a");
         if link {
             self.in_link = false;
         }
-        for attribute in &tag.attributes {
+        for attribute in attributes {
             let range = attribute.value_range();
             if stands_within(occurrences, &range) {
                 self.holds.push((range, holds(link, attribute.name)));
-            } else if attribute.name.eq_ignore_ascii_case("href") && matches!(tag.name, "a" | "A" | "area") {
+            } else if attribute.name.eq_ignore_ascii_case("href") && matches!(name, "a" | "A" | "area") {
                 self.link(range, attribute.value);
             } else if attribute.name == "alt" {
                 self.words(attribute.value);

@@ -4,7 +4,7 @@
 //! writes it anew. Templates need names, classes and descendants; [`Sheet::parse`] reads those, and declines the rest,
 //! which css-inline then does.
 
-use crate::render::markup::{Scanner, Shape, Tag, Token, VOID};
+use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token, VOID};
 
 /// CSS of names, classes and descendants.
 #[derive(Debug, Default)]
@@ -43,6 +43,9 @@ struct Element<'a> {
     classes: &'a str,
 }
 
+/// Stands before the number of a content that is not here: a noncharacter (Unicode 23.7), which no input holds.
+pub(super) const MARK: char = '\u{fdd0}';
+
 impl<'a> Sheet<'a> {
     /// Reads CSS; `None` where it holds more than is understood here.
     pub(super) fn parse(css: &'a str) -> Option<Self> {
@@ -70,48 +73,80 @@ impl<'a> Sheet<'a> {
     }
 
     /// The HTML with every element's styles in it. Elements without an end are written as HTML writes them: `<br>`.
-    pub(super) fn apply(&self, html: &str) -> String {
-        let mut inlined = String::with_capacity(html.len() + html.len() / 2);
-        let mut open: Vec<Element<'_>> = Vec::new();
-        let mut written = 0;
-        for token in Scanner::new(html) {
-            let Token::Tag(tag) = token else { continue };
-            if tag.shape == Shape::Closes {
-                if let Some(position) = open.iter().rposition(|element| element.name == tag.name) {
-                    open.truncate(position);
-                }
-                continue;
-            }
-            let class = tag.attributes.iter().find(|attribute| attribute.name == "class");
-            let element = Element { name: tag.name, classes: class.map_or("", |class| class.value) };
-            open.push(element);
-            let style = self.style(&open);
-            inlined.push_str(&html[written..tag.range.start]);
-            write(&mut inlined, html, &tag, style.as_deref());
-            written = tag.range.end;
-            if tag.shape == Shape::Empty || VOID.contains(&tag.name) {
-                open.pop();
-            }
-        }
-        inlined.push_str(&html[written..]);
-        inlined
+    ///
+    /// Words that are [`MARK`] and a number stand for that one of `contents`.
+    pub(super) fn apply(&self, html: &str, contents: &[&str]) -> String {
+        let inner: usize = contents.iter().map(|content| content.len()).sum();
+        let inlined = String::with_capacity((html.len() + inner) * 3 / 2);
+        let mut page = Page { sheet: self, contents, inlined, open: Vec::new() };
+        page.add(html);
+        page.inlined
     }
 
-    /// What the rules set for the innermost of `open`.
-    fn style(&self, open: &[Element<'_>]) -> Option<String> {
-        let mut set: Vec<Declaration<'_>> = Vec::new();
+    /// What the rules set for the innermost of `open`; they are few.
+    fn style(&self, open: &[Element<'_>]) -> Vec<Declaration<'a>> {
+        let mut set = Vec::new();
         for rule in self.rules.iter().filter(|rule| matches(&rule.path, open)) {
             rule.declarations.iter().for_each(|declaration| cascade(&mut set, *declaration));
         }
-        if set.is_empty() {
-            return None;
+        set
+    }
+}
+
+/// HTML on its way.
+struct Page<'a> {
+    sheet: &'a Sheet<'a>,
+    contents: &'a [&'a str],
+    inlined: String,
+    /// The elements around, from the outermost.
+    open: Vec<Element<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn add(&mut self, html: &'a str) {
+        let mut scanner = Scanner::new(html);
+        let mut written = 0;
+        while let Some(token) = scanner.next() {
+            match token {
+                Token::Tag(tag) if tag.shape == Shape::Closes => self.close(tag.name),
+                Token::Tag(tag) => {
+                    self.inlined.push_str(&html[written..tag.range.start]);
+                    written = tag.range.end;
+                    self.open(html, &tag, scanner.attributes());
+                }
+                Token::Text(range) => {
+                    if let Some(content) = self.content(&html[range.clone()]) {
+                        self.inlined.push_str(&html[written..range.start]);
+                        written = range.end;
+                        self.add(content);
+                    }
+                }
+                Token::Opaque(_) | Token::Comment(_) | Token::Doctype(_) | Token::Broken(..) => {}
+            }
         }
-        let mut style = String::with_capacity(set.len() * 24);
-        for declaration in set {
-            let separator = if style.is_empty() { "" } else { ";" };
-            style.extend([separator, declaration.property, ":", declaration.value]);
+        self.inlined.push_str(&html[written..]);
+    }
+
+    /// What a mark stands for.
+    fn content(&self, words: &str) -> Option<&'a str> {
+        let number: usize = words.strip_prefix(MARK)?.parse().ok()?;
+        self.contents.get(number).copied()
+    }
+
+    fn open(&mut self, html: &str, tag: &Tag<'a>, attributes: &[Attribute<'a>]) {
+        let class = attributes.iter().find(|attribute| attribute.name == "class");
+        self.open.push(Element { name: tag.name, classes: class.map_or("", |class| class.value) });
+        let style = self.sheet.style(&self.open);
+        write(&mut self.inlined, html, tag, attributes, &style);
+        if tag.shape == Shape::Empty || VOID.contains(&tag.name) {
+            self.open.pop();
         }
-        Some(style)
+    }
+
+    fn close(&mut self, name: &str) {
+        if let Some(position) = self.open.iter().rposition(|element| element.name == name) {
+            self.open.truncate(position);
+        }
     }
 }
 
@@ -122,19 +157,26 @@ fn cascade<'a>(set: &mut Vec<Declaration<'a>>, declaration: Declaration<'a>) {
 }
 
 /// The tag with a style before its own, which so wins.
-fn write(inlined: &mut String, html: &str, tag: &Tag<'_>, style: Option<&str>) {
+fn write(inlined: &mut String, html: &str, tag: &Tag<'_>, attributes: &[Attribute<'_>], style: &[Declaration<'_>]) {
     let end = tag.range.end - if tag.shape == Shape::Empty { 2 } else { 1 };
-    let own = tag.attributes.iter().find(|attribute| attribute.name == "style");
-    match (style, own) {
-        (Some(style), Some(own)) => {
-            let value = own.value_range().start;
-            inlined.extend([&html[tag.range.start..value], style, ";", html[value..end].trim_end()]);
-        }
-        (Some(style), None) => {
-            inlined.extend([html[tag.range.start..end].trim_end(), " style=\"", style, "\""]);
-        }
-        (None, _) => inlined.push_str(html[tag.range.start..end].trim_end()),
+    let own = attributes.iter().find(|attribute| attribute.name == "style");
+    let start = match own {
+        _ if style.is_empty() => tag.range.start,
+        Some(own) => own.value_range().start,
+        None => end,
+    };
+    inlined.push_str(html[tag.range.start..start].trim_end());
+    if !style.is_empty() && own.is_none() {
+        inlined.push_str(" style=\"");
     }
+    for (index, declaration) in style.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ";" };
+        inlined.extend([separator, declaration.property, ":", declaration.value]);
+    }
+    if !style.is_empty() {
+        inlined.push_str(if own.is_some() { ";" } else { "\"" });
+    }
+    inlined.push_str(html[start..end].trim_end());
     inlined.push('>');
     if tag.shape == Shape::Empty && !VOID.contains(&tag.name) {
         inlined.extend(["</", tag.name, ">"]);
@@ -194,7 +236,7 @@ mod tests {
     use super::*;
 
     fn inlined(css: &str, html: &str) -> String {
-        Sheet::parse(css).expect("CSS of names and classes").apply(html)
+        Sheet::parse(css).expect("CSS of names and classes").apply(html, &[])
     }
 
     #[test]
@@ -236,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_out_comes_back_with_its_styles() {
+        let sheet = Sheet::parse("div p { x: y }").expect("CSS of names and classes");
+        let html = format!("<div>{MARK}1</div><p>{MARK}0</p>{MARK}2");
+        assert_eq!(
+            sheet.apply(&html, &["a", "<p>b</p>"]),
+            format!("<div><p style=\"x:y\">b</p></div><p>a</p>{MARK}2")
+        );
+    }
+
+    #[test]
     fn css_that_says_more_is_declined() {
         for css in [
             "@media x { p { a: b } }",
@@ -261,7 +313,7 @@ mod tests {
         #[test]
         fn no_css_and_no_html_panics(css in "[a.{}:;, @>]*", html in "([<>/=\" a]|<a class=\"a\">|</a>|<br />|style=\"a:b\")*") {
             if let Some(sheet) = Sheet::parse(&css) {
-                sheet.apply(&html);
+                sheet.apply(&html, &[]);
             }
         }
     }

@@ -29,14 +29,13 @@ pub(super) enum Token<'a> {
     Broken(Range<usize>, &'static str, &'static str),
 }
 
-/// A tag with its attributes.
+/// A tag; what it says is in [`Scanner::attributes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tag<'a> {
     pub(super) name: &'a str,
     /// From `<` to `>`.
     pub(super) range: Range<usize>,
     pub(super) shape: Shape,
-    pub(super) attributes: Vec<Attribute<'a>>,
 }
 
 /// What a tag does.
@@ -82,15 +81,36 @@ pub(super) struct Scanner<'a> {
     at: usize,
     /// The element whose content is no markup, while in it.
     opaque: Option<&'a str>,
+    /// Elements whose content is no markup.
+    opaques: &'static [&'static str],
+    /// Those of the last tag: one buffer for all of them.
+    attributes: Vec<Attribute<'a>>,
 }
+
+/// Elements whose content is no markup.
+const OPAQUE: &[&str] = &["mj-style", "style", "script"];
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, opaque: None }
+        Self { text, at: 0, opaque: None, opaques: OPAQUE, attributes: Vec::new() }
+    }
+
+    /// One that passes over what stands in an `<mj-text>`, as over CSS.
+    pub(super) fn outer(text: &'a str) -> Self {
+        Self { opaques: &["mj-style", "style", "script", "mj-text"], ..Self::new(text) }
+    }
+
+    /// The attributes of the tag that was read last.
+    pub(super) fn attributes(&self) -> &[Attribute<'a>] {
+        &self.attributes
     }
 
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
     }
 
     /// Goes on by `length` bytes, and says from where to where.
@@ -101,17 +121,14 @@ impl<'a> Scanner<'a> {
     }
 
     fn opaque(&mut self, name: &str) -> Token<'a> {
-        let end = self
-            .rest()
-            .match_indices("</")
-            .map(|(at, _)| at)
-            .find(|at| self.rest()[at + 2..].starts_with(name));
-        let length = end.unwrap_or(self.rest().len());
+        let rest = self.rest();
+        let mut ends = memchr_iter(b'<', rest.as_bytes());
+        let length = ends.find(|at| closes(&rest[*at..], name)).unwrap_or(rest.len());
         Token::Opaque(self.advance(length))
     }
 
     fn comment(&mut self) -> Token<'a> {
-        let rest = self.rest().as_bytes();
+        let rest = self.bytes();
         match memchr_iter(b'>', rest).find(|&end| rest[..end].ends_with(b"--")) {
             Some(end) => {
                 let range = self.advance(end + 1);
@@ -141,13 +158,13 @@ impl<'a> Scanner<'a> {
 
     fn tag(&mut self) -> Token<'a> {
         let start = self.at;
-        let closes = self.rest().starts_with("</");
+        let closes = self.bytes().starts_with(b"</");
         self.advance(1 + usize::from(closes));
         let name = self.name();
-        let mut attributes = Vec::new();
+        self.attributes.clear();
         loop {
             self.skip_space();
-            let shape = match self.rest().as_bytes() {
+            let shape = match self.bytes() {
                 [b'>', ..] => Some((1, if closes { Shape::Closes } else { Shape::Opens })),
                 [b'/', b'>', ..] => Some((2, Shape::Empty)),
                 [] | [b'<', ..] => {
@@ -158,12 +175,11 @@ impl<'a> Scanner<'a> {
             };
             if let Some((length, shape)) = shape {
                 self.advance(length);
-                self.opaque = (shape == Shape::Opens && matches!(name, "mj-style" | "style" | "script"))
-                    .then_some(name);
-                return Token::Tag(Tag { name, range: start..self.at, shape, attributes });
+                self.opaque = (shape == Shape::Opens && self.opaques.contains(&name)).then_some(name);
+                return Token::Tag(Tag { name, range: start..self.at, shape });
             }
             match self.attribute() {
-                Ok(attribute) => attributes.push(attribute),
+                Ok(attribute) => self.attributes.push(attribute),
                 Err(broken) => return broken,
             }
         }
@@ -178,17 +194,17 @@ impl<'a> Scanner<'a> {
             return Err(Token::Broken(range, "this is no attribute", QUOTED));
         }
         self.skip_space();
-        if !self.rest().starts_with('=') {
+        if self.bytes().first() != Some(&b'=') {
             return Ok(Attribute { name, at, value_at: self.at, value: "", quote: 0 });
         }
         self.advance(1);
         self.skip_space();
-        let Some(quote) = self.rest().bytes().next().filter(|byte| matches!(byte, b'"' | b'\'')) else {
+        let Some(&quote) = self.bytes().first().filter(|byte| matches!(byte, b'"' | b'\'')) else {
             let length = self.rest().find([' ', '\n', '>', '<']).unwrap_or(self.rest().len());
             return Err(Token::Broken(self.advance(length), "this value is not quoted", QUOTED));
         };
         self.advance(1);
-        let Some(length) = memchr(quote, self.rest().as_bytes()) else {
+        let Some(length) = memchr(quote, self.bytes()) else {
             let range = self.at - 1..self.at;
             self.at = self.text.len();
             return Err(Token::Broken(range, "this quote is never closed", QUOTED));
@@ -199,31 +215,36 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self) -> &'a str {
-        let ends =
-            |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'>' | b'/' | b'<' | b'"' | b'\'');
-        let length = self.rest().bytes().position(ends).unwrap_or(self.rest().len());
+        let ends = |byte: &u8| {
+            byte.is_ascii_whitespace() || matches!(byte, b'=' | b'>' | b'/' | b'<' | b'"' | b'\'')
+        };
+        let length = self.bytes().iter().position(|byte| ends(byte)).unwrap_or(self.bytes().len());
         let range = self.advance(length);
         &self.text[range]
     }
 
     fn skip_space(&mut self) {
-        self.advance(self.rest().len() - self.rest().trim_ascii_start().len());
+        let is_space = |byte: &&u8| byte.is_ascii_whitespace();
+        self.at += self.bytes().iter().take_while(is_space).count();
     }
+}
+
+/// Whether an element's closing tag begins here.
+fn closes(text: &str, name: &str) -> bool {
+    text.strip_prefix("</").is_some_and(|text| text.starts_with(name))
 }
 
 impl<'a> Iterator for Scanner<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        if self.rest().is_empty() {
+        if self.bytes().is_empty() {
             return None;
         }
-        if let Some(name) =
-            self.opaque.take().filter(|name| !self.rest()[..].starts_with(&format!("</{name}")))
-        {
+        if let Some(name) = self.opaque.take().filter(|name| !closes(self.rest(), name)) {
             return Some(self.opaque(name));
         }
-        Some(match self.rest().as_bytes() {
+        Some(match self.bytes() {
             [b'<', b'!', b'-', b'-', ..] => self.comment(),
             [b'<', b'/', ..] => self.tag(),
             [b'<', byte, ..] if byte.is_ascii_alphabetic() => self.tag(),
@@ -233,7 +254,7 @@ impl<'a> Iterator for Scanner<'a> {
             }
             [b'<', ..] => Token::Broken(self.advance(1), "a `<` that begins no tag", "in text, write `&lt;`"),
             _ => {
-                let length = memchr(b'<', self.rest().as_bytes()).unwrap_or(self.rest().len());
+                let length = memchr(b'<', self.bytes()).unwrap_or(self.bytes().len());
                 Token::Text(self.advance(length))
             }
         })
@@ -247,6 +268,9 @@ mod tests {
     #[test]
     fn tags_attributes_text_and_comments_are_told_apart() {
         let mjml = "<a x=\"1\" y>t<!-- <b> --></a ><br/>";
+        let mut scanner = Scanner::new(mjml);
+        scanner.next();
+        let attributes = scanner.attributes().to_vec();
         let tokens: Vec<_> = Scanner::new(mjml).collect();
         let [Token::Tag(open), Token::Text(text), Token::Comment(_), Token::Tag(close), Token::Tag(empty)] =
             &tokens[..]
@@ -254,8 +278,8 @@ mod tests {
             panic!("{tokens:?}")
         };
         assert_eq!((open.name, open.shape), ("a", Shape::Opens));
-        assert_eq!((open.attributes[0].name, open.attributes[0].value), ("x", "1"));
-        assert_eq!((open.attributes[1].name, open.attributes[1].quote), ("y", 0));
+        assert_eq!((attributes[0].name, attributes[0].value), ("x", "1"));
+        assert_eq!((attributes[1].name, attributes[1].quote), ("y", 0));
         assert_eq!(&mjml[text.clone()], "t");
         assert_eq!((close.name, close.shape), ("a", Shape::Closes));
         assert_eq!((empty.name, empty.shape), ("br", Shape::Empty));
@@ -266,6 +290,13 @@ mod tests {
         let tokens: Vec<_> = Scanner::new("<mj-style>a > b { }</mj-style><mj-style></mj-style>").collect();
         assert_eq!(tokens.len(), 5, "{tokens:?}");
         assert_eq!(tokens[1], Token::Opaque(10..19));
+    }
+
+    #[test]
+    fn the_outer_pass_reads_no_words() {
+        let tokens: Vec<_> = Scanner::outer("<mj-text><p></p></mj-text>").collect();
+        assert_eq!(tokens.len(), 3, "{tokens:?}");
+        assert_eq!(tokens[1], Token::Opaque(9..16));
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use mrml::prelude::render::RenderOptions;
 
 use crate::document::nearest;
 use crate::render::components::{Component, Content};
-use crate::render::inline::Sheet;
+use crate::render::inline::{MARK, Sheet};
 use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token, VOID};
 use crate::render::segments::{Kind, segments};
 
@@ -46,7 +46,9 @@ pub(super) fn blanked(template: &str) -> String {
 /// Elements, attributes and values that MJML does not have, wherever they stand, also in branches that are not taken.
 pub(super) fn names(blanked: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for token in Scanner::new(blanked) {
+    let mut scanner = Scanner::new(blanked);
+    while let Some(token) = scanner.next() {
+        let attributes = scanner.attributes();
         let tag = match token {
             Token::Tag(tag) => tag,
             Token::Opaque(css) => {
@@ -56,18 +58,18 @@ pub(super) fn names(blanked: &str) -> Vec<Fault> {
             }
             Token::Text(_) | Token::Comment(_) | Token::Doctype(_) | Token::Broken(..) => continue,
         };
-        faults.extend(barred(&tag));
+        faults.extend(barred(&tag, attributes));
         if tag.shape == Shape::Closes || !tag.name.starts_with("mj") || tag.name.contains(BLANK) {
             continue;
         }
         match Component::of(tag.name) {
             Some(component) => {
-                faults.extend(tag.attributes.iter().filter_map(|each| attribute(component, each)));
+                faults.extend(attributes.iter().filter_map(|each| attribute(component, each)));
             }
             None if matches!(tag.name, "mj-all" | "mj-class") => {}
             None => faults.push(unknown_element(&tag)),
         }
-        faults.extend(tag.attributes.iter().filter_map(value));
+        faults.extend(attributes.iter().filter_map(value));
     }
     faults
 }
@@ -79,14 +81,14 @@ const BARRED: &[&str] = &["embed", "form", "iframe", "input", "object", "script"
 const URLS: &[&str] = &["background", "background-url", "href", "src", "srcset", "style", "thumbnails-src"];
 
 /// What no mail may hold.
-fn barred(tag: &Tag<'_>) -> Vec<Fault> {
+fn barred(tag: &Tag<'_>, attributes: &[Attribute<'_>]) -> Vec<Fault> {
     let mut faults = Vec::new();
     if tag.shape != Shape::Closes && BARRED.iter().any(|name| tag.name.eq_ignore_ascii_case(name)) {
         let name = tag.range.start + 1..tag.range.start + 1 + tag.name.len();
         let help = "mail programs strip it or refuse the message; link to a page that has it";
         faults.push(Fault::new(name, format!("`{}` may not stand in a mail", tag.name), help));
     }
-    for attribute in tag.attributes.iter().filter(|attribute| URLS.contains(&attribute.name)) {
+    for attribute in attributes.iter().filter(|attribute| URLS.contains(&attribute.name)) {
         let value = attribute.value.to_ascii_lowercase().replace([' ', '"', '\''], "");
         let is_in = |scheme: &&str| value.starts_with(*scheme) || value.contains(&format!("url({scheme}"));
         let scheme = ["data:", "javascript:"].into_iter().find(is_in);
@@ -151,7 +153,7 @@ fn value(attribute: &Attribute<'_>) -> Option<Fault> {
 }
 
 /// What is not closed, or stands where it may not.
-pub(super) fn structure(mjml: &str) -> Vec<Fault> {
+fn structure(mjml: &str) -> Vec<Fault> {
     let mut structure = Structure { mjml, open: Vec::new(), faults: Vec::new() };
     for token in Scanner::new(mjml) {
         match token {
@@ -259,10 +261,12 @@ fn list(names: &[&str]) -> String {
     names.join(", ")
 }
 
-/// `mjml` with a space for every character that XML does not have, and so mrml neither; every other in its place.
-pub(super) fn readable(mjml: &str) -> Cow<'_, str> {
-    let foreign = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    if !mjml.contains(foreign) {
+/// `mjml` with a space for every character that XML does not have, and so mrml neither, and for [`MARK`]; every other in its place.
+fn readable(mjml: &str) -> Cow<'_, str> {
+    let foreign = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | MARK | '\u{fffe}' | '\u{ffff}');
+    // The first byte of each of them; looking at bytes without an end in sight is many times faster.
+    let is_suspect = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0xef;
+    if !mjml.bytes().fold(false, |found, byte| found | is_suspect(byte)) || !mjml.contains(foreign) {
         return Cow::Borrowed(mjml);
     }
     let blank = |c: char| {
@@ -271,79 +275,139 @@ pub(super) fn readable(mjml: &str) -> Cow<'_, str> {
     Cow::Owned(mjml.chars().map(blank).collect())
 }
 
-/// The HTML of MJML that [`structure`] has passed.
+/// The HTML of MJML, or all that is wrong with it.
 ///
 /// No font is loaded from anywhere and no comment but Outlook's is left out.
-pub(super) fn to_html(mjml: &str) -> Result<String, Fault> {
-    let (bare, css) = without_inline(mjml);
-    match Sheet::parse(&css) {
-        Some(sheet) => Ok(sheet.apply(&rendered(&bare)?)),
-        None => rendered(mjml),
+pub(super) fn to_html(mjml: &str) -> Result<String, Vec<Fault>> {
+    let mjml = &readable(mjml);
+    let faults = structure(mjml);
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    let skeleton = Skeleton::of(mjml, true);
+    let bare = || rendered(&skeleton.mjml).ok();
+    let inlined = Sheet::parse(&skeleton.css)
+        .and_then(|sheet| bare().map(|html| sheet.apply(&html, &skeleton.contents)));
+    // Other CSS is left to css-inline, and what is wrong is said about the whole.
+    inlined.map_or_else(|| rendered(&Skeleton::of(mjml, false).mjml).or_else(|_| rendered(mjml)), Ok).map_err(|error| vec![*error])
 }
 
-fn rendered(mjml: &str) -> Result<String, Fault> {
-    let document =
-        mrml::parse(plain(mjml)).or_else(|_| mrml::parse(mjml)).map_err(|error| fault(&error, mjml))?;
+fn rendered(mjml: &str) -> Result<String, Box<Fault>> {
+    let document = mrml::parse(mjml).map_err(|error| Box::new(fault(&error, mjml)))?;
     let options = RenderOptions { fonts: HashMap::new(), ..RenderOptions::default() };
     let html = document.element.render(&options);
     let html = html.map_err(|error| Fault::new(0..0, format!("MJML: {error}"), ""))?;
     Ok(html.replacen("<!doctype html>", "<!DOCTYPE html>", 1))
 }
 
-/// The MJML with references for what mrml would write as Rust does, `\\` as `\\\\`: it quotes the title and all attributes that way.
-fn plain(mjml: &str) -> String {
-    let mut plain = String::with_capacity(mjml.len() + 64);
-    let (mut at, mut in_title) = (0, false);
-    let mut refer = |range: Range<usize>| {
-        plain.push_str(&mjml[at..range.start]);
-        at = range.end;
-        for c in mjml[range].chars() {
-            match c {
-                '\'' => plain.push(c),
-                c if c.escape_debug().count() == 1 => plain.push(c),
-                // Writing to a String cannot fail.
-                c => drop(write!(plain, "&#x{:x};", u32::from(c))),
-            }
-        }
-    };
-    for token in Scanner::new(mjml) {
-        match token {
-            Token::Text(range) if in_title => refer(range),
-            Token::Tag(tag) => {
-                in_title = tag.name == "mj-title";
-                if tag.name.starts_with("mj") {
-                    tag.attributes.iter().for_each(|attribute| refer(attribute.value_range()));
-                }
-            }
-            Token::Text(_) | Token::Opaque(_) | Token::Comment(_) | Token::Doctype(_) | Token::Broken(..) => {
-            }
-        }
-    }
-    plain.push_str(&mjml[at..]);
-    plain
+/// MJML as it is given to mrml, which would spend most of its time on what it only passes on: the words within `<mj-text>`.
+///
+/// References stand for what mrml would write as Rust does, `\\` as `\\\\`: it quotes the title and all attributes that way.
+struct Skeleton<'a> {
+    whole: &'a str,
+    /// Up to where the whole was read.
+    at: usize,
+    within: Within,
+    mjml: String,
+    /// What was taken out of each `<mj-text>`: [`MARK`] and its number stand there.
+    contents: Vec<&'a str>,
+    /// What stood in every `<mj-style inline="inline">`.
+    css: String,
 }
 
-/// The MJML with spaces for every `<mj-style inline="inline">`, and their CSS.
-fn without_inline(mjml: &str) -> (String, String) {
-    let (mut bare, mut css) = (mjml.to_owned(), String::new());
-    let mut tokens =
-        Scanner::new(mjml).skip_while(|token| !matches!(token, Token::Tag(tag) if tag.name == "mj-head"));
-    while let Some(token) =
-        tokens.next().filter(|token| !matches!(token, Token::Tag(tag) if tag.name == "mj-body"))
-    {
-        let Token::Tag(Tag { name: "mj-style", shape: Shape::Opens, range, attributes }) = token else {
-            continue;
-        };
-        if attributes.iter().any(|attribute| attribute.name == "inline" && attribute.value == "inline")
-            && let (Some(Token::Opaque(text)), Some(Token::Tag(end))) = (tokens.next(), tokens.next())
-        {
-            css.push_str(&mjml[text]);
-            let whole = range.start..end.range.end;
-            bare.replace_range(whole.clone(), &" ".repeat(whole.len()));
+/// In what a piece of MJML stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Title,
+    Text,
+    InlineStyle,
+    Other,
+}
+
+impl<'a> Skeleton<'a> {
+    /// With only the references put in, unless `bare`.
+    fn of(whole: &'a str, bare: bool) -> Self {
+        let mjml = String::with_capacity(whole.len());
+        let mut skeleton =
+            Self { whole, at: 0, within: Within::Other, mjml, contents: Vec::new(), css: String::new() };
+        let mut scanner = if bare { Scanner::outer(whole) } else { Scanner::new(whole) };
+        while let Some(token) = scanner.next() {
+            match token {
+                Token::Text(range) if skeleton.within == Within::Title => skeleton.refer(range),
+                Token::Opaque(range) if bare => skeleton.take(range),
+                Token::Tag(tag) => skeleton.tag(&tag, scanner.attributes(), bare),
+                Token::Text(_)
+                | Token::Opaque(_)
+                | Token::Comment(_)
+                | Token::Doctype(_)
+                | Token::Broken(..) => {}
+            }
+        }
+        skeleton.mjml.push_str(&whole[skeleton.at..]);
+        skeleton
+    }
+
+    fn tag(&mut self, tag: &Tag<'_>, attributes: &[Attribute<'_>], bare: bool) {
+        let before = std::mem::replace(&mut self.within, Within::of(tag, attributes));
+        if bare && before == Within::InlineStyle {
+            self.at = tag.range.end;
+        } else if bare && self.within == Within::InlineStyle {
+            self.leave_out(tag.range.clone());
+        } else if tag.name.starts_with("mj") {
+            attributes.iter().for_each(|attribute| self.refer(attribute.value_range()));
         }
     }
-    (bare, css)
+
+    fn take(&mut self, range: Range<usize>) {
+        let content = &self.whole[range.clone()];
+        match self.within {
+            Within::InlineStyle => {
+                self.css.push_str(content);
+                self.at = range.end;
+            }
+            Within::Text => {
+                self.leave_out(range);
+                // Writing to a String cannot fail.
+                let _ = write!(self.mjml, "{MARK}{}", self.contents.len());
+                self.contents.push(content);
+            }
+            Within::Title | Within::Other => {}
+        }
+    }
+
+    fn leave_out(&mut self, range: Range<usize>) {
+        self.mjml.push_str(&self.whole[self.at..range.start]);
+        self.at = range.end;
+    }
+
+    fn refer(&mut self, range: Range<usize>) {
+        let text = &self.whole[range.clone()];
+        let is_plain = |c: char| c == '\'' || c.is_ascii_alphanumeric() || c.escape_debug().count() == 1;
+        if text.chars().all(is_plain) {
+            return;
+        }
+        self.leave_out(range);
+        for c in text.chars() {
+            if is_plain(c) {
+                self.mjml.push(c);
+            } else {
+                let _ = write!(self.mjml, "&#x{:x};", u32::from(c));
+            }
+        }
+    }
+}
+
+impl Within {
+    fn of(tag: &Tag<'_>, attributes: &[Attribute<'_>]) -> Self {
+        let inline = |attribute: &Attribute<'_>| attribute.name == "inline" && attribute.value == "inline";
+        match tag.name {
+            _ if tag.shape != Shape::Opens => Self::Other,
+            "mj-title" => Self::Title,
+            "mj-text" => Self::Text,
+            "mj-style" if attributes.iter().any(inline) => Self::InlineStyle,
+            _ => Self::Other,
+        }
+    }
 }
 
 fn fault(error: &Error, mjml: &str) -> Fault {

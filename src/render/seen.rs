@@ -1,7 +1,7 @@
 //! The words of the finished HTML as a reader sees them, for whoever looks an issue over.
 
 use crate::render::entities::decode;
-use crate::render::markup::{Scanner, Shape, Tag, Token};
+use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token};
 
 /// Elements that do not end a word.
 const INLINE: &[&str] = &["a", "b", "big", "code", "em", "font", "i", "s", "small", "span", "strong", "u"];
@@ -20,12 +20,13 @@ impl Seen {
     pub(crate) fn of(html: &str) -> Self {
         let mut seen = Self::default();
         let mut hidden = false;
-        for token in Scanner::new(html) {
+        let mut scanner = Scanner::new(html);
+        while let Some(token) = scanner.next() {
             match token {
                 Token::Text(range) if !hidden => seen.words.push_str(&decode(&html[range])),
                 Token::Tag(tag) => {
-                    hidden = hides(&tag);
-                    seen.tag(&tag);
+                    hidden = hides(&tag, scanner.attributes());
+                    seen.tag(&tag, scanner.attributes());
                 }
                 Token::Text(_)
                 | Token::Opaque(_)
@@ -37,11 +38,11 @@ impl Seen {
         seen
     }
 
-    fn tag(&mut self, tag: &Tag<'_>) {
+    fn tag(&mut self, tag: &Tag<'_>, attributes: &[Attribute<'_>]) {
         if !INLINE.contains(&tag.name) {
             self.words.push(' ');
         }
-        for alternative in tag.attributes.iter().filter(|attribute| attribute.name == "alt") {
+        for alternative in attributes.iter().filter(|attribute| attribute.name == "alt") {
             self.alternatives.push_str(&decode(alternative.value));
             self.alternatives.push(' ');
         }
@@ -49,12 +50,11 @@ impl Seen {
 }
 
 /// Whether the words behind this tag stand on no page.
-fn hides(tag: &Tag<'_>) -> bool {
+fn hides(tag: &Tag<'_>, attributes: &[Attribute<'_>]) -> bool {
     let unseen = |style: &str| style.replace(' ', "").to_ascii_lowercase().contains("display:none");
-    let mut attributes = tag.attributes.iter();
     tag.shape == Shape::Opens
         && (tag.name == "title"
-            || attributes.any(|attribute| attribute.name == "style" && unseen(attribute.value)))
+            || attributes.iter().any(|attribute| attribute.name == "style" && unseen(attribute.value)))
 }
 
 #[cfg(test)]

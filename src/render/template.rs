@@ -12,13 +12,16 @@ use crate::render::fields::Fields;
 use crate::render::segments::{Kind, Segment, segments, unended};
 use crate::wrap::wrap;
 
+/// What Tera calls a template that it does not keep: the subject.
+pub(super) const ONE_OFF: &str = "__tera_one_off";
+
 /// A template's file, its fields taken out.
 #[derive(Debug, Clone)]
-pub(super) struct File<'a> {
+pub(super) struct File {
     /// By which Tera knows it.
-    pub(super) name: &'a str,
+    pub(super) name: String,
     /// As the editor wrote it; of the same length as `text`.
-    pub(super) source: &'a Source,
+    pub(super) source: Source,
     /// As Tera reads it.
     pub(super) text: String,
     /// Where the text begins in the source: more than 0 only for a subject.
@@ -26,51 +29,61 @@ pub(super) struct File<'a> {
 }
 
 /// A template with all that it may include, ready to be filled.
-pub(super) struct Template<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Template {
     tera: Tera,
-    files: Vec<&'a File<'a>>,
+    files: Vec<File>,
 }
 
-impl<'a> Template<'a> {
+impl Template {
     /// Reads `files`, the first of which is filled. What is written is escaped for HTML if `escape`.
-    pub(super) fn new(files: Vec<&'a File<'a>>, fields: &Fields, escape: bool) -> Result<Self, Diagnostics> {
-        let texts: Vec<String> = files.iter().map(|file| file.text.clone()).collect();
-        Self::read(files, &texts, fields, escape)
-    }
-
-    fn read(
-        files: Vec<&'a File<'a>>,
-        texts: &[String],
-        fields: &Fields,
-        escape: bool,
-    ) -> Result<Self, Diagnostics> {
+    pub(super) fn new(files: Vec<File>, fields: &Fields, escape: bool) -> Result<Self, Diagnostics> {
         let mut tera = Tera::default();
         tera.autoescape_on(escape.then_some(""));
         tera.register_filter("wrap", |text: &str, _: Kwargs, _: &State<'_>| wrap(text, WIDTH, "", ""));
+        let mut template = Self { tera, files };
+        template.answer(fields);
+        let texts = template.files.iter().map(|file| (file.name.as_str(), file.text.as_str()));
+        match template.tera.add_raw_templates(texts) {
+            Ok(()) => Ok(template),
+            Err(error) => Err(diagnostics(&error, &template.files)),
+        }
+    }
+
+    /// Has these fields leave their sentinels from now on.
+    pub(super) fn answer(&mut self, fields: &Fields) {
         for (name, sentinel) in fields.sentinels() {
-            tera.register_function(name, move |_: Kwargs, _: &State<'_>| Value::safe_string(&sentinel));
+            let answer = move |_: Kwargs, _: &State<'_>| Value::safe_string(&sentinel);
+            self.tera.register_function(name, answer);
         }
-        let named = files.iter().map(|file| file.name).zip(texts);
-        match tera.add_raw_templates(named) {
-            Ok(()) => Ok(Self { tera, files }),
-            Err(error) => Err(diagnostics(&error, &files)),
-        }
+    }
+
+    /// The files, the first of which is filled.
+    pub(super) fn files(&self) -> &[File] {
+        &self.files
     }
 
     /// The first file, filled.
     pub(super) fn fill(&self, context: &Context) -> Result<String, Diagnostics> {
-        let main = self.files.first().map_or("", |file| file.name);
+        let main = self.files.first().map_or("", |file| &file.name);
         self.tera.render(main, context).map_err(|error| diagnostics(&error, &self.files))
+    }
+
+    /// A [`ONE_OFF`] template, filled.
+    pub(super) fn fill_line(&self, line: &File, context: &Context) -> Result<String, Diagnostics> {
+        self.tera.render_str(&line.text, context, false).map_err(|error| {
+            let files: Vec<File> = std::iter::once(line).chain(&self.files).cloned().collect();
+            diagnostics(&error, &files)
+        })
     }
 
     /// The first file, filled again, with the place in the templates of whatever was copied from them.
     ///
     /// Slower: for what is wrong with something already filled.
-    pub(super) fn trace(&self, fields: &Fields, context: &Context) -> Result<Traced<'a>, Diagnostics> {
-        let texts: Vec<String> =
-            self.files.iter().enumerate().map(|(index, file)| mark(index, &file.text)).collect();
-        let marked = Self::read(self.files.clone(), &texts, fields, true)?.fill(context)?;
-        Ok(Traced::new(&marked, self.files.clone()))
+    pub(super) fn trace(&self, fields: &Fields, context: &Context) -> Result<Traced<'_>, Diagnostics> {
+        let marked = |(index, file): (usize, &File)| File { text: mark(index, &file.text), ..file.clone() };
+        let marked = self.files.iter().enumerate().map(marked).collect();
+        Ok(Traced::new(&Self::new(marked, fields, true)?.fill(context)?, &self.files))
     }
 }
 
@@ -101,13 +114,13 @@ fn mark(file: usize, text: &str) -> String {
 pub(super) struct Traced<'a> {
     /// What Tera wrote.
     pub(super) text: String,
-    files: Vec<&'a File<'a>>,
+    files: &'a [File],
     /// In the order of the text: where a copied piece begins, its file, its place there, its length.
     marks: Vec<[usize; 4]>,
 }
 
 impl<'a> Traced<'a> {
-    fn new(marked: &str, files: Vec<&'a File<'a>>) -> Self {
+    fn new(marked: &str, files: &'a [File]) -> Self {
         let mut text = String::with_capacity(marked.len());
         let mut marks = Vec::new();
         for (index, piece) in marked.split(MARK.0).enumerate() {
@@ -136,7 +149,7 @@ impl<'a> Traced<'a> {
     }
 }
 
-fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
+fn diagnostics(error: &tera::Error, files: &[File]) -> Diagnostics {
     match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
             reported(report.message(), report.filename(), report.span().range.clone(), files).into()
@@ -144,7 +157,7 @@ fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
         ErrorKind::CircularInclude { include_chain: chain, .. }
         | ErrorKind::CircularExtend { inheritance_chain: chain, .. } => circular(chain, files).into(),
         ErrorKind::MissingParent { current, parent } => {
-            let others: Vec<&File<'_>> = files.iter().copied().filter(|file| file.name != current).collect();
+            let others: Vec<File> = files.iter().filter(|file| file.name != *current).cloned().collect();
             let (message, help) = reworded(&format!("Unknown template `{parent}`"), &others);
             let fault = Diagnostic::error("template", message).help(help);
             naming(current, parent, files).into_iter().fold(fault, Diagnostic::at).into()
@@ -164,7 +177,7 @@ fn diagnostics(error: &tera::Error, files: &[&File<'_>]) -> Diagnostics {
 }
 
 /// Templates that need each other, the first of which is the last.
-fn circular(chain: &[String], files: &[&File<'_>]) -> Diagnostic {
+fn circular(chain: &[String], files: &[File]) -> Diagnostic {
     let name = chain.first().map_or("", String::as_str);
     let fault = Diagnostic::error("template", format!("{name} is part of itself: {}", chain.join(" needs ")))
         .help("take one of these away");
@@ -172,7 +185,7 @@ fn circular(chain: &[String], files: &[&File<'_>]) -> Diagnostic {
 }
 
 /// Where one template includes or extends another.
-fn naming(name: &str, other: &str, files: &[&File<'_>]) -> Option<Spot> {
+fn naming(name: &str, other: &str, files: &[File]) -> Option<Spot> {
     let file = files.iter().find(|file| file.name == name)?;
     let names = |segment: &Segment<'_>| {
         let quoted = segment.inner().1.split(['"', '\'', '`']).nth(1);
@@ -183,7 +196,7 @@ fn naming(name: &str, other: &str, files: &[&File<'_>]) -> Option<Spot> {
 }
 
 /// A diagnostic of unknown names, which Tera gives only as it draws them: message, ` --> file:line:column`, carets.
-fn read_back(drawn: &str, files: &[&File<'_>]) -> Option<Diagnostic> {
+fn read_back(drawn: &str, files: &[File]) -> Option<Diagnostic> {
     let (message, rest) = drawn.split_once('\n')?;
     let mut place = rest.lines().next()?.trim_start().strip_prefix("--> ")?.rsplitn(3, ':');
     let column: usize = place.next()?.parse().ok()?;
@@ -202,7 +215,7 @@ pub(super) fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
     Some(start + within.map_or(text.len() - start, |(at, _)| at))
 }
 
-fn reported(message: &str, name: &str, range: Range<usize>, files: &[&File<'_>]) -> Diagnostic {
+fn reported(message: &str, name: &str, range: Range<usize>, files: &[File]) -> Diagnostic {
     let (message, help) = reworded(message, files);
     let diagnostic = Diagnostic::error("template", message).help(help);
     let Some(file) = files.iter().find(|file| file.name == name) else { return diagnostic };
@@ -218,7 +231,7 @@ fn reported(message: &str, name: &str, range: Range<usize>, files: &[&File<'_>])
 }
 
 /// Tera's message in the words of the house, and the remedy.
-fn reworded(message: &str, files: &[&File<'_>]) -> (String, String) {
+fn reworded(message: &str, files: &[File]) -> (String, String) {
     let name = message.split('`').nth(1).unwrap_or_default();
     if let Some((found, expected)) = message.split_once(" but expected ") {
         let found = found.trim_start_matches("Found ");
@@ -250,7 +263,7 @@ fn reworded(message: &str, files: &[&File<'_>]) -> (String, String) {
         }
         Some("Unknown test") => near(&mut TESTS.iter().copied())
             .or_else(|| Some(format!("tests are called {}", TESTS.join(", ")))),
-        Some("Unknown template") => near(&mut files.iter().map(|file| file.name))
+        Some("Unknown template") => near(&mut files.iter().map(|file| file.name.as_str()))
             .or_else(|| Some("put the file into templates/".to_owned())),
         _ => {
             REMEDIES.iter().find(|(words, _)| message.contains(words)).map(|(_, remedy)| (*remedy).to_owned())

@@ -66,7 +66,7 @@ fn text_shown(issue: &RenderedIssue) -> String {
 fn every_shipped_draft_has_all_its_links_in_both_editions_and_sizes_that_add_up() {
     for number in 210..=215 {
         let draft = std::fs::read_to_string(format!("drafts/{number}.toml")).unwrap();
-        let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in()).unwrap();
+        let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in().unwrap()).unwrap();
         assert_eq!(rendering.findings, Diagnostics::none(), "{number}");
         let issue = rendering.issue;
         assert!(!issue.links.is_empty() && !text_shown(&issue).is_empty());
@@ -93,8 +93,11 @@ url = "https://a.example/x?a=1&b=2%20#d"
 
 /// What an editor is told about templates/issue.mjml.
 fn complaint(mjml: &str) -> String {
-    let templates = Templates { mjml: Source::new("templates/issue.mjml", mjml), ..Templates::built_in() };
-    render(&issue(DRAFT), &newsletter(), &templates).unwrap_err().to_string()
+    let templates = Templates::parse(Some(Source::new("templates/issue.mjml", mjml)), None, &[]);
+    templates
+        .and_then(|templates| render(&issue(DRAFT), &newsletter(), &templates))
+        .unwrap_err()
+        .to_string()
 }
 
 /// A whole template around a section.
@@ -164,13 +167,15 @@ told! {
     a_link_that_leads_nowhere_is_said: around_text("<a href=\"https://\">x</a>");
 }
 
+/// Templates of one's own.
+fn templates(mjml: &str, text: &str, parts: &[Source]) -> Result<Templates, Diagnostics> {
+    let file = |name, text| Some(Source::new(name, text));
+    Templates::parse(file("templates/issue.mjml", mjml), file("templates/issue.txt", text), parts)
+}
+
 /// An issue from templates of one's own.
 fn rendered(mjml: &str, text: &str) -> Rendering {
-    let templates = Templates {
-        mjml: Source::new("templates/issue.mjml", mjml),
-        text: Source::new("templates/issue.txt", text),
-        parts: Vec::new(),
-    };
+    let templates = templates(mjml, text, &[]).unwrap_or_else(|faults| panic!("{faults}"));
     render(&issue(DRAFT), &newsletter(), &templates).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
@@ -216,7 +221,7 @@ url = "https://a.example/3"
 
 #[test]
 fn a_small_issue_looks_like_this_in_html() {
-    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     assert_eq!(rendering.findings, Diagnostics::none());
     let html = shown(&rendering.issue.html, &rendering.issue);
     let body = html[html.find("<body").unwrap()..].replace("<div", "\n<div").replace("<table", "\n<table");
@@ -225,7 +230,7 @@ fn a_small_issue_looks_like_this_in_html() {
 
 #[test]
 fn a_small_issue_looks_like_this_in_text() {
-    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     insta::assert_snapshot!(text_shown(&rendering.issue));
 }
 
@@ -234,7 +239,7 @@ fn every_link_knows_its_part_also_where_a_url_stands_in_several() {
     let draft = SMALL
         .replace("https://a.example/3", "https://status.example/1")
         .replace("outro = \"", "outro = \"[again](https://a.example/2) ");
-    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     let shown = rendering.issue.links.iter().map(|link| match &link.part {
         Part::Sponsor { placement, id, name } => format!("{placement} {id} {name}"),
         Part::Intro => "intro".into(),
@@ -258,7 +263,7 @@ fn every_link_knows_its_part_also_where_a_url_stands_in_several() {
 #[test]
 fn an_issue_of_the_least_leaves_nothing_empty() {
     let least = "number = 1\ndate = 2023-07-02\n[[article]]\ntitle = \"One\"\nurl = \"https://a.example/\"";
-    let rendering = render(&issue(least), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(least), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     let html = shown(&rendering.issue.html, &rendering.issue);
     for empty in ["<p></p>", "<p class=\"m\"", "></a>", "></span>", "sponsor", "<h3"] {
         let expected = if empty.starts_with("<p class") { 4 } else { 0 };
@@ -269,7 +274,7 @@ fn an_issue_of_the_least_leaves_nothing_empty() {
 
 #[test]
 fn links_arrive_as_the_editor_wrote_them_with_their_words() {
-    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     assert_eq!(
         links(&rendering),
         [
@@ -370,7 +375,7 @@ fn a_title_and_an_attribute_say_to_the_letter_what_the_editor_wrote() {
 
 #[test]
 fn the_subject_is_one_line_cut_at_its_fields() {
-    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     assert_eq!(
         rendering.issue.subject,
         [
@@ -385,7 +390,7 @@ fn a_fault_of_the_subject_is_said_where_the_subject_stands() {
     let told = |subject: &str| {
         let draft =
             DRAFT.replace("subject = \"Issue {{ issue.number }}\"", &format!("subject = \"{subject}\""));
-        render(&issue(&draft), &newsletter(), &Templates::built_in()).unwrap_err().to_string()
+        render(&issue(&draft), &newsletter(), &Templates::built_in().unwrap()).unwrap_err().to_string()
     };
     insta::assert_snapshot!(
         [
@@ -399,10 +404,9 @@ fn a_fault_of_the_subject_is_said_where_the_subject_stands() {
 
 #[test]
 fn parts_are_read_escaped_and_their_faults_said_in_them() {
-    let part = |text: &str| Templates {
-        mjml: Source::new("templates/issue.mjml", around("{% include \"part.mjml\" %}")),
-        text: Source::new("templates/issue.txt", "words"),
-        parts: vec![Source::new("templates/part.mjml", text)],
+    let part = |text: &str| {
+        let parts = [Source::new("templates/part.mjml", text)];
+        templates(&around("{% include \"part.mjml\" %}"), "words", &parts).unwrap()
     };
     let good = part(
         "<mj-section><mj-column><mj-text>{{ issue.articles[0].title }}</mj-text></mj-column></mj-section>",
@@ -426,7 +430,7 @@ fn the_templates_comments_stay_behind_and_outlooks_go_along() {
 #[test]
 fn an_issue_from_right_to_left_is_laid_out_so() {
     let draft = format!("language = \"ar\"\n{SMALL}");
-    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in()).unwrap();
+    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in().unwrap()).unwrap();
     let html = shown(&rendering.issue.html, &rendering.issue);
     assert!(html.contains("<html lang=\"ar\" dir=\"rtl\""), "{html}");
     assert!(!html.contains("direction:ltr") && html.contains("padding-right: 18px"), "{html}");
@@ -444,9 +448,8 @@ fn articles_are_split_by_eight_and_the_middle_sponsor_stands_after_half() {
     );
     let split = |number: u32| {
         let draft = format!("number = {number}\ndate = 2023-07-02\n{articles}");
-        let templates =
-            Templates { mjml: Source::new("i", mjml.as_str()), text: Source::new("t", "x"), parts: vec![] };
-        let issue = render(&issue(&draft), &newsletter(), &templates).unwrap().issue;
+        let issue =
+            render(&issue(&draft), &newsletter(), &templates(&mjml, "x", &[]).unwrap()).unwrap().issue;
         let html = shown(&issue.html, &issue);
         html[html.find("(A1").unwrap()..=html.rfind(')').unwrap()].to_owned()
     };
@@ -460,7 +463,7 @@ fn articles_are_split_by_eight_and_the_middle_sponsor_stands_after_half() {
 #[test]
 fn the_same_issue_gives_the_same_bytes() {
     let once =
-        || format!("{:?}", render(&issue(SMALL), &newsletter(), &Templates::built_in()).unwrap().issue);
+        || format!("{:?}", render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap().issue);
     assert_eq!(once(), once());
 }
 
@@ -479,7 +482,7 @@ proptest::proptest! {
         issue.articles[1].disclosures = vec![words.clone()];
         issue.sections[0].title.clone_from(&words);
         issue.intro = crate::markdown::Prose::parse(&words).0;
-        let templates = Templates::built_in();
+        let templates = Templates::built_in().unwrap();
         let rendering = render(&issue, &newsletter(), &templates);
         let rendering = rendering.map_err(|faults| proptest::test_runner::TestCaseError::fail(faults.to_string()))?;
         let html = shown(&rendering.issue.html, &rendering.issue);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Workspace;
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::Diagnostics;
 use crate::render::Templates;
 
 /// Folders within folders, at most.
@@ -14,19 +14,15 @@ impl Workspace {
     /// of these kinds stands in templates/ for them to include.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file that cannot be read; all that can be seen to be wrong with them without an issue.
     pub fn templates(&self) -> Result<Templates, Diagnostics> {
-        let built_in = Templates::built_in();
         let folder = Path::new("templates");
         let (mjml, text) = (folder.join("issue.mjml"), folder.join("issue.txt"));
         let mut parts = Vec::new();
         self.collect(folder, DEPTH, &mut parts);
         parts.retain(|part| *part != mjml && *part != text);
-        Ok(Templates {
-            mjml: self.read(&mjml)?.unwrap_or(built_in.mjml),
-            text: self.read(&text)?.unwrap_or(built_in.text),
-            parts: parts.iter().map(|part| self.required(part)).collect::<Result<Vec<Source>, _>>()?,
-        })
+        let parts = parts.iter().map(|part| self.required(part)).collect::<Result<Vec<_>, _>>()?;
+        Templates::parse(self.read(&mjml)?, self.read(&text)?, &parts)
     }
 
     fn collect(&self, folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {

@@ -112,10 +112,16 @@ fn the_editors_templates_come_before_the_built_in_ones_and_bring_their_parts() {
         ("templates/notes.md", "not a template"),
     ]);
     let templates = workspace.templates().unwrap();
-    assert_eq!(templates.text.text(), "mine");
-    assert_eq!(templates.mjml, Templates::built_in().mjml);
-    let parts: Vec<_> = templates.parts.iter().map(Source::name).collect();
-    assert_eq!(parts, ["templates/parts/footer.mjml"]);
+    let built_in = Templates::built_in().unwrap();
+    let files: Vec<_> = templates.sources().map(|file| (file.name(), file.text())).collect();
+    assert_eq!(
+        files,
+        [
+            ("templates/issue.mjml", built_in.sources().next().unwrap().text()),
+            ("templates/issue.txt", "mine"),
+            ("templates/parts/footer.mjml", "<mj-text>mine</mj-text>"),
+        ]
+    );
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("templates/parts/host.txt")).unwrap();

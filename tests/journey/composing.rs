@@ -41,7 +41,7 @@ fn the_message_of_a_reader_on_the_list_is_as_that_reader_would_get_it() {
 fn a_field_without_default_that_the_list_has_no_column_for_is_told_with_its_place() {
     let folder = Folder::with_readers(&[]);
     folder.write("subscribers/readers.csv", "email,city\nada@example.com,Utrecht\n");
-    let text = pressroom::render::Templates::built_in().text.text().to_owned();
+    let text = include_str!("../../templates/issue.txt");
     let fields = "{{ reader.city }} {{ reader.ciy }} {{ reader.team | default(value=\"ours\") }}\n";
     folder.write("templates/issue.txt", &format!("{text}\n{fields}"));
     let told = String::from_utf8(folder.run(&["compose", "1"]).stderr).unwrap();

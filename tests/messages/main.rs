@@ -48,7 +48,7 @@ fn every_shipped_issue_reaches_every_shipped_reader_without_defect() {
     for path in drafts.filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
         let draft = workspace.draft(path.to_str().unwrap()).unwrap();
         let issue = Issue::assemble(draft, &workspace.sponsors().unwrap(), &newsletter).unwrap();
-        let rendered = render(&issue, &newsletter, &Templates::built_in()).unwrap().issue;
+        let rendered = render(&issue, &newsletter, &Templates::built_in().unwrap()).unwrap().issue;
         let issue = FrozenIssue::freeze(rendered, issue.list, &newsletter);
         let folder = tempfile::tempdir().unwrap();
         for (at, entry) in entries.iter().enumerate() {
