@@ -42,6 +42,14 @@ fn draft(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| Draft::parse(black_box(file.clone())).unwrap());
 }
 
+/// The part of it that official MJML is measured by.
+#[divan::bench]
+fn mjml_to_html(bencher: Bencher<'_, '_>) {
+    let (issue, newsletter) = assembled();
+    let mjml = render::mjml(&issue, &newsletter, &Templates::built_in().unwrap()).unwrap();
+    bencher.bench_local(|| render::html_of(black_box(&mjml)).unwrap());
+}
+
 #[divan::bench]
 fn rendering(bencher: Bencher<'_, '_>) {
     let ((issue, newsletter), templates) = (assembled(), Templates::built_in().unwrap());

@@ -185,6 +185,16 @@ pub fn mjml(issue: &Issue, newsletter: &Newsletter, templates: &Templates) -> Re
     Ok(templates.fill(issue, newsletter)?.mjml)
 }
 
+/// What becomes of that MJML on its way to an issue's HTML, for the same comparison.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn html_of(mjml: &str) -> Result<String, Diagnostics> {
+    let source = Source::new("issue.mjml", mjml);
+    mjml::to_html(mjml)
+        .map_err(|faults| templates::diagnostics(faults, |range, label| Some(source.spot(range, label))))
+}
+
 /// Where the editor wrote a URL, as far as it stands somewhere to the letter.
 fn written(url: &str, sources: &[&Source]) -> Option<Spot> {
     let ends = |rest: &str| !rest.starts_with(|c: char| !c.is_whitespace() && !"\"'<>()[]".contains(c));

@@ -3,8 +3,10 @@
 //! Words of the house. What an inbox shows as plain text obeys a few rules, and they all live here: no invisible
 //! characters, no trailing spaces, no line that a mail program takes for something else.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::{memchr, memrchr};
 use textwrap::WordSeparator;
 use textwrap::core::display_width;
 
@@ -17,20 +19,12 @@ use textwrap::core::display_width;
 pub fn wrap(text: &str, width: usize, first_indent: &str, indent: &str) -> String {
     let mut page = Page { lines: String::with_capacity(text.len() * 5 / 4), indent: first_indent };
     for line in text.split('\n') {
-        let line = one_line(line);
-        let (mut start, mut at, mut column) = (0, 0, columns(page.indent));
-        for word in words(&line) {
-            let spaceless = word.trim_end_matches(' ');
-            let end = column + columns(spaceless);
-            if end > width && at > start {
-                page.push(&line[start..at], indent);
-                start = at;
-                column = columns(indent);
-            }
-            column += columns(word);
-            at += word.len();
+        let line = flat(line);
+        if breaks_at_spaces_alone(&line) {
+            page.push_simple(&line, width, indent);
+        } else {
+            page.push_words(&line, words(&line), width, indent);
         }
-        page.push(&line[start..], indent);
     }
     page.lines.truncate(page.lines.len() - 1);
     page.lines
@@ -43,6 +37,44 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
+    /// A line of ASCII that breaks at its single spaces alone: one column a byte.
+    fn push_simple(&mut self, mut line: &str, width: usize, indent: &'a str) {
+        loop {
+            let room = width.saturating_sub(columns(self.indent));
+            if line.len() <= room {
+                return self.push(line, indent);
+            }
+            let bytes = line.as_bytes();
+            let fits = memrchr(b' ', &bytes[..=room]);
+            let Some(end) = fits.or_else(|| memchr(b' ', bytes)) else { return self.push(line, indent) };
+            self.push(&line[..end], indent);
+            line = &line[end + 1..];
+        }
+    }
+
+    /// A line that breaks between its `words`.
+    fn push_words<'b>(
+        &mut self,
+        line: &str,
+        words: impl Iterator<Item = &'b str>,
+        width: usize,
+        indent: &'a str,
+    ) {
+        let (mut start, mut at, mut column) = (0, 0, columns(self.indent));
+        for word in words {
+            let spaceless = word.trim_end_matches(' ');
+            let end = column + columns(spaceless);
+            if end > width && at > start {
+                self.push(&line[start..at], indent);
+                start = at;
+                column = columns(indent);
+            }
+            column += columns(word);
+            at += word.len();
+        }
+        self.push(&line[start..], indent);
+    }
+
     /// One more line; those after it start with `indent`.
     fn push(&mut self, words: &str, indent: &'a str) {
         let start = self.lines.len();
@@ -65,6 +97,20 @@ fn columns(text: &str) -> usize {
 
 /// A line as plain text shows it: white space collapsed to single spaces, invisible characters dropped.
 pub fn one_line(text: &str) -> String {
+    flat(text).into_owned()
+}
+
+/// The same, of which most texts are one already.
+fn flat(text: &str) -> Cow<'_, str> {
+    let spaced = |pair: &[u8]| pair == b"  ";
+    let bytes = text.as_bytes();
+    if !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && !bytes.windows(2).any(spaced)
+    {
+        return Cow::Borrowed(text);
+    }
     let visible = visible(text);
     let mut line = String::with_capacity(visible.len());
     for word in visible.split(breaks).map(str::trim).filter(|word| !word.is_empty()) {
@@ -73,7 +119,7 @@ pub fn one_line(text: &str) -> String {
         }
         line.push_str(word);
     }
-    line
+    Cow::Owned(line)
 }
 
 /// Whether it is white space at which a line may end.
@@ -84,9 +130,10 @@ fn breaks(c: char) -> bool {
 /// Without control characters (line ends and tabs stay) and without characters of no width.
 ///
 /// Joiners stay where they join: without them Persian is misspelt and a family of emoji falls apart.
-pub fn visible(text: &str) -> String {
-    if !text.contains(|c: char| is_joiner(c) || is_invisible(c)) {
-        return text.to_owned();
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_seen = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    if text.bytes().all(is_seen) || !text.contains(|c: char| is_joiner(c) || is_invisible(c)) {
+        return Cow::Borrowed(text);
     }
     let mut seen = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
@@ -100,7 +147,7 @@ pub fn visible(text: &str) -> String {
             seen.push(c);
         }
     }
-    seen
+    Cow::Owned(seen)
 }
 
 /// Whether it joins its neighbours, or keeps them apart.
@@ -124,14 +171,11 @@ fn joins(c: char) -> bool {
 
 /// The words between which a line may break (UAX #14), with the space behind them. URLs, paths, options and the like stay
 /// whole.
-fn words(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
-    if breaks_at_spaces_alone(line) {
-        return Box::new(line.split_inclusive(' '));
-    }
+fn words(line: &str) -> impl Iterator<Item = &str> {
     let mut urls = urls(line).into_iter().peekable();
     let (mut start, mut end) = (0, 0);
     let mut breaks = WordSeparator::UnicodeBreakProperties.find_words(line);
-    Box::new(std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         for word in breaks.by_ref() {
             end += word.word.len() + word.whitespace.len();
             while urls.next_if(|url| url.end <= end).is_some() {}
@@ -142,7 +186,7 @@ fn words(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
             }
         }
         None
-    }))
+    })
 }
 
 /// Whether the rules come down to this: ASCII in which no mark stands behind a space, as French has it.
@@ -224,11 +268,28 @@ mod tests {
         #[test]
         fn every_line_fits_or_is_a_single_word(text in "(?s)[ a-z/:.\\-\u{200b}語😀\n]{0,80}|.{0,80}", width in 1_usize..30) {
             let lines: Vec<String> = text.split('\n').map(one_line).collect();
-            let singles: Vec<&str> = lines.iter().flat_map(|line| words(line)).map(str::trim_end).collect();
+            let words = |line: &String| -> Vec<String> {
+                if breaks_at_spaces_alone(line) {
+                    return line.split(' ').map(str::to_owned).collect();
+                }
+                words(line).map(|word| word.trim_end().to_owned()).collect()
+            };
+            let singles: Vec<String> = lines.iter().flat_map(words).collect();
             for line in plainly(&text, width).lines() {
                 prop_assert!(!line.ends_with(' ') && !line.starts_with(' '), "{line:?}");
                 prop_assert!(!line.starts_with("From ") && !line.starts_with("-- "), "{line:?}");
-                prop_assert!(columns(line) <= width || singles.contains(&line.replace('\u{a0}', " ").as_str()) || singles.contains(&line), "{line:?}");
+                prop_assert!(columns(line) <= width || singles.contains(&line.replace('\u{a0}', " ")) || singles.iter().any(|single| single == line), "{line:?}");
+            }
+        }
+
+        #[test]
+        fn what_breaks_at_spaces_alone_is_wrapped_word_by_word(text in "[ -~]{0,120}|([a-c.]{1,9} ){0,20}", width in 0_usize..40) {
+            let line = one_line(&text);
+            if breaks_at_spaces_alone(&line) {
+                let mut pages = ["* ", "* "].map(|indent| Page { lines: String::new(), indent });
+                pages[0].push_simple(&line, width, "    ");
+                pages[1].push_words(&line, line.split_inclusive(' '), width, "    ");
+                prop_assert_eq!(&pages[0].lines, &pages[1].lines);
             }
         }
 

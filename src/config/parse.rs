@@ -1,6 +1,8 @@
 //! Reading newsletter.toml.
 
+use std::path::Path;
 use std::time::Duration;
+use std::{env, fs};
 
 use jiff::tz::TimeZone;
 
@@ -99,12 +101,27 @@ fn time_zone(file: &Table<'_>) -> Option<TimeZone> {
 }
 
 fn named_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).ok().filter(|zone| !zone.is_unknown()).ok_or_else(|| {
-        let known: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-        let guess = nearest(name, known.iter().map(String::as_str));
-        let guess = guess.map(|guess| format!("; did you mean `{guess}`?")).unwrap_or_default();
-        format!("`{name}` is no time zone{guess}")
-    })
+    system_zone(name).or_else(|| TimeZone::get(name).ok()).filter(|zone| !zone.is_unknown()).ok_or_else(
+        || {
+            let known: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+            let guess = nearest(name, known.iter().map(String::as_str));
+            let guess = guess.map(|guess| format!("; did you mean `{guess}`?")).unwrap_or_default();
+            format!("`{name}` is no time zone{guess}")
+        },
+    )
+}
+
+/// The zone as the system has it, written exactly so. To find other spellings jiff looks through every folder of zones, which takes
+/// as long as all of composing.
+fn system_zone(name: &str) -> Option<TimeZone> {
+    let is_written = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-'))
+    };
+    if !name.split('/').all(is_written) || env::var_os("TZDIR").is_some() {
+        return None;
+    }
+    TimeZone::tzif(name, &fs::read(Path::new("/usr/share/zoneinfo").join(name)).ok()?).ok()
 }
 
 /// RFC 2919: labels of ASCII, at least two.

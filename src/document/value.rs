@@ -119,6 +119,9 @@ impl<'a> Value<'a> {
     /// Text of any number of lines, with `\n` for every line end; no other control characters but tabs.
     pub fn text(&self) -> Option<String> {
         let text = self.string()?.replace("\r\n", "\n");
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+            return Some(text);
+        }
         let control = |(_, c): &(usize, char)| c.is_control() && !matches!(c, '\n' | '\t');
         let Some((at, c)) = text.char_indices().find(control) else { return Some(text) };
         let message = format!("`{}` holds a control character, U+{:04X}", self.name, u32::from(c));

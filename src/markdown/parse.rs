@@ -19,7 +19,7 @@ impl Prose {
         let mut options = Options::default();
         options.extension.autolink = true;
         let root = comrak::parse_document(&arena, markdown, &options);
-        let mut reader = Reader { markdown, lines: line_starts(markdown), mistakes: Vec::new() };
+        let mut reader = Reader { markdown, mistakes: Vec::new() };
         let blocks = reader.blocks(root, 0);
         (Self { blocks }, reader.mistakes)
     }
@@ -27,8 +27,6 @@ impl Prose {
 
 struct Reader<'a> {
     markdown: &'a str,
-    /// Where each line starts, in bytes.
-    lines: Vec<usize>,
     mistakes: Vec<Mistake>,
 }
 
@@ -127,7 +125,7 @@ impl Reader<'_> {
 
     /// The offset of a column (from 0) in a line (from 1), never outside the text or within a character.
     fn offset(&self, line: usize, column: usize) -> usize {
-        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.markdown.len());
+        let start = line_starts(self.markdown).nth(line.saturating_sub(1)).unwrap_or(self.markdown.len());
         self.markdown.floor_char_boundary(start + column)
     }
 }
@@ -139,7 +137,8 @@ fn filled<T: Default + PartialEq>(contents: T) -> Option<T> {
 
 /// A line in which there is something to see.
 fn seen(line: Vec<Inline>) -> Option<Vec<Inline>> {
-    (!one_line(&plain(&line)).is_empty()).then_some(line)
+    let shows = |inline: &Inline| matches!(inline, Inline::Text(text) if text.bytes().any(|byte| byte.is_ascii_graphic()));
+    (line.iter().any(shows) || !one_line(&plain(&line)).is_empty()).then_some(line)
 }
 
 /// More of a line; neighbouring words become one.
@@ -198,6 +197,9 @@ fn code_lines(code: &str) -> String {
 
 /// On one line, without what may stand in no mail.
 fn flat(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| if matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') { ' ' } else { c })
         .filter(|&c| !is_unfit(c))
@@ -217,12 +219,12 @@ fn is_bare(url: &str, words: &str) -> bool {
 }
 
 /// Where lines start, as Markdown counts them: after `\n`, `\r` or both.
-fn line_starts(text: &str) -> Vec<usize> {
+fn line_starts(text: &str) -> impl Iterator<Item = usize> {
     let bytes = text.as_bytes();
     let ends = (1..=bytes.len()).filter(|&at| match bytes[at - 1] {
         b'\n' => true,
         b'\r' => bytes.get(at) != Some(&b'\n'),
         _ => false,
     });
-    std::iter::once(0).chain(ends).collect()
+    std::iter::once(0).chain(ends)
 }

@@ -149,7 +149,9 @@ const COMPONENTS: &[Component] = &[
 impl Component {
     /// The component of an element, where it is one.
     pub(super) fn of(name: &str) -> Option<&'static Self> {
-        COMPONENTS.iter().find(|component| component.name == name)
+        // Most elements are HTML's.
+        let mut known = COMPONENTS.iter().filter(|_| name.starts_with("mj"));
+        known.find(|component| component.name == name)
     }
 
     /// All names.

@@ -10,7 +10,12 @@ use crate::render::markup::{Attribute, Scanner, Shape, Tag, Token, VOID};
 #[derive(Debug, Default)]
 pub(super) struct Sheet<'a> {
     rules: Vec<Rule<'a>>,
+    /// Of the elements that rules are for.
+    names: Vec<&'a str>,
 }
+
+/// Rules of a sheet: the bits of a `u128`.
+const MOST: usize = 128;
 
 /// One selector with what it sets.
 #[derive(Debug)]
@@ -69,7 +74,10 @@ impl<'a> Sheet<'a> {
         }
         // Stable: among equals, what comes later wins.
         rules.sort_by_key(|rule| rule.specificity);
-        Some(Self { rules })
+        let names =
+            rules.iter().filter_map(|rule| Some(rule.path.last()?.name)).filter(|name| !name.is_empty());
+        let names = names.collect();
+        (rules.len() <= MOST).then_some(Self { rules, names })
     }
 
     /// The HTML with every element's styles in it. Elements without an end are written as HTML writes them: `<br>`.
@@ -78,18 +86,35 @@ impl<'a> Sheet<'a> {
     pub(super) fn apply(&self, html: &str, contents: &[&str]) -> String {
         let inner: usize = contents.iter().map(|content| content.len()).sum();
         let inlined = String::with_capacity((html.len() + inner) * 3 / 2);
-        let mut page = Page { sheet: self, contents, inlined, open: Vec::new() };
+        let mut page = Page { sheet: self, contents, inlined, open: Vec::new(), styles: Vec::new() };
         page.add(html);
         page.inlined
     }
 
-    /// What the rules set for the innermost of `open`; they are few.
-    fn style(&self, open: &[Element<'_>]) -> Vec<Declaration<'a>> {
-        let mut set = Vec::new();
-        for rule in self.rules.iter().filter(|rule| matches(&rule.path, open)) {
-            rule.declarations.iter().for_each(|declaration| cascade(&mut set, *declaration));
+    /// Which rules are for the innermost of `open`: a bit each.
+    fn matching(&self, open: &[Element<'_>]) -> u128 {
+        let Some(element) = open.last() else { return 0 };
+        // Most elements are of a layout, of which no rule speaks.
+        if element.classes.is_empty() && !self.names.contains(&element.name) {
+            return 0;
         }
-        set
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| matches(&rule.path, open));
+        rules.fold(0, |matching, (index, _)| matching | 1 << index)
+    }
+
+    /// What these rules set together.
+    fn style(&self, matching: u128) -> String {
+        let mut set: Vec<Declaration<'_>> = Vec::new();
+        let rules = self.rules.iter().enumerate().filter(|(index, _)| matching & (1 << index) != 0);
+        rules
+            .flat_map(|(_, rule)| &rule.declarations)
+            .for_each(|declaration| cascade(&mut set, *declaration));
+        let mut style = String::with_capacity(set.len() * 24);
+        for declaration in set {
+            let separator = if style.is_empty() { "" } else { ";" };
+            style.extend([separator, declaration.property, ":", declaration.value]);
+        }
+        style
     }
 }
 
@@ -100,6 +125,8 @@ struct Page<'a> {
     inlined: String,
     /// The elements around, from the outermost.
     open: Vec<Element<'a>>,
+    /// Rules and what they set together: a page has many elements, and few of these.
+    styles: Vec<(u128, String)>,
 }
 
 impl<'a> Page<'a> {
@@ -134,11 +161,22 @@ impl<'a> Page<'a> {
     }
 
     fn open(&mut self, html: &str, tag: &Tag<'a>, attributes: &[Attribute<'a>]) {
-        let class = attributes.iter().find(|attribute| attribute.name == "class");
-        self.open.push(Element { name: tag.name, classes: class.map_or("", |class| class.value) });
-        let style = self.sheet.style(&self.open);
-        write(&mut self.inlined, html, tag, attributes, &style);
-        if tag.shape == Shape::Empty || VOID.contains(&tag.name) {
+        let value = |name| attributes.iter().find(|attribute: &&Attribute<'_>| attribute.name == name);
+        self.open.push(Element { name: tag.name, classes: value("class").map_or("", |class| class.value) });
+        let matching = self.sheet.matching(&self.open);
+        let known = self.styles.iter().position(|(rules, _)| *rules == matching);
+        let style = known.unwrap_or_else(|| {
+            self.styles.push((matching, self.sheet.style(matching)));
+            self.styles.len() - 1
+        });
+        let end = tag.range.end - if tag.shape == Shape::Empty { 2 } else { 1 };
+        let own = value("style").map(|own| own.value_at - tag.range.start);
+        write(&mut self.inlined, &html[tag.range.start..end], own, &self.styles[style].1);
+        let void = VOID.contains(&tag.name);
+        if tag.shape == Shape::Empty && !void {
+            self.inlined.extend(["</", tag.name, ">"]);
+        }
+        if tag.shape == Shape::Empty || void {
             self.open.pop();
         }
     }
@@ -157,30 +195,13 @@ fn cascade<'a>(set: &mut Vec<Declaration<'a>>, declaration: Declaration<'a>) {
 }
 
 /// The tag with a style before its own, which so wins.
-fn write(inlined: &mut String, html: &str, tag: &Tag<'_>, attributes: &[Attribute<'_>], style: &[Declaration<'_>]) {
-    let end = tag.range.end - if tag.shape == Shape::Empty { 2 } else { 1 };
-    let own = attributes.iter().find(|attribute| attribute.name == "style");
-    let start = match own {
-        _ if style.is_empty() => tag.range.start,
-        Some(own) => own.value_range().start,
-        None => end,
-    };
-    inlined.push_str(html[tag.range.start..start].trim_end());
-    if !style.is_empty() && own.is_none() {
-        inlined.push_str(" style=\"");
+fn write(inlined: &mut String, tag: &str, own: Option<usize>, style: &str) {
+    match own {
+        _ if style.is_empty() => inlined.push_str(tag.trim_end()),
+        Some(value) => inlined.extend([&tag[..value], style, ";", tag[value..].trim_end()]),
+        None => inlined.extend([tag.trim_end(), " style=\"", style, "\""]),
     }
-    for (index, declaration) in style.iter().enumerate() {
-        let separator = if index == 0 { "" } else { ";" };
-        inlined.extend([separator, declaration.property, ":", declaration.value]);
-    }
-    if !style.is_empty() {
-        inlined.push_str(if own.is_some() { ";" } else { "\"" });
-    }
-    inlined.push_str(html[start..end].trim_end());
     inlined.push('>');
-    if tag.shape == Shape::Empty && !VOID.contains(&tag.name) {
-        inlined.extend(["</", tag.name, ">"]);
-    }
 }
 
 /// Whether the last of `open` is what a path of compounds leads to.

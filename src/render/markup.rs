@@ -218,7 +218,7 @@ impl<'a> Scanner<'a> {
         let ends = |byte: &u8| {
             byte.is_ascii_whitespace() || matches!(byte, b'=' | b'>' | b'/' | b'<' | b'"' | b'\'')
         };
-        let length = self.bytes().iter().position(|byte| ends(byte)).unwrap_or(self.bytes().len());
+        let length = self.bytes().iter().position(ends).unwrap_or(self.bytes().len());
         let range = self.advance(length);
         &self.text[range]
     }

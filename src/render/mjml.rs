@@ -289,7 +289,9 @@ pub(super) fn to_html(mjml: &str) -> Result<String, Vec<Fault>> {
     let inlined = Sheet::parse(&skeleton.css)
         .and_then(|sheet| bare().map(|html| sheet.apply(&html, &skeleton.contents)));
     // Other CSS is left to css-inline, and what is wrong is said about the whole.
-    inlined.map_or_else(|| rendered(&Skeleton::of(mjml, false).mjml).or_else(|_| rendered(mjml)), Ok).map_err(|error| vec![*error])
+    inlined
+        .map_or_else(|| rendered(&Skeleton::of(mjml, false).mjml).or_else(|_| rendered(mjml)), Ok)
+        .map_err(|error| vec![*error])
 }
 
 fn rendered(mjml: &str) -> Result<String, Box<Fault>> {
@@ -354,7 +356,9 @@ impl<'a> Skeleton<'a> {
         } else if bare && self.within == Within::InlineStyle {
             self.leave_out(tag.range.clone());
         } else if tag.name.starts_with("mj") {
-            attributes.iter().for_each(|attribute| self.refer(attribute.value_range()));
+            for attribute in attributes {
+                self.refer(attribute.value_range());
+            }
         }
     }
 

@@ -50,9 +50,8 @@ impl Templates {
     /// All that can be seen to be wrong with them without an issue.
     pub fn parse(mjml: Option<Source>, text: Option<Source>, parts: &[Source]) -> Result<Self, Diagnostics> {
         let built_in = |name, text: &str| Source::new(name, text);
-        let mjml = mjml.unwrap_or_else(|| {
-            built_in("templates/issue.mjml", include_str!("../../templates/issue.mjml"))
-        });
+        let mjml = mjml
+            .unwrap_or_else(|| built_in("templates/issue.mjml", include_str!("../../templates/issue.mjml")));
         let text = text
             .unwrap_or_else(|| built_in("templates/issue.txt", include_str!("../../templates/issue.txt")));
         let (mut fields, mut faults) = (Fields::default(), Diagnostics::none());
@@ -102,7 +101,9 @@ impl Templates {
     /// These templates with sentinels for all `fields`, of which nothing that is rendered holds any.
     fn apart_from(&self, subject: &File, values: &[(&str, Value)], fields: &mut Fields) -> Cow<'_, Self> {
         let mut texts = vec![subject.text.as_str()];
-        values.iter().for_each(|(_, value)| strings(value, &mut texts));
+        for (_, value) in values {
+            strings(value, &mut texts);
+        }
         if fields.occur_in(&texts) {
             texts.extend(self.mjml.files().iter().chain(self.text.files()).map(|file| file.text.as_str()));
             fields.choose(&texts);
@@ -123,14 +124,8 @@ impl Templates {
             return Ok(html);
         }
         let traced = self.mjml.trace(&self.fields, context)?;
-        let mut said = Diagnostics::none();
-        for fault in mjml::to_html(&traced.text).err().unwrap_or_default() {
-            let fault = diagnostic(fault, |range, label| traced.spot(range, label));
-            if !said.0.contains(&fault) {
-                said.push(fault);
-            }
-        }
-        Err(said)
+        let faults = mjml::to_html(&traced.text).err().unwrap_or_default();
+        Err(diagnostics(faults, |range, label| traced.spot(range, label)))
     }
 }
 
@@ -141,10 +136,8 @@ impl File {
         let text = fields.take(source, &mut found);
         if !name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("txt")) {
             found.0.extend(fields.as_elements(source));
-            let names = mjml::names(&mjml::blanked(source.text())).into_iter();
-            found.0.extend(
-                names.map(|fault| diagnostic(fault, |range, label| Some(source.spot(range, label)))),
-            );
+            let names = mjml::names(&mjml::blanked(source.text()));
+            found.0.extend(diagnostics(names, |range, label| Some(source.spot(range, label))).0);
         }
         found.0.sort_by_key(|diagnostic| diagnostic.spots.first().map(|spot| spot.span.start));
         faults.0.extend(found.0);
@@ -191,11 +184,21 @@ fn add_subject(context: &mut Context, line: &str) {
     }
 }
 
-fn diagnostic(fault: Fault, spot: impl Fn(Range<usize>, &str) -> Option<Spot>) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error("mjml", fault.message).help(fault.help);
-    diagnostic.spots.extend(spot(fault.range, ""));
-    diagnostic.spots.extend(fault.other.and_then(|(range, label)| spot(range, label)));
-    diagnostic
+/// Faults, each said once, where `spot` has them.
+pub(super) fn diagnostics(
+    faults: Vec<Fault>,
+    spot: impl Fn(Range<usize>, &str) -> Option<Spot>,
+) -> Diagnostics {
+    let mut said = Diagnostics::none();
+    for fault in faults {
+        let mut diagnostic = Diagnostic::error("mjml", fault.message).help(fault.help);
+        diagnostic.spots.extend(spot(fault.range, ""));
+        diagnostic.spots.extend(fault.other.and_then(|(range, label)| spot(range, label)));
+        if !said.0.contains(&diagnostic) {
+            said.push(diagnostic);
+        }
+    }
+    said
 }
 
 /// Both, or what is wrong with either, each thing said once.

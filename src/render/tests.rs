@@ -94,10 +94,7 @@ url = "https://a.example/x?a=1&b=2%20#d"
 /// What an editor is told about templates/issue.mjml.
 fn complaint(mjml: &str) -> String {
     let templates = Templates::parse(Some(Source::new("templates/issue.mjml", mjml)), None, &[]);
-    templates
-        .and_then(|templates| render(&issue(DRAFT), &newsletter(), &templates))
-        .unwrap_err()
-        .to_string()
+    templates.and_then(|templates| render(&issue(DRAFT), &newsletter(), &templates)).unwrap_err().to_string()
 }
 
 /// A whole template around a section.
@@ -462,8 +459,9 @@ fn articles_are_split_by_eight_and_the_middle_sponsor_stands_after_half() {
 
 #[test]
 fn the_same_issue_gives_the_same_bytes() {
-    let once =
-        || format!("{:?}", render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap().issue);
+    let once = || {
+        format!("{:?}", render(&issue(SMALL), &newsletter(), &Templates::built_in().unwrap()).unwrap().issue)
+    };
     assert_eq!(once(), once());
 }
 

@@ -28,6 +28,7 @@ pub(super) fn cut(
         used: vec![false; links.len()],
         next: 0,
         blocks: Vec::new(),
+        pending: Vec::new(),
         findings: Diagnostics::none(),
     };
     let mut faults = Diagnostics::none();
@@ -42,6 +43,7 @@ pub(super) fn cut(
             faults.push(fault);
         }
     }
+    cutter.end_lines();
     cutter.missing();
     faults.or((cutter.blocks, cutter.findings))
 }
@@ -50,7 +52,7 @@ pub(super) fn cut(
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut blank = 0;
-    for line in text.lines().map(|line| line.trim_end_matches(|c: char| c.is_whitespace() || c == '\r')) {
+    for line in text.lines().map(str::trim_end) {
         if line.is_empty() {
             blank += 1;
             continue;
@@ -88,6 +90,8 @@ struct Cutter<'a> {
     /// Behind the last place that was taken in order.
     next: usize,
     blocks: Vec<TextBlock>,
+    /// The lines that the next block begins with.
+    pending: Vec<Piece>,
     findings: Diagnostics,
 }
 
@@ -105,46 +109,36 @@ impl<'a> Cutter<'a> {
         let is_url = |found: &Occurrence| {
             found.range == whole && found.index.is_some_and(|index| self.fields.get(index).is_url())
         };
-        let is_link = bare.contains("://") && self.links.iter().any(|link| link.url == bare);
+        let is_link = self.links.iter().any(|link| link.url == bare);
         !bare.is_empty() && !is_link && !self.fields_in(line).first().is_some_and(is_url)
     }
 
     /// Lines that belong together: a paragraph, or one line.
     fn lines(&mut self, range: Range<usize>) -> Result<(), Diagnostic> {
         let text = &self.text[range.clone()];
-        let mut pieces = cut_at(text, range.start, self.fields_in(&range), self.fields)?;
+        let found = self.fields_in(&range);
+        let pieces = cut_at(text, range.start, found, self.fields)?;
         if pieces.iter().any(|piece| matches!(piece, Piece::Field(Field::Reader { .. }))) {
-            let indent: String = text.chars().take_while(|c| *c == ' ').collect();
-            for piece in &mut pieces {
-                if let Piece::Literal(words) = piece {
-                    let ended = words.split('\n').enumerate();
-                    let lines: Vec<&str> = ended
-                        .map(|(index, line)| if index == 0 { line } else { line.trim_start() })
-                        .collect();
-                    *words = lines.join(" ");
-                }
-            }
-            if let Some(Piece::Literal(words)) = pieces.first_mut() {
-                words.drain(..indent.len());
-            }
-            pieces.retain(|piece| !matches!(piece, Piece::Literal(words) if words.is_empty()));
-            self.blocks.push(TextBlock::Paragraph { indent, pieces });
-        } else {
-            let pieces = self.linked(text).unwrap_or(pieces);
-            self.append(pieces);
+            self.end_lines();
+            self.blocks.push(paragraph(text, pieces));
+            return Ok(());
         }
+        let (bare, url) = bare(text);
+        match self.place(url).filter(|_| found.is_empty()) {
+            Some(place) => {
+                push(&mut self.pending, &text[..bare.start]);
+                self.pending.push(Piece::Field(Field::Link(place)));
+            }
+            None => pieces.into_iter().for_each(|piece| add(&mut self.pending, piece)),
+        }
+        push(&mut self.pending, "\n");
         Ok(())
     }
 
-    /// The pieces of a line that is the URL of a link.
-    fn linked(&mut self, line: &str) -> Option<Vec<Piece>> {
-        let (range, url) = bare(line);
-        let place = self.place(url)?;
-        let mut pieces = Vec::new();
-        push(&mut pieces, &line[..range.start]);
-        pieces.push(Piece::Field(Field::Link(place)));
-        push(&mut pieces, &line[range.end..]);
-        Some(pieces)
+    fn end_lines(&mut self) {
+        if !self.pending.is_empty() {
+            self.blocks.push(TextBlock::Lines(std::mem::take(&mut self.pending)));
+        }
     }
 
     /// The next place that leads there; one that was passed over already is out of order.
@@ -178,20 +172,24 @@ impl<'a> Cutter<'a> {
         finding.spots.extend(written(url, self.sources));
         self.findings.push(finding);
     }
+}
 
-    fn append(&mut self, mut pieces: Vec<Piece>) {
-        push(&mut pieces, "\n");
-        let Some(TextBlock::Lines(lines)) = self.blocks.last_mut() else {
-            self.blocks.push(TextBlock::Lines(pieces));
-            return;
-        };
-        for piece in pieces {
-            match piece {
-                Piece::Literal(words) => push(lines, &words),
-                Piece::Field(field) => lines.push(Piece::Field(field)),
-            }
+/// Lines with a reader's field among them, as one that is wrapped for each reader.
+fn paragraph(text: &str, mut pieces: Vec<Piece>) -> TextBlock {
+    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
+    for piece in &mut pieces {
+        if let Piece::Literal(words) = piece {
+            let ended = words.split('\n').enumerate();
+            let lines: Vec<&str> =
+                ended.map(|(index, line)| if index == 0 { line } else { line.trim_start() }).collect();
+            *words = lines.join(" ");
         }
     }
+    if let Some(Piece::Literal(words)) = pieces.first_mut() {
+        words.drain(..indent.len());
+    }
+    pieces.retain(|piece| !matches!(piece, Piece::Literal(words) if words.is_empty()));
+    TextBlock::Paragraph { indent, pieces }
 }
 
 /// A text cut at its sentinels.
@@ -228,6 +226,14 @@ pub(super) fn changed(field: Option<&Found>) -> Diagnostic {
         .help("a field is written as it is, without filters and captures");
     diagnostic.spots.extend(field.map(|field| field.spot.clone()));
     diagnostic
+}
+
+/// Adds a piece; words to the last piece, if that is words.
+fn add(pieces: &mut Vec<Piece>, piece: Piece) {
+    match (piece, pieces.last_mut()) {
+        (Piece::Literal(words), Some(Piece::Literal(last))) => last.push_str(&words),
+        (piece, _) => pieces.push(piece),
+    }
 }
 
 /// Adds words to the last piece, or as another.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{Workspace, WorkspaceError};
 use crate::diagnostic::{Diagnostics, Source};
@@ -26,6 +26,9 @@ impl Workspace {
 
     /// Where a path leads, symlinks followed: a plain file within the folder, or `None` if there is nothing.
     pub(super) fn resolve(&self, path: &Path, name: &str) -> Result<Option<PathBuf>, WorkspaceError> {
+        if self.is_plain(path) {
+            return Ok(Some(path.to_owned()));
+        }
         let name = name.to_owned();
         let path = match path.canonicalize() {
             Ok(path) => path,
@@ -41,6 +44,19 @@ impl Workspace {
             return Err(WorkspaceError::NotAFile { name });
         }
         Ok(Some(path))
+    }
+
+    /// Whether a path leads straight down from the folder to a plain file, as nearly all do: fewer questions than `canonicalize` asks.
+    fn is_plain(&self, path: &Path) -> bool {
+        let Ok(relative) = path.strip_prefix(&self.root) else { return false };
+        let mut reached = self.root.clone();
+        let mut kinds = relative.components().map(|part| {
+            reached.push(part);
+            let there = reached.symlink_metadata().ok().filter(|_| matches!(part, Component::Normal(_)))?;
+            Some(there.file_type()).filter(|kind| !kind.is_symlink())
+        });
+        let last = kinds.try_fold(None, |_, kind| kind.map(Some)).flatten();
+        last.is_some_and(|kind| kind.is_file())
     }
 
     /// The names in a folder, sorted; none where there is no folder.
