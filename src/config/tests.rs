@@ -162,3 +162,23 @@ fn a_path_may_be_absolute_and_may_not_climb() {
     assert_eq!(refused(&(key("one") + &key("two"))), ["repeated-selector"]);
     assert_eq!(refused("[store]\nurl = \"sqlite://../pressroom.db\""), ["bad-store"]);
 }
+
+#[test]
+fn the_readers_side_is_as_the_file_says() {
+    let serve = with("[serve]\nlisten = \"[::1]:81\"\ntrusted_proxies = [\"10.0.0.0/8\"]\nconfirmations = \"5/m\"\n[serve.lists]\nextra = \"More\"")
+        .serve;
+    assert_eq!(serve.listen.to_string(), "[::1]:81");
+    assert!(serve.trusted_proxies[0].holds("10.1.2.3".parse().unwrap()));
+    assert_eq!((serve.confirmations.messages.get(), serve.confirmations.per), (5, Duration::from_mins(1)));
+    assert_eq!(serve.lists[&"extra".parse().unwrap()], "More");
+    assert_eq!(with("").serve.listen.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn what_is_wrong_about_the_readers_side_is_named() {
+    assert_eq!(refused("[serve]\nlisten = \"8080\""), ["bad-address"]);
+    assert_eq!(refused("[serve]\ntrusted_proxies = [\"proxy\"]"), ["bad-network"]);
+    assert_eq!(refused("[serve]\nconnections = 0"), ["out-of-range"]);
+    assert_eq!(refused("[serve]\nport = 1"), ["unknown-key"]);
+    assert_eq!(refused("[serve.lists]\n\"No List\" = \"x\""), ["bad-list"]);
+}

@@ -50,7 +50,8 @@ impl TryFrom<Cells<'_>> for Recipient {
             id: SubscriberId(row.integer("id")?),
             reference: Reference(row.integer("reference")?.cast_unsigned()),
             address: row.address("address")?,
-            name: row.owned("name")?,
+            // Whoever empties their name on a page wants none.
+            name: row.owned("name")?.filter(|name| !name.is_empty()),
             since: row.time("since")?.to_zoned(TimeZone::UTC).date(),
             tracking: row.some_word("tracking")?,
             format: row.some_word("format")?.unwrap_or_default(),

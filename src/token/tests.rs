@@ -71,6 +71,23 @@ fn old_links_live_on_after_new_keys_were_made() {
 }
 
 #[test]
+fn rotating_makes_a_key_of_its_own_until_no_id_is_left() {
+    let (mut keys, mut seed) = (keys(1), 0);
+    let first = keys.token(Purpose::Click, issue(1), Reference(7));
+    let id = keys.message_id(&"readers".parse().unwrap(), issue(1), Reference(7));
+    for count in 2..=255 {
+        seed += 1;
+        keys = keys.rotate(|bytes| bytes.fill(seed)).unwrap();
+        assert_eq!(keys.count(), count);
+    }
+    assert_ne!(keys.token(Purpose::Click, issue(1), Reference(7)), first);
+    let keys = Keys::parse(keys.to_file().expose_secret()).unwrap();
+    assert_eq!(keys.verify(Purpose::Click, issue(1), first.as_str()), Some(Reference(7)));
+    assert_eq!(keys.message_id(&"readers".parse().unwrap(), issue(1), Reference(7)), id);
+    assert_eq!(keys.rotate(|_| {}).unwrap_err(), KeysError::Full);
+}
+
+#[test]
 fn specimen_tokens_are_known_as_such_and_valid_nowhere() {
     let specimen = Keys::specimen();
     for purpose in PURPOSES {

@@ -261,3 +261,66 @@ pub(super) fn read(folder: &Path, number: u64) -> io::Result<(Vec<Entry>, usize)
     let unreadable = records.len() - entries.len() + usize::from(!torn.is_empty());
     Ok((entries, unreadable))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::id::{IssueNumber, Reference};
+    use crate::subscriber::{Leaving, Way};
+
+    fn entry(reference: u64) -> Entry {
+        let at = Timestamp::constant(1_700_000_000, 0);
+        let leaving = Leaving { at, issue: IssueNumber::new(1), way: Way::Page };
+        Entry::Leaving { reference: Reference(reference), leaving }
+    }
+
+    fn open(folder: &Path) -> (Spool, Arc<Counters>, mpsc::UnboundedReceiver<u64>) {
+        let (closed, segments) = mpsc::unbounded_channel();
+        let counters = Arc::new(Counters::default());
+        (Spool::open(folder, Arc::clone(&counters), closed).unwrap(), counters, segments)
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_on_the_disk_before_it_ends_and_in_the_order_it_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, counters, mut closed) = open(folder.path());
+        for n in 0..12_000 {
+            spool.push(entry(n));
+        }
+        assert!(spool.push_durably(entry(12_000)).await);
+        drop(spool);
+        let mut kept = Vec::new();
+        while let Some(number) = closed.recv().await {
+            kept.extend(read(folder.path(), number).unwrap().0);
+        }
+        assert_eq!(kept, (0..=12_000).map(entry).collect::<Vec<_>>());
+        assert_eq!(
+            (counters.pending.load(Ordering::Relaxed), counters.lost.load(Ordering::Relaxed)),
+            (12_001, 0)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_torn_record_hides_none_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, ..) = open(folder.path());
+        assert!(spool.push_durably(entry(1)).await);
+        drop(spool);
+        let path = folder.path().join(file_name(1));
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [&whole[..], &whole[..17]].concat()).unwrap();
+        assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(1)], 1));
+    }
+
+    #[tokio::test]
+    async fn what_no_disk_takes_is_lost_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, counters, _closed) = open(&folder.path().join("absent"));
+        spool.push(entry(1));
+        assert!(!spool.push_durably(entry(2)).await);
+        drop(spool);
+        assert_eq!(counters.lost.load(Ordering::Relaxed), 2);
+    }
+}
