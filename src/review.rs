@@ -4,14 +4,18 @@
 
 pub mod links;
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::brake;
+use crate::delivery::{Counts, Refusal, SkipReason};
 use crate::event::Rules;
 use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
@@ -22,9 +26,11 @@ use crate::store::{AcceptedBy, Activity, Store, StoreError, StoredIssue};
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
 /// Readers read from the store at once.
-const PAGE: u32 = 4096;
+const PAGE: u32 = 1024;
 /// Pages that wait to be counted.
-const AHEAD: usize = 2;
+const AHEAD: usize = 8;
+/// How many read at once, each its share of the readers.
+const SHARES: i64 = 2;
 
 /// What became of an issue, as the store has it now.
 ///
@@ -34,7 +40,8 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let store = Arc::new(app.store().await?);
     let rules = Rules::built_in()?;
     let issue = Looked::at(&store, number).await?;
-    let counted = issue.counted(&store, &rules, app.now()).await?;
+    let counted = Box::pin(issue.counted(&store, &rules, app.now()));
+    let (counted, (counts, refusals, skipped)) = tokio::try_join!(counted, Box::pin(fared(&store, number)))?;
     let tracking = issue.frozen.tracking;
     let opens = (tracking.opens != Tracking::None).then(|| Opens {
         reliable: false,
@@ -52,17 +59,25 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
             tracking,
             rules: rules.version,
         },
-        counts: store.counts(number).await?,
-        refusals: store.refusals(number).await?,
-        skipped_by_reason: store.skipped(number).await?,
+        counts,
+        refusals,
+        skipped_by_reason: skipped,
         clicks_of: issue.clicks_of(),
         clicks: counted.clicks,
         parts: counted.parts,
         opens,
         leavers: Leavers::of(store.departures(number).await?),
         times: counted.times,
-        before: before(&store, &issue.frozen, &rules, app.now()).await?,
+        before: Box::pin(before(&store, &issue.frozen, &rules, app.now())).await?,
     })
+}
+
+/// How an issue's messages fared.
+async fn fared(
+    store: &Store,
+    number: IssueNumber,
+) -> anyhow::Result<(Counts, Vec<Refusal>, BTreeMap<SkipReason, u64>)> {
+    Ok((store.counts(number).await?, store.refusals(number).await?, store.skipped(number).await?))
 }
 
 /// The issues of the same list before one.
@@ -107,32 +122,46 @@ impl Looked {
     async fn counted(&self, store: &Arc<Store>, rules: &Rules, now: Timestamp) -> anyhow::Result<Counted> {
         let number = self.frozen.number();
         let mut tally = Tally::new(&self.frozen.rendered.links, self.sent_at, rules, now);
+        let (sender, mut pages) = mpsc::channel(AHEAD);
+        let mut reading = JoinSet::new();
+        for share in shares(store.active_readers(number).await?) {
+            reading.spawn(read(store.clone(), number, share, sender.clone()));
+        }
+        drop(sender);
         for alike in store.nobodys_events(number, self.sent_at).await? {
             tally.nobodys(&alike.event, alike.times);
         }
-        let (sender, mut pages) = mpsc::channel(AHEAD);
-        let reading = tokio::spawn(read(store.clone(), number, sender));
         while let Some(page) = pages.recv().await {
             for Activity { events, .. } in &page {
                 tally.reader(events);
             }
         }
-        reading.await??;
+        while let Some(ended) = reading.join_next().await {
+            ended??;
+        }
         Ok(tally.finish())
     }
+}
+
+/// Readers in as many parts as are read at once.
+fn shares(readers: Option<RangeInclusive<i64>>) -> Vec<RangeInclusive<i64>> {
+    let Some((first, last)) = readers.map(RangeInclusive::into_inner) else { return Vec::new() };
+    let share = (last - first) / SHARES + 1;
+    (0..SHARES).map(|n| first + n * share..=(first + (n + 1) * share - 1).min(last)).collect()
 }
 
 /// Reads readers' events page by page while others are counted.
 async fn read(
     store: Arc<Store>,
     issue: IssueNumber,
+    readers: RangeInclusive<i64>,
     pages: mpsc::Sender<Vec<Activity>>,
 ) -> Result<(), StoreError> {
-    let mut after = None;
+    let (mut first, last) = readers.into_inner();
     loop {
-        let page = store.activities(issue, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.subscriber);
+        let page = store.activities(issue, &(first..=last), PAGE).await?;
+        let Some(read) = page.last() else { return Ok(()) };
+        first = read.subscriber.0 + 1;
         if pages.send(page).await.is_err() {
             return Ok(());
         }

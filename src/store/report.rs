@@ -1,6 +1,7 @@
 //! What a report is made of: an issue's events by reader, and its deliveries counted.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
@@ -76,21 +77,35 @@ fn kind(place: u16) -> EventKind {
 }
 
 impl Store {
-    /// What each known reader did with an issue, in the order of readers: a page, after one of them or from the first. A reader is one row,
-    /// since a row costs more than an event.
+    /// The first and the last reader of whom there are events of an issue.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn active_readers(
+        &self,
+        issue: IssueNumber,
+    ) -> Result<Option<RangeInclusive<i64>>, StoreError> {
+        let select = "select (select min(subscriber) from event where issue = $1 and subscriber > 0) as first, \
+            (select max(subscriber) from event where issue = $1 and subscriber > 0) as last";
+        let row = sql(select).bind(issue).fetch_one(&mut self.read().await?).await?;
+        let ends = (Cells(&row).some_integer("first")?, Cells(&row).some_integer("last")?);
+        Ok(if let (Some(first), Some(last)) = ends { Some(first..=last) } else { None })
+    }
+
+    /// What each of these readers did with an issue, in the order of readers: a page. A reader is one row, since a row costs more than an event.
     ///
     /// # Errors
     /// A database's error.
     pub async fn activities(
         &self,
         issue: IssueNumber,
-        after: Option<SubscriberId>,
+        readers: &RangeInclusive<i64>,
         limit: u32,
     ) -> Result<Vec<Activity>, StoreError> {
         let select = "select subscriber, string_agg(at || ',' || ((place << 24) + (agent << 20) + (method << 16) + flags) \
             || ',' || coalesce(delay, -1), ' ') as events from event \
-            where issue = $1 and subscriber > $2 group by subscriber order by subscriber limit $3";
-        let select = sql(select).bind(issue).bind(after.map_or(0, |id| id.0)).bind(limit);
+            where issue = $1 and subscriber between $2 and $3 group by subscriber order by subscriber limit $4";
+        let select = sql(select).bind(issue).bind(*readers.start()).bind(*readers.end()).bind(limit);
         let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }

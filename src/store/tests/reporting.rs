@@ -42,10 +42,12 @@ async fn each_readers_events_come_together_page_by_page() {
     store
         .arrive(&[&clicks[..], &[(readers[1].1, event(0, 5)), (Reference::EVERYONE, event(3, 9))]].concat())
         .await;
-    let mut after = None;
+    let all = store.active_readers(number()).await.unwrap().unwrap();
+    assert_eq!(all, readers[0].0.0..=readers[2].0.0);
+    let mut first = *all.start();
     let mut seen = Vec::new();
-    while let [one] = &store.activities(number(), after, 1).await.unwrap()[..] {
-        after = Some(one.subscriber);
+    while let [one] = &store.activities(number(), &(first..=*all.end()), 1).await.unwrap()[..] {
+        first = one.subscriber.0 + 1;
         seen.push(one.clone());
     }
     assert_eq!(
@@ -63,6 +65,7 @@ async fn each_readers_events_come_together_page_by_page() {
 #[tokio::test]
 async fn nobodys_events_that_look_alike_are_counted_by_the_hour() {
     let store = TestStore::queued(1).await;
+    assert_eq!(store.active_readers(number()).await.unwrap(), None);
     let nobodys = |event| (Reference::EVERYONE, event);
     let events = [event(3, 9), event(3, 3599), event(3, 3600), event(0, 9)].map(nobodys);
     store.arrive(&events).await;
