@@ -185,7 +185,8 @@ async fn obstacle(
         .bind(request.address.key())
         .bind(&request.list)
         .bind(request.at - Store::APART)
-        .bind(Store::MAILS);
+        .bind(Store::MAILS)
+        .bind(request.at - limit.1);
     let row = select.fetch_one(transaction).await?;
     let row = Cells(&row);
     Ok(if row.integer("complained")? > 0 {
