@@ -128,9 +128,14 @@ fn refusal(issue: IssueNumber, decision: Decision, undecidable: &[Undecidable]) 
         Decision::Resend => "only those in doubt or refused can be sent it again",
         Decision::Accepted => "only those in doubt can be settled",
     };
-    let one = |one: &Undecidable| match &one.status {
-        Some(status) => format!("\n  {} is {status}", one.address),
-        None => format!("\n  {} is not among the readers of issue {issue}", one.address),
+    let one = |Undecidable { address, status }: &Undecidable| match status.as_deref() {
+        Some("suppressed") => {
+            format!(
+                "\n  {address} is suppressed; `pressroom subscribers show {address}` says why, and what lifts it"
+            )
+        }
+        Some(status) => format!("\n  {address} is {status}"),
+        None => format!("\n  {address} is not among the readers of issue {issue}"),
     };
     format!("nothing was changed: {wanted}{}", undecidable.iter().map(one).collect::<String>())
 }

@@ -26,7 +26,8 @@ pub enum Decision {
 pub struct Undecidable {
     /// Who.
     pub address: EmailAddress,
-    /// Where their record stands, as the table has it; `None`: the issue was never for them.
+    /// Where their record stands, as the table has it, or `suppressed` where nobody writes to them any more; `None`: the issue was
+    /// never for them.
     pub status: Option<String>,
 }
 
@@ -71,12 +72,16 @@ async fn decide(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<Result<(), Undecidable>, StoreError> {
-    let select = "select d.subscriber, d.status from delivery d join subscriber b on b.id = d.subscriber \
-        where d.issue = $1 and b.key = $2";
+    let select = "select d.subscriber, d.status, \
+        (select count(*) from suppression x where x.key = b.key) as suppressed \
+        from delivery d join subscriber b on b.id = d.subscriber where d.issue = $1 and b.key = $2";
     let row = sql(select).bind(issue).bind(address.key()).fetch_optional(transaction).await?;
     let undecidable = |status| Ok(Err(Undecidable { address: address.clone(), status }));
     let Some(row) = row.as_ref().map(Cells) else { return undecidable(None) };
     let status = row.text("status")?;
+    if decision == Decision::Resend && row.integer("suppressed")? > 0 {
+        return undecidable(Some("suppressed".to_owned()));
+    }
     let update = match (decision, status) {
         (Decision::Resend, "in-doubt" | "refused") => {
             "update delivery set status = 'queued', owner = null, since = $1 where issue = $2 and subscriber = $3"

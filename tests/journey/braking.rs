@@ -122,6 +122,11 @@ async fn the_operator_sees_who_missed_an_issue_and_why_and_sends_it_again() {
     let again = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
     let again = again.await.unwrap();
     folder.edit("newsletter.toml", &inbox.addr().to_string(), &again.addr().to_string());
+    let suppressed = folder.run(&["deliveries", "1", "--resend", "reader3@example.com"]);
+    let said = String::from_utf8(suppressed.stderr).unwrap();
+    assert_eq!(suppressed.status.code(), Some(2), "{said}");
+    assert!(said.contains("reader3@example.com is suppressed"), "{said}");
+    assert!(folder.run(&["subscribers", "add", "reader3@example.com", "--lift-bounce"]).status.success());
     assert!(folder.run(&["deliveries", "1", "--resend", "reader3@example.com"]).status.success());
     folder.run(&["send", "1", "--yes"]);
     let all = lines(&folder.run(&["--json", "deliveries", "1"]));
