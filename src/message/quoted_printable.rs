@@ -38,43 +38,48 @@ pub(super) fn decoded_len(encoded: &[u8]) -> usize {
 pub(super) fn decode(encoded: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'=' {
-            out.push(byte);
-        } else if let Some((pair, after)) = after.split_at_checked(2) {
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some((pair, after)) = rest.split_at_checked(2) {
             rest = after;
             let hex = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
             out.extend(hex);
         }
     }
+    out.extend_from_slice(rest);
     out
 }
 
 fn encode_line(line: &[u8], ended: bool, out: &mut Vec<u8>) {
-    let mut start = out.len();
-    for (at, &byte) in line.iter().enumerate() {
-        let last = ended && at + 1 == line.len();
-        let literal = match byte {
-            b'=' => false,
-            // Relays may take these away at the end of a line.
-            b' ' | b'\t' => !last,
-            b'!'..=b'~' => true,
-            _ => false,
-        };
-        if out.len() - start + if literal { 1 } else { 3 } > WIDTH {
+    let (mut start, mut rest) = (out.len(), line);
+    while let Some((&byte, after)) = rest.split_first() {
+        let column = out.len() - start;
+        // A dot would have to be doubled for SMTP, and mailbox files quote a `From `.
+        let is_unsafe = column == 0 && (byte == b'.' || rest.starts_with(b"From "));
+        let literal = if is_unsafe { 0 } else { literals(rest, WIDTH - column, ended) };
+        if literal > 0 {
+            let (run, after) = rest.split_at(literal);
+            out.extend_from_slice(run);
+            rest = after;
+        } else if column + 3 > WIDTH {
             out.extend_from_slice(b"=\r\n");
             start = out.len();
-        }
-        let starts_line = out.len() == start;
-        // A dot would have to be doubled for SMTP, and mailbox files quote a `From `.
-        if literal && !(starts_line && (byte == b'.' || line[at..].starts_with(b"From "))) {
-            out.push(byte);
         } else {
             out.extend([b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            rest = after;
         }
     }
     out.extend_from_slice(if ended { b"\r\n" } else { b"=\r\n" });
+}
+
+/// How many bytes from here on stand for themselves, at most `room`.
+fn literals(rest: &[u8], room: usize, ended: bool) -> usize {
+    let is_literal = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~') && *byte != b'=';
+    let run = rest.iter().take(room).take_while(|byte| is_literal(byte)).count();
+    // Relays may take white space away at the end of a line.
+    let ends_in_space = ended && run == rest.len() && matches!(rest.last(), Some(b' ' | b'\t'));
+    run - usize::from(ends_in_space)
 }
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -73,7 +73,10 @@ fn read(path: &Path, name: &str) -> Result<Source, Diagnostics> {
     let mut bytes = Vec::new();
     let limit = document::LIMIT as u64 + 1;
     File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .and_then(|file| {
+            bytes.reserve(usize::try_from(file.metadata()?.len().min(limit)).unwrap_or_default() + 1);
+            file.take(limit).read_to_end(&mut bytes)
+        })
         .map_err(|source| WorkspaceError::Unreadable { name: name.to_owned(), source })?;
     if bytes.len() > document::LIMIT {
         return Err(document::too_large(name).into());
