@@ -114,6 +114,7 @@ enum Stand {
 struct Person {
     stand: Stand,
     is_gone: bool,
+    is_suppressed: bool,
     /// A message may have reached them, and nobody has decided to risk another.
     may_have_it: bool,
 }
@@ -127,7 +128,8 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let person = Person { stand: Stand::Queued, is_gone: false, may_have_it: false };
+        let person =
+            Person { stand: Stand::Queued, is_gone: false, is_suppressed: false, may_have_it: false };
         Self { people: [person; READERS], now: NOW, state: IssueState::Running }
     }
 
@@ -173,6 +175,9 @@ impl Model {
 
     /// Whether it can be decided so about them.
     fn decide(&mut self, reader: usize, decision: Decision) -> bool {
+        if decision == Decision::Resend && self.people[reader].is_suppressed {
+            return false;
+        }
         let stand = match (decision, self.people[reader].stand) {
             (Decision::Resend, Stand::InDoubt(_) | Stand::Refused) => Stand::Queued,
             (Decision::Accepted, Stand::InDoubt(_)) => Stand::Accepted,
@@ -301,6 +306,7 @@ impl Pair {
             Event::Suppress(reader) => {
                 store.suppress(&Self::address(*reader), SuppressionReason::Bounced, now).await.unwrap();
                 model.people[*reader].is_gone = true;
+                model.people[*reader].is_suppressed = true;
             }
             Event::Said(word) => self.hear(*word).await,
         }
