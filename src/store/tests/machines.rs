@@ -80,7 +80,8 @@ async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
     let _lock = store.sender_lock(ME).await.unwrap();
     let leased = store.lease(number(), LEASE, of_all(3), NOW).await.unwrap();
     let drop = "select count(pg_terminate_backend(pid)) as dropped from pg_locks \
-        where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = 7 and pid <> pg_backend_pid()";
+        where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = 7 and pid <> pg_backend_pid() \
+        and database = (select oid from pg_database where datname = current_database())";
     let schema = "select 1::bigint as one";
     sql(schema).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
     sql(drop).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
