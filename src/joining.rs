@@ -1,7 +1,7 @@
 //! Joining: somebody asks on a page, a mail asks back, and only the owner of the address can answer it.
 //!
 //! A journey. Whoever asks is told the same, whether the address is known or not (requirement 70): what comes of it is told to the
-//! address alone, later. A mail that no relay takes within [`ATTEMPTS`] is given up, and its request forgotten, so that it can be made again.
+//! address alone, later. A mail that no relay takes within `ATTEMPTS` is given up, and its request forgotten, so that it can be made again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Clicks and opens: a token is believed at once, the reader is sent on at once, and what was heard is kept afterwards.
 //!
 //! A journey, between `server`, which hears, and `store`, which keeps. Nothing of a request waits for the store: the link tables are in
-//! memory and have a copy on the disk, and what was heard goes to a file first ([`spool`]) and from there into the store, in batches,
-//! each once ([`keeper`]). With the store away it stays on the disk until it is back.
+//! memory and have a copy on the disk, and what was heard goes to a file first (`spool`) and from there into the store, in batches,
+//! each once (`keeper`). With the store away it stays on the disk until it is back.
 
 mod counters;
 mod entry;

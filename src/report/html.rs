@@ -14,7 +14,7 @@ impl Report {
     /// The whole page.
     ///
     /// # Errors
-    /// [`HtmlError`], never for the template as shipped.
+    /// `HtmlError`, never for the template as shipped.
     pub fn html(&self) -> Result<String, HtmlError> {
         draw(&self.page())
     }
@@ -24,7 +24,7 @@ impl SponsorReport {
     /// The whole page.
     ///
     /// # Errors
-    /// [`HtmlError`], never for the template as shipped.
+    /// `HtmlError`, never for the template as shipped.
     pub fn html(&self) -> Result<String, HtmlError> {
         draw(&self.page())
     }
