@@ -173,6 +173,8 @@ async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
             assert_eq!(granted.len(), 3);
             return;
         }
+        // A write waits until the one before it has ended, dropped or not; this one changes nothing.
+        assert_eq!(store.requeue_due(number(), NOW).await.unwrap(), 0);
         let sending = store.deliveries(number(), Among::Missed, None, 9).await.unwrap();
         let kept = sending.iter().filter(|one| matches!(one.status, DeliveryStatus::Leased { .. })).count();
         if kept == 0 {
