@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::delivery::InDoubt;
+use crate::delivery::{InDoubt, Rate};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Newsletter;
 use crate::schedule::{Timetable, WeeklyTime};
@@ -170,15 +170,6 @@ pub struct DomainPace {
     pub connections: Option<NonZeroU16>,
     /// Messages a time.
     pub rate: Option<Rate>,
-}
-
-/// So many messages in so much time, as in `14/s` or `5000/h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Messages.
-    pub messages: NonZeroU32,
-    /// A second, a minute, an hour or a day.
-    pub per: Duration,
 }
 
 /// One signature.

@@ -6,12 +6,30 @@ pub mod forecast;
 mod refusal;
 
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::SubscriberId;
 pub use refusal::{Cause, Refusal};
+
+/// So many messages in so much time, as in `14/s` or `5000/h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages.
+    pub messages: NonZeroU32,
+    /// More than nothing: a second, a minute, an hour or a day.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// Messages a second.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.messages.get()) / self.per.as_secs_f64()
+    }
+}
 
 /// What a relay said: the code, the enhanced code where there was one (RFC 3463), the words.
 ///

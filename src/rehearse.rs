@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use crate::app::stage::Scratch;
 use crate::app::{App, Clock, Later};
 use crate::compose;
-use crate::config::{Config, Rate, Smtp};
-use crate::delivery::forecast::{Allowance, DomainLimits, Forecast, Limits, RelayLimits, forecast};
+use crate::config::{Config, Smtp};
+use crate::delivery::forecast::{DomainLimits, Forecast, Limits, RelayLimits, forecast};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
@@ -230,8 +230,8 @@ fn limits(config: &Config, rate: u32) -> Limits {
     };
     let relays = relays.iter().map(|relay| RelayLimits {
         weight: relay.weight.get(),
-        rate: relay.rate.map(allowance),
-        window: relay.window.map(allowance),
+        rate: relay.rate,
+        window: relay.window,
     });
     let mut relays: Vec<RelayLimits> = relays.collect();
     if relays.is_empty() {
@@ -239,18 +239,14 @@ fn limits(config: &Config, rate: u32) -> Limits {
     }
     let domains = config.pace.domains.iter().map(|(domain, pace)| {
         let connections = pace.connections.map(std::num::NonZero::get);
-        (domain.clone(), DomainLimits { connections, rate: pace.rate.map(allowance) })
+        (domain.clone(), DomainLimits { connections, rate: pace.rate })
     });
     Limits {
         by_connection: f64::from(rate) / f64::from(connections),
         connections,
-        rate: config.pace.rate.map(allowance),
-        window: config.pace.window.map(allowance),
+        rate: config.pace.rate,
+        window: config.pace.window,
         relays,
         domains: domains.collect(),
     }
-}
-
-fn allowance(Rate { messages, per }: Rate) -> Allowance {
-    Allowance { messages: messages.get(), per }
 }

@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use secrecy::SecretString;
 
 use super::{App, Wrong};
-use crate::config::{self, PasswordSource, Rate, Security, Smtp};
+use crate::config::{self, PasswordSource, Security, Smtp};
+use crate::delivery::Rate;
 use crate::inbox::{Inbox, Keep, Options};
 use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
 
@@ -71,7 +72,7 @@ impl App {
             Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
         };
         let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
-        let (rate, window) = (relay.rate.map(per_second), relay.window);
+        let (rate, window) = (relay.rate.map(Rate::per_second), relay.window);
         let name = match &relay.login {
             Some(login) => format!("{}@{}:{}", login.user, relay.host, relay.port),
             None => format!("{}:{}", relay.host, relay.port),
@@ -82,7 +83,7 @@ impl App {
 
     /// Messages a second, over all relays and connections.
     pub fn rate(&self) -> Option<f64> {
-        self.config.pace.rate.map(per_second)
+        self.config.pace.rate.map(Rate::per_second)
     }
 
     fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
@@ -96,11 +97,6 @@ impl App {
         })?;
         Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
-}
-
-/// Messages a second.
-fn per_second(rate: Rate) -> f64 {
-    f64::from(rate.messages.get()) / rate.per.as_secs_f64()
 }
 
 /// What EHLO says: this host's full name, or an address literal where it has none.

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Rate;
+use crate::delivery::Rate;
 use crate::document::{Table, Value};
 use crate::id::ListName;
 

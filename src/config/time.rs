@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
 
-use super::Rate;
+use crate::delivery::Rate;
 use crate::document::Value;
 use crate::schedule::WeeklyTime;
 

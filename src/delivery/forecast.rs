@@ -4,18 +4,10 @@
 //! than its own limit. Faults and a relay's own slowness are not in it: a true run takes at least so long.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde::Serialize;
 
-/// So many messages in so much time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// At least 1.
-    pub messages: u32,
-    /// More than nothing.
-    pub per: Duration,
-}
+use super::Rate;
 
 /// What keeps a run from being faster.
 #[derive(Debug, Clone)]
@@ -25,9 +17,9 @@ pub struct Limits {
     /// Connections at once; at least 1.
     pub connections: u16,
     /// Over all relays.
-    pub rate: Option<Allowance>,
+    pub rate: Option<Rate>,
     /// The quota over all relays.
-    pub window: Option<Allowance>,
+    pub window: Option<Rate>,
     /// At least one.
     pub relays: Vec<RelayLimits>,
     /// By domain as A-labels; others have no limit of their own.
@@ -40,9 +32,9 @@ pub struct RelayLimits {
     /// Its share of the connections against the other relays' weights; at least 1.
     pub weight: u32,
     /// Messages a time.
-    pub rate: Option<Allowance>,
+    pub rate: Option<Rate>,
     /// Its quota.
-    pub window: Option<Allowance>,
+    pub window: Option<Rate>,
 }
 
 /// What one destination is given.
@@ -51,7 +43,7 @@ pub struct DomainLimits {
     /// Connections at once.
     pub connections: Option<u16>,
     /// Messages a time.
-    pub rate: Option<Allowance>,
+    pub rate: Option<Rate>,
 }
 
 /// How long a run will take.
@@ -144,7 +136,7 @@ impl Limits {
         let limits = self.domains.get(domain)?;
         let by_connections =
             limits.connections.map(|connections| f64::from(connections) * self.by_connection);
-        least(limits.rate.map(Allowance::per_second), by_connections)
+        least(limits.rate.map(Rate::per_second), by_connections)
     }
 
     /// How many connections lead to each relay: each goes where there are fewest for the relay's weight.
@@ -164,12 +156,6 @@ impl Limits {
     }
 }
 
-impl Allowance {
-    fn per_second(self) -> f64 {
-        f64::from(self.messages) / self.per.as_secs_f64()
-    }
-}
-
 /// How many messages can have gone out by a time: the least of what the run may send and what the relays take together.
 struct Supply {
     run: Flow,
@@ -180,7 +166,7 @@ impl Supply {
     fn new(limits: &Limits) -> Self {
         let lines = limits.lines();
         let all = f64::from(limits.connections) * limits.by_connection;
-        let flow = |connections: f64, rate: Option<Allowance>, window| Flow {
+        let flow = |connections: f64, rate: Option<Rate>, window| Flow {
             rate: rate.map_or(connections, |rate| rate.per_second().min(connections)),
             window,
         };
@@ -225,13 +211,13 @@ const PRECISION: f64 = 1e-3;
 /// A rate, and a quota that it may use up early.
 struct Flow {
     rate: f64,
-    window: Option<Allowance>,
+    window: Option<Rate>,
 }
 
 impl Flow {
     fn by(&self, time: f64) -> f64 {
-        let Some(Allowance { messages, per }) = self.window else { return self.rate * time };
-        let (messages, per) = (f64::from(messages), per.as_secs_f64());
+        let Some(Rate { messages, per }) = self.window else { return self.rate * time };
+        let (messages, per) = (f64::from(messages.get()), per.as_secs_f64());
         (time / per).floor() * messages.min(self.rate * per) + (self.rate * (time % per)).min(messages)
     }
 }
@@ -260,16 +246,19 @@ fn whole(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
     use super::*;
 
     const ALONE: RelayLimits = RelayLimits { weight: 1, rate: None, window: None };
 
-    fn second(messages: u32) -> Allowance {
-        Allowance { messages, per: Duration::from_secs(1) }
+    fn second(messages: u32) -> Rate {
+        Rate { messages: NonZeroU32::new(messages).unwrap(), per: Duration::from_secs(1) }
     }
 
-    fn hour(messages: u32) -> Allowance {
-        Allowance { messages, per: Duration::from_hours(1) }
+    fn hour(messages: u32) -> Rate {
+        Rate { messages: NonZeroU32::new(messages).unwrap(), per: Duration::from_hours(1) }
     }
 
     /// Eight connections of a hundred messages a second to one relay.

@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use super::words::{codes, part, robot, unknown};
 use super::{Count, PartCount, Report, Requests, SponsorReport};
+use crate::subscriber::guard::guarded;
 
 const HEAD: [&str; 11] = [
     "issue",
@@ -122,8 +123,9 @@ impl Lines {
 
     /// A line's cells after the issue.
     fn write(&mut self, cells: [&str; HEAD.len() - 1]) -> Result<(), csv::Error> {
-        let line = std::iter::once(self.issue.clone()).chain(cells.iter().map(|cell| harmless(cell)));
-        self.writer.write_record(line.collect::<Vec<_>>())
+        let cells = cells.iter().map(|cell| guarded(cell));
+        let line: Vec<_> = std::iter::once(self.issue.as_str().into()).chain(cells).collect();
+        self.writer.write_record(line.iter().map(|cell| cell.as_bytes()))
     }
 
     fn readers(&mut self, what: &str, name: &str, readers: u64) -> Result<(), csv::Error> {
@@ -150,33 +152,16 @@ impl Lines {
     }
 
     fn rules(&mut self, what: &str, requests: &Requests) -> Result<(), csv::Error> {
-        for (rule, times) in &requests.unknown {
-            self.write([
-                &format!("{what}, cannot be told"),
-                "",
-                unknown(*rule),
-                "",
-                "",
-                "",
-                "",
-                "",
-                &times.to_string(),
-                "",
-            ])?;
-        }
-        for (rule, times) in &requests.robots {
-            self.write([
-                &format!("{what}, robots"),
-                "",
-                robot(*rule),
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                &times.to_string(),
-            ])?;
+        let unknown = requests
+            .unknown
+            .iter()
+            .map(|(rule, times)| ("cannot be told", unknown(*rule), [times.to_string(), String::new()]));
+        let robots = requests
+            .robots
+            .iter()
+            .map(|(rule, times)| ("robots", robot(*rule), [String::new(), times.to_string()]));
+        for (judged, rule, [unknown, robots]) in unknown.chain(robots) {
+            self.write([&format!("{what}, {judged}"), "", rule, "", "", "", "", "", &unknown, &robots])?;
         }
         Ok(())
     }
@@ -198,9 +183,4 @@ impl Lines {
 
 fn cells(requests: &Requests) -> [String; 3] {
     [requests.people, requests.all_unknown(), requests.all_robots()].map(|number| number.to_string())
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::config::{DomainPace, Rate};
+use crate::config::DomainPace;
+use crate::delivery::Rate;
 
 /// Which of a run's connections.
 pub(super) type LineId = u16;

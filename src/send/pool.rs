@@ -11,7 +11,7 @@ use super::log;
 use super::pace::Pace;
 use super::quota::Quota;
 use crate::app::relay::Route;
-use crate::config::Rate;
+use crate::delivery::Rate;
 use crate::id::SubscriberId;
 use crate::smtp::{Relay, SmtpError};
 use crate::store::{Store, StoreError};

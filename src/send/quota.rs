@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use crate::config::Rate;
+use crate::delivery::Rate;
 use crate::store::{Booked, Span, Store, StoreError};
 
 /// The most messages that are booked at once.

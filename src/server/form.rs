@@ -1,12 +1,32 @@
 //! What a form sent, in either of the ways that browsers and mail programs write it.
 
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
+
+use super::answer::Answer;
+use super::routes::LARGEST_FORM;
+use super::site::Site;
 
 /// The fields of a request's body, in order. Of multipart only fields of plain text are read: nobody sends us files.
 pub(super) struct Fields(Vec<(String, String)>);
 
+impl FromRequest<Arc<Site>> for Fields {
+    type Rejection = Answer;
+
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Answer> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return Err(site.unknown(head.uri.path())) };
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Ok(Self::parse(content_type.unwrap_or_default(), &body))
+    }
+}
+
 impl Fields {
-    pub(super) fn parse(content_type: &str, body: &[u8]) -> Self {
+    fn parse(content_type: &str, body: &[u8]) -> Self {
         let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
         if kind.trim().eq_ignore_ascii_case("multipart/form-data") {
             return Self(boundary(parameters).map(|boundary| parts(&boundary, body)).unwrap_or_default());

@@ -3,17 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use tera::Context;
 
 use super::answer::{Answer, text};
 use super::client;
 use super::form::Fields;
 use super::preferences::joinable;
-use super::routes::LARGEST_FORM;
 use super::site::{Closed, Site};
 use crate::id::ListName;
 use crate::joining::Form;
@@ -43,15 +41,12 @@ pub(super) async fn form(State(site): State<Arc<Site>>) -> Answer {
 pub(super) async fn ask(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    uri: Uri,
+    headers: HeaderMap,
+    fields: Fields,
 ) -> Answer {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
-    let content_type =
-        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let fields = Fields::parse(content_type, &body);
-    let form = match entered(&site, &fields, &head.headers) {
+    let path = uri.path();
+    let form = match entered(&site, &fields, &headers) {
         Ok(form) => form,
         Err(mistake) => {
             let mut context = Context::new();
@@ -62,7 +57,7 @@ pub(super) async fn ask(
         }
     };
     let trusted = &site.app.config.serve.trusted_proxies;
-    if !site.limits.admit(client::address(peer, &head.headers, trusted)) {
+    if !site.limits.admit(client::address(peer, &headers, trusted)) {
         let words = ["Too many people ask from where you are. Please try again in an hour."];
         return site.notice(path, StatusCode::TOO_MANY_REQUESTS, "Not so fast, please", &words);
     }

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use tera::Context;
 
 use super::answer::{Answer, text};
 use super::form::Fields;
-use super::routes::LARGEST_FORM;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::id::ListName;
 use crate::subscriber::{SubscriptionStatus, Way};
@@ -31,13 +28,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Ans
 }
 
 /// `POST /{issue}/unsubscribe/{token}`: no cookie, no login, no redirect (requirement 14).
-pub(super) async fn leave(State(site): State<Arc<Site>>, request: Request) -> Answer {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
-    let content_type =
-        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let fields = Fields::parse(content_type, &body);
+pub(super) async fn leave(State(site): State<Arc<Site>>, uri: Uri, fields: Fields) -> Answer {
+    let path = uri.path();
     let parts = Path::parse(path);
     if fields.is_one_click() {
         return one_click(&site, path, &parts).await;

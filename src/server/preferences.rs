@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tera::Context;
@@ -14,7 +12,6 @@ use tera::Context;
 use super::answer::Answer;
 use super::form::Fields;
 use super::leaving::list;
-use super::routes::LARGEST_FORM;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::app::random;
 use crate::id::ListName;
@@ -42,13 +39,9 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Ans
 }
 
 /// `POST /{issue}/preferences/{token}`.
-pub(super) async fn save(State(site): State<Arc<Site>>, request: Request) -> Answer {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return site.unknown(path) };
-    let content_type =
-        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match take(&site, path, &Fields::parse(content_type, &body)).await {
+pub(super) async fn save(State(site): State<Arc<Site>>, uri: Uri, fields: Fields) -> Answer {
+    let path = uri.path();
+    match take(&site, path, &fields).await {
         Ok(answer) => answer,
         Err(closed) => site.closed(path, closed),
     }
