@@ -22,9 +22,9 @@ const BODY: [Act; 1] = [HearMessage];
 async fn serve(script: Vec<Act>) -> (Relay, JoinHandle<String>) {
     let stalls = script.iter().any(|act| matches!(act, Stall));
     let (relay, serving) = relay::serve(script, None).await;
-    let short = Duration::from_secs(2);
+    let short = Duration::from_secs(5);
     let impatient =
-        Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short / 4 };
+        Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short / 5 };
     (if stalls { Relay { timeouts: impatient, ..relay } } else { relay }, serving)
 }
 

@@ -59,12 +59,17 @@ fn places() -> Vec<Place> {
     ]
 }
 
+/// How long is waited where it must be waited out: longer than the steps before it take a busy machine.
+const BRIEF: Duration = Duration::from_secs(5);
+/// How long is waited where something comes.
+const LONG: Duration = Duration::from_mins(1);
+
 /// Sends a message, and after a refusal another one, to a relay that says all that comes before a step, and then this.
 async fn spoiled(place: &Place, spoil: &[Act]) -> SmtpError {
     let certificate = Certificate::new();
     let (relay, _serving) = relay::serve([&place.before, spoil].concat(), Some(&certificate)).await;
-    let short = Duration::from_millis(1500);
-    let timeouts = Timeouts { connect: short, reply: short, body: short, end_of_data: short, quit: short };
+    let wait = if matches!(spoil, [Stall | Act::Trickle(_)]) { BRIEF } else { LONG };
+    let timeouts = Timeouts { connect: wait, reply: wait, body: wait, end_of_data: wait, quit: BRIEF };
     let relay = Relay { timeouts, ..relay };
     let relay = match place.tls {
         Some(tls) => trusting(relay, &certificate, tls),

@@ -27,8 +27,8 @@ const YES: &str = "250 reset\r\n250 ok\r\n250 ok\r\n250 kept\r\n";
 
 /// What became of three messages, launched together to a relay of that script.
 async fn three(script: &[&[Act]]) -> (Vec<&'static str>, Connection) {
-    let short = Duration::from_secs(2);
-    let timeouts = Timeouts { reply: short, end_of_data: short, quit: short / 4, ..Timeouts::default() };
+    let short = Duration::from_secs(5);
+    let timeouts = Timeouts { reply: short, end_of_data: short, quit: short / 5, ..Timeouts::default() };
     let relay = serve(script.concat(), None).await.0;
     let mut connection = Connection::open(&Relay { chunking: true, timeouts, ..relay }).await.unwrap();
     for name in ["ada", "bo", "cy"] {
