@@ -27,6 +27,7 @@ struct TestStore<const POSTGRES: bool> {
     store: Store,
     url: StoreUrl,
     folder: tempfile::TempDir,
+    _schema: Option<server::Schema>,
     references: std::sync::atomic::AtomicU64,
 }
 
@@ -60,13 +61,13 @@ impl<const POSTGRES: bool> TestStore<POSTGRES> {
 
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = if POSTGRES {
-            StoreUrl::Postgres(server::new_store().into())
-        } else {
-            StoreUrl::Sqlite(folder.path().join("pressroom.db"))
+        let schema = POSTGRES.then(server::Schema::new);
+        let url = match &schema {
+            Some(schema) => StoreUrl::Postgres(schema.url().into()),
+            None => StoreUrl::Sqlite(folder.path().join("pressroom.db")),
         };
         let store = Store::at(&url).await.unwrap();
-        Self { store, url, folder, references: 1.into() }
+        Self { store, url, folder, _schema: schema, references: 1.into() }
     }
 
     /// The same store, opened again.

@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::folder::{Folder, copies, options, received};
+use super::Folder;
+use crate::folder::{copies, options, received};
 
 const READERS: u64 = 300;
 

@@ -17,8 +17,8 @@ use pressroom::send::{self, Ending, Options};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::folder::{Folder, options};
-use crate::server;
+use super::Folder;
+use crate::folder::options;
 
 const READERS: usize = 600;
 const DOMAINS: usize = 20;
@@ -31,23 +31,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_instants_on_bad_days_nobody_is_lost_and_nobody_gets_it_twice() {
-    chaos(&folder(), "SQLite").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_it_is_with_a_store_on_a_server() {
-    let folder = folder();
-    let store = format!("[store]\nurl = \"{}\"\n\n[smtp]", server::new_store());
-    folder.edit("newsletter.toml", "[smtp]", &store);
-    chaos(&folder, "PostgreSQL").await;
-}
-
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the seed, to have it again, and what ./bench shows"
-)]
-async fn chaos(folder: &Folder, store: &str) {
+    let (folder, store) = (folder(), super::STORE);
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u32>().expect("a number"));
     let kills = number("KILLS").unwrap_or(20);
     let seed = number("SEED").unwrap_or_else(|| {
@@ -59,7 +43,7 @@ async fn chaos(folder: &Folder, store: &str) {
     let mut lots = Lots(seed.into());
     let mut sum = Sum::default();
     while sum.kills < kills {
-        issue(folder, &mut lots, &mut sum, kills).await;
+        issue(&folder, &mut lots, &mut sum, kills).await;
     }
     println!("chaos: {store}: {sum}");
     assert_eq!((sum.lost, sum.doubled), (0, 0), "SEED={seed}");

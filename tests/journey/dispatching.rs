@@ -9,7 +9,8 @@ use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
 
-use crate::folder::{Folder, copies, header, options, received};
+use super::Folder;
+use crate::folder::{copies, header, options, received};
 
 /// Sunday, 2 July 2023, 20:00 in New York.
 const DUE: &str = "2023-07-03T00:00:00Z";
@@ -57,11 +58,12 @@ async fn two_at_once_write_to_each_reader_once() {
 }
 
 #[tokio::test]
-async fn while_another_sender_is_at_work_it_says_nothing() {
+async fn while_another_is_at_work_it_says_nothing() {
     let folder = weekly();
     draft(&folder, 1, "date = 2023-07-02");
     let store = folder.app().store().await.unwrap();
-    let _at_work = store.sender_lock(pressroom::delivery::SenderId(1)).await.unwrap();
+    let at_work = store.sender_lock(pressroom::delivery::SenderId(1)).await.unwrap();
+    store.dispatch_lock(&at_work).await.unwrap();
     let ended = folder.run(&["dispatch"]);
     assert_eq!(ended.status.code(), Some(0));
     assert!(ended.stdout.is_empty() && ended.stderr.is_empty());

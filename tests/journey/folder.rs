@@ -1,16 +1,22 @@
 //! A newsletter's folder in a temporary place, and what arrived in its inbox.
+//!
+//! It keeps its store in a file, or on the tests' PostgreSQL server: journeys that hold of both are in `on_sqlite` and `on_postgres`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::thread;
 
 use jiff::{SignedDuration, Timestamp};
 use pressroom::app::{App, Clock};
-use pressroom::inbox::Inbox;
+use pressroom::inbox::{Inbox, Keep};
 use pressroom::send::{self, Options, Run, Sent};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::server::Schema;
 
 /// The clock that stands still: Sunday, 2 July 2023, 20:00 in New York.
 pub(crate) const NOW: &str = "2023-07-03T00:00:00Z";
@@ -29,6 +35,9 @@ postal_address = "Small Hours, 1 Rope Walk, Exampleland"
 url = "inbox"
 "#;
 
+/// The line that makes it a trial.
+const TRIAL: &str = "url = \"inbox\"";
+
 const DRAFT: &str = r#"
 number = 1
 date = 2023-07-02
@@ -42,15 +51,52 @@ blurb = "A team drew [the whole path](https://halyard.example/path) on one page.
 "#;
 
 /// A newsletter's folder of its own for each test.
-pub(crate) struct Folder {
+pub(crate) struct Fixture<const ON_SERVER: bool> {
+    server: Option<OnServer>,
+    /// The newsletter's own: it fills the built-in inbox's Maildir.
+    relay_line: String,
     folder: TempDir,
 }
 
-impl Folder {
+/// With its store in a file.
+pub(crate) type Folder = Fixture<false>;
+
+/// A trial has a store of its own, in a file: what is kept on a server goes over a relay, here one that fills the built-in inbox's Maildir.
+struct OnServer {
+    store: Schema,
+    relay: Inbox,
+}
+
+impl OnServer {
+    /// The relay outlives whatever runtime a test has, or has none.
+    fn start(maildir: PathBuf) -> Self {
+        static RELAYS: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+        let relay = || RELAYS.block_on(Inbox::start(([127, 0, 0, 1], 0).into(), Keep::Maildir(maildir)));
+        let relay = thread::scope(|scope| scope.spawn(relay).join()).expect("a thread").expect("a relay");
+        Self { store: Schema::new(), relay }
+    }
+}
+
+impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
+    /// With nothing in it.
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let server = ON_SERVER.then(|| OnServer::start(folder.path().join("build/inbox")));
+        let relay = server.as_ref().map(|server| format!("url = \"smtp://{}\"", server.relay.addr()));
+        Self { server, relay_line: relay.unwrap_or_else(|| TRIAL.to_owned()), folder }
+    }
+
+    fn write_newsletter(&self, text: &str) {
+        self.write("newsletter.toml", &text.replace(TRIAL, &self.relay_line));
+        if let Some(server) = &self.server {
+            self.keep_in(&server.store);
+        }
+    }
+
     /// One draft of one article, with these readers.
     pub(crate) fn with_readers(addresses: &[&str]) -> Self {
-        let folder = Self { folder: TempDir::new().expect("a temporary folder") };
-        folder.write("newsletter.toml", NEWSLETTER);
+        let folder = Self::new();
+        folder.write_newsletter(NEWSLETTER);
         folder.write("drafts/1.toml", DRAFT);
         folder.write_readers(addresses);
         folder
@@ -64,10 +110,12 @@ impl Folder {
 
     /// A copy of the newsletter that ships with the program.
     pub(crate) fn shipped() -> Self {
-        let folder = Self { folder: TempDir::new().expect("a temporary folder") };
+        let folder = Self::new();
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for name in ["newsletter.toml", "sponsors.toml", "subscribers/readers.csv"] {
-            folder.write(name, &fs::read_to_string(repository.join(name)).expect(name));
+        let text = |name: &str| fs::read_to_string(repository.join(name)).expect(name);
+        folder.write_newsletter(&text("newsletter.toml"));
+        for name in ["sponsors.toml", "subscribers/readers.csv"] {
+            folder.write(name, &text(name));
         }
         for sub in ["drafts", "templates"] {
             for entry in fs::read_dir(repository.join(sub)).expect(sub).flatten() {
@@ -103,19 +151,33 @@ impl Folder {
         self.write("subscribers/readers.csv", &format!("email\n{}\n", addresses.join("\n")));
     }
 
-    /// Sends through this inbox instead of the built-in one.
-    pub(crate) fn relay_through(&self, inbox: &Inbox) {
-        self.edit(
-            "newsletter.toml",
-            "url = \"inbox\"",
-            &format!("url = \"smtp://{}\"\nconnections = 2", inbox.addr()),
-        );
+    /// Sends as these lines of `[smtp]` say, not by its own relay.
+    pub(crate) fn relay_is(&self, lines: &str) {
+        self.edit("newsletter.toml", &self.relay_line, lines);
     }
 
-    /// Keeps its store in this PostgreSQL, once there is a relay.
-    pub(crate) fn keep_in(&self, url: &str) {
-        let newsletter = self.read("newsletter.toml");
-        self.write("newsletter.toml", &format!("{newsletter}\n[store]\nurl = \"{url}\"\n"));
+    /// Sends by its own relay, as these lines say.
+    pub(crate) fn relay_also(&self, lines: &str) {
+        self.relay_is(&format!("{}\n{lines}", self.relay_line));
+    }
+
+    /// Sends through this inbox instead of its own relay.
+    pub(crate) fn relay_through(&self, inbox: &Inbox) {
+        self.relay_is(&format!("url = \"smtp://{}\"\nconnections = 2", inbox.addr()));
+    }
+
+    /// Sends by its own relay again.
+    pub(crate) fn relay_no_more_through(&self, inbox: &Inbox) {
+        self.edit("newsletter.toml", &format!("url = \"smtp://{}\"", inbox.addr()), &self.relay_line);
+    }
+
+    /// Keeps its store there, once there is a relay.
+    pub(crate) fn keep_in(&self, store: &Schema) {
+        self.edit(
+            "newsletter.toml",
+            "\n[smtp]\n",
+            &format!("\n[store]\nurl = \"{}\"\n\n[smtp]\n", store.url()),
+        );
     }
 
     pub(crate) fn app(&self) -> App {

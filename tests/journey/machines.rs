@@ -5,12 +5,14 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use pressroom::dispatch::dispatch;
 use pressroom::inbox::{Inbox, Keep};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::folder::{Folder, copies, options, received};
+use crate::folder::{Fixture, Folder, copies, received};
+use crate::server::Schema;
+
+type OnServer = Fixture<true>;
 
 const READERS: usize = 1500;
 const CONNECTIONS: usize = 2;
@@ -21,6 +23,7 @@ struct Machines {
     keys: String,
     maildir: TempDir,
     inbox: Inbox,
+    _store: Schema,
 }
 
 impl Machines {
@@ -28,7 +31,7 @@ impl Machines {
         let maildir = TempDir::new().unwrap();
         let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
         let inbox = inbox.await.unwrap();
-        let store = crate::server::new_store();
+        let store = Schema::new();
         let machine = |_| {
             let folder = Folder::with_many_readers(READERS);
             folder.relay_through(&inbox);
@@ -38,7 +41,7 @@ impl Machines {
         };
         let keys = pressroom::token::Keys::generate(pressroom::app::random).to_file();
         let keys = secrecy::ExposeSecret::expose_secret(&keys).to_owned();
-        Self { folders: (0..count).map(machine).collect(), keys, maildir, inbox }
+        Self { folders: (0..count).map(machine).collect(), keys, maildir, inbox, _store: store }
     }
 
     fn send(&self, machine: usize) -> Child {
@@ -91,19 +94,8 @@ async fn one_of_three_machines_is_killed_and_the_others_finish_its_share() {
     machines.inbox.stop().await;
 }
 
-/// A newsletter on a server, with its relay.
-async fn on_a_server(readers: &[&str]) -> (Folder, Inbox, TempDir) {
-    let folder = Folder::with_readers(readers);
-    let maildir = TempDir::new().unwrap();
-    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir.path().to_owned()));
-    let inbox = inbox.await.unwrap();
-    folder.relay_through(&inbox);
-    folder.keep_in(&crate::server::new_store());
-    (folder, inbox, maildir)
-}
-
 /// What a command says that does what it is asked for.
-fn said(folder: &Folder, arguments: &[&str]) -> String {
+fn said<const ON_SERVER: bool>(folder: &Fixture<ON_SERVER>, arguments: &[&str]) -> String {
     let ended = folder.run(arguments);
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert!(ended.status.success(), "{arguments:?}: {stderr}");
@@ -112,8 +104,7 @@ fn said(folder: &Folder, arguments: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issue_goes_its_whole_way_with_a_store_on_a_server() {
-    let (folder, inbox, maildir) =
-        on_a_server(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;
+    let folder = OnServer::with_readers(&["ada@example.com", "bo@example.com", "cy@example.com"]);
     assert!(said(&folder, &["subscribers", "import"]).contains('3'));
     said(&folder, &["subscribers", "unsubscribe", "cy@example.com"]);
     assert!(said(&folder, &["send", "1", "--dry-run"]).contains("2 readers of list `readers` would get it"));
@@ -121,13 +112,12 @@ async fn an_issue_goes_its_whole_way_with_a_store_on_a_server() {
     assert!(said(&folder, &["send", "1", "--yes"]).contains("nothing was left to do"));
     assert!(said(&folder, &["deliveries", "1"]).contains("ada@example.com  accepted"));
     assert!(said(&folder, &["subscribers", "show", "cy@example.com"]).contains("left"));
-    let copies = copies(&received(maildir.path()));
+    let copies = copies(&folder.received());
     assert_eq!(
         copies.into_iter().collect::<Vec<_>>(),
         [("ada@example.com".into(), 1), ("bo@example.com".into(), 1)]
     );
     assert!(folder.path().join("pressroom.keys").exists() && !folder.path().join("pressroom.db").exists());
-    inbox.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +140,7 @@ async fn a_run_is_paused_and_cancelled_from_another_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_with_other_keys_is_refused_before_anything_is_queued() {
-    let (one, inbox, _maildir) = on_a_server(&["ada@example.com"]).await;
+    let one = OnServer::with_readers(&["ada@example.com"]);
     let other = Folder::with_readers(&["ada@example.com"]);
     other.write("newsletter.toml", &one.read("newsletter.toml"));
     said(&one, &["send", "1", "--yes"]);
@@ -160,24 +150,4 @@ async fn a_machine_with_other_keys_is_refused_before_anything_is_queued() {
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("not the keys that the store was used with"), "{stderr}");
-    inbox.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn while_one_machine_dispatches_another_one_says_nothing() {
-    let (folder, inbox, _maildir) = on_a_server(&["ada@example.com"]).await;
-    folder.edit("drafts/1.toml", "number = 1", "number = 1\nready = true");
-    folder.edit("newsletter.toml", "name = \"Small", "schedule = \"Sun 20:00\"\nname = \"Small");
-    let app = folder.app();
-    let store = app.store().await.unwrap();
-    let at_work = store.sender_lock(pressroom::delivery::SenderId(1)).await.unwrap();
-    store.dispatch_lock(&at_work).await.unwrap();
-    let silent = dispatch(&app, &options()).await.unwrap();
-    assert!(silent.sent.is_empty() && silent.said.is_empty() && silent.faults.is_empty(), "{silent:?}");
-    drop(at_work);
-    // The server hears a moment later that the other one has ended.
-    while inbox.counts().messages == 0 {
-        dispatch(&app, &options()).await.unwrap();
-    }
-    inbox.stop().await;
 }

@@ -7,26 +7,22 @@
     reason = "a test says what it missed by panicking"
 )]
 
-mod braking;
-mod chaos;
 mod choosing;
-mod circle;
 mod clicking;
 mod command_line;
 mod composing;
-mod dispatching;
 mod folder;
 mod joining;
 mod killing;
 mod leaving;
 mod machines;
-mod pacing;
+#[expect(clippy::duplicate_mod, reason = "the same journeys with either store")]
+mod on_postgres;
+mod on_sqlite;
 mod reader;
 mod rehearsing;
 mod reporting;
-mod reviewing;
 mod saying;
-mod sending;
 mod signatures;
 mod signing;
 mod stores;

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::folder::Folder;
+use super::Folder;
 
 #[test]
 fn the_dry_run_counts_who_the_run_then_writes_to() {

@@ -8,7 +8,8 @@ use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
 use tempfile::TempDir;
 
-use crate::folder::{Folder, copies, header, options, received};
+use super::Folder;
+use crate::folder::{copies, header, options, received};
 
 #[tokio::test]
 async fn everyone_on_the_list_gets_the_issue_once() {
@@ -173,7 +174,7 @@ async fn a_relay_that_refuses_the_sender_costs_no_reader() {
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.waiting, sent.counts.refused), (Ending::RelayRefuses, 30, 0));
     assert!(sent.to_string().contains("not from you"), "{sent}");
-    folder.edit("newsletter.toml", &format!("smtp://{}", inbox.addr()), "inbox");
+    folder.relay_no_more_through(&inbox);
     inbox.stop().await;
     assert_eq!(folder.send().await.unwrap().counts.accepted, 30);
 }
@@ -205,7 +206,7 @@ async fn a_relay_that_hangs_up_after_every_message_leaves_few_in_doubt() {
 #[tokio::test]
 async fn at_a_slow_pace_a_stop_begins_nothing_new_and_who_waits_for_their_turn_is_in_no_doubt() {
     let folder = Folder::with_many_readers(50);
-    folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"inbox\"\nrate = \"10/m\"");
+    folder.relay_also("rate = \"10/m\"");
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let store = folder.app().store().await.unwrap();
     let run = folder.prepare().await.unwrap();
@@ -226,11 +227,7 @@ async fn at_a_slow_pace_a_stop_begins_nothing_new_and_who_waits_for_their_turn_i
 async fn a_relay_that_says_nothing_is_left_as_soon_as_the_run_is_to_stop() {
     let folder = Folder::with_many_readers(3);
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    folder.edit(
-        "newsletter.toml",
-        "url = \"inbox\"",
-        &format!("url = \"smtp://{}\"", silent.local_addr().unwrap()),
-    );
+    folder.relay_is(&format!("url = \"smtp://{}\"", silent.local_addr().unwrap()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn(folder.prepare().await.unwrap().go(Options { stop: stopped, ..options() }));
     let _caller = silent.accept().await.unwrap();
@@ -310,7 +307,7 @@ async fn who_leaves_in_the_middle_of_the_run_gets_nothing_more_though_a_sender_h
 #[tokio::test]
 async fn a_relay_that_is_away_loses_nobody() {
     let folder = Folder::with_many_readers(3);
-    folder.edit("newsletter.toml", "url = \"inbox\"", "url = \"smtp://127.0.0.1:1\"\nconnections = 2");
+    folder.relay_is("url = \"smtp://127.0.0.1:1\"\nconnections = 2");
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.waiting, sent.counts.accepted), (Ending::RelayAway, 3, 0));
 }
@@ -347,7 +344,7 @@ async fn of_several_relays_each_has_its_share_and_one_that_is_away_holds_nobody_
     };
     let relays =
         [relay(&first.addr().to_string(), 3), relay("127.0.0.1:1", 1), relay(&second.addr().to_string(), 1)];
-    folder.edit("newsletter.toml", "url = \"inbox\"", &format!("connections = 4\n{}", relays.concat()));
+    folder.relay_is(&format!("connections = 4\n{}", relays.concat()));
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 300));
     assert!(sent.to_string().contains("127.0.0.1:1 cannot be reached"), "{sent}");

@@ -15,6 +15,8 @@ mod exim;
 mod folder;
 mod login;
 mod postfix;
+#[path = "../postgres/server.rs"]
+mod server;
 #[path = "../journey/signatures.rs"]
 mod signatures;
 

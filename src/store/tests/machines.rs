@@ -25,7 +25,8 @@ async fn a_store_of_a_newer_version_is_refused() {
 
 #[tokio::test]
 async fn two_that_make_a_store_at_once_both_get_it() {
-    let url = StoreUrl::Postgres(server::new_store().into());
+    let schema = server::Schema::new();
+    let url = StoreUrl::Postgres(schema.url().into());
     let (one, other) = tokio::join!(Store::at(&url), Store::at(&url));
     assert_eq!(
         (one.unwrap().lists().await.unwrap(), other.unwrap().lists().await.unwrap()),

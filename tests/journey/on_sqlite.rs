@@ -1,0 +1,21 @@
+//! The journeys that hold of either store, with one in a file.
+
+type Folder = crate::folder::Fixture<false>;
+
+/// What people call it.
+const STORE: &str = "SQLite";
+
+#[path = "braking.rs"]
+mod braking;
+#[path = "chaos.rs"]
+mod chaos;
+#[path = "circle.rs"]
+mod circle;
+#[path = "dispatching.rs"]
+mod dispatching;
+#[path = "pacing.rs"]
+mod pacing;
+#[path = "reviewing.rs"]
+mod reviewing;
+#[path = "sending.rs"]
+mod sending;
