@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::{Config, Smtp, StoreUrl};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, SenderLock, Store, StoreError};
 use crate::token::Keys;
 use crate::workspace::Workspace;
 
@@ -67,19 +67,37 @@ impl App {
         Ok(self.config.smtp.as_ref().ok_or_else(missing)?)
     }
 
-    /// The store; a trial has its own. Made where it is absent.
+    /// The store; a trial has its own. Made where there never was one.
     ///
     /// # Errors
-    /// Whatever keeps it from being opened.
+    /// [`Wrong`] for one that is lost; whatever keeps it from being opened.
     pub async fn store(&self) -> anyhow::Result<Store> {
+        self.refuse_lost()?;
         Ok(Store::at(&self.workspace.store(&self.config)).await?)
+    }
+
+    /// A file that is gone is not made anew, since everybody would get everything again. What is made after it tells that there was one.
+    fn refuse_lost(&self) -> Result<(), Wrong> {
+        let store = self.workspace.store(&self.config);
+        let StoreUrl::Sqlite(path) = &store else { return Ok(()) };
+        let later = [self.workspace.keys_path(&store), SenderLock::path_beside(path)];
+        // In this order, since another command may be making them.
+        let Some(left) = later.iter().find(|left| left.exists()) else { return Ok(()) };
+        if self.is_trial() || path.exists() {
+            return Ok(());
+        }
+        let (path, left) = (path.display(), left.display());
+        Err(Wrong(format!(
+            "the store {path} is missing, and {left} says that there was one; who got which issue and who has left stands in it alone: \
+             put it back, or restore it from a backup; where it is to begin anew, knowing nothing, run `install -m 600 /dev/null {path}`"
+        )))
     }
 
     /// A store at `path` with the readers of the true one and no issue, for a journey that must change nothing; an empty one where there
     /// is no store yet.
     ///
     /// # Errors
-    /// Whatever keeps either from being opened.
+    /// As [`App::store`].
     pub async fn scratch_store(&self, path: &Path) -> anyhow::Result<Store> {
         let own = self.workspace.store(&self.config);
         let is_there = match &own {
@@ -89,6 +107,7 @@ impl App {
         let copy = if is_there {
             Store::at(&own).await?.copy_readers_to(path).await?
         } else {
+            self.refuse_lost()?;
             Store::open(path).await?
         };
         Ok(copy)

@@ -68,6 +68,11 @@ impl Server {
         self.addr
     }
 
+    /// Why the store was away at the start, if it was: what is heard waits for it on the disk.
+    pub fn away(&self) -> Option<&str> {
+        self.site.away.as_deref()
+    }
+
     /// Takes no more connections, ends the requests under way, and brings what was heard to the store, or leaves it on the disk.
     pub async fn stop(self) {
         self.site.ready.store(false, Ordering::Relaxed);

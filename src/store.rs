@@ -208,8 +208,11 @@ impl Store {
         }
     }
 
-    /// After a commit: whether it was to what the next command will open.
-    fn refuse_gone(&self) -> Result<(), StoreError> {
+    /// Whether what is written here is written to what the next command will open.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] for a file that was taken away or replaced.
+    pub fn refuse_gone(&self) -> Result<(), StoreError> {
         match &self.0 {
             Database::Sqlite(file) => file.refuse_gone(),
             Database::Postgres(_) => Ok(()),

@@ -39,11 +39,11 @@ impl Door {
     pub async fn store(&self) -> anyhow::Result<Arc<Store>> {
         let mut behind = self.behind.lock().await;
         match &*behind {
-            Behind::Open(store) => return Ok(Arc::clone(store)),
+            Behind::Open(store) if store.refuse_gone().is_ok() => return Ok(Arc::clone(store)),
             Behind::Shut(Some(since)) if since.elapsed() < PAUSE => {
                 anyhow::bail!("the store could not be opened a moment ago")
             }
-            Behind::Shut(_) => {}
+            Behind::Open(_) | Behind::Shut(_) => {}
         }
         *behind = Behind::Shut(Some(Instant::now()));
         let store = Arc::new(self.open().await?);

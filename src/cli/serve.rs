@@ -33,6 +33,9 @@ impl Serve {
             let mut stop = stop_signals()?;
             let server = Server::start(&app, self.listen).await?;
             let (mark, addr) = (app.mark(), server.addr());
+            if let Some(why) = server.away() {
+                face::note(&format!("{mark}what is heard waits on the disk for the store: {why}"));
+            }
             face::note(&format!("{mark}listening on {addr}; Ctrl-C or SIGTERM ends it"));
             stop.wait_for(|stop| *stop).await?;
             server.stop().await;

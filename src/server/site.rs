@@ -34,6 +34,8 @@ pub(super) struct Site {
     pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
     /// Whether it takes traffic: not before it knows the links, not while it ends.
     pub(super) ready: AtomicBool,
+    /// Why there was no store at the start.
+    pub(super) away: Option<String>,
 }
 
 /// A web edition, and the links that stand in it.
@@ -70,11 +72,12 @@ impl Site {
     pub(super) async fn open(app: &App) -> anyhow::Result<(Arc<Self>, Keeping)> {
         let door = Arc::new(Door::new(app.clone()));
         let counters = Arc::new(Counters::default());
-        let is_unused = match door.store().await {
-            Ok(store) => store.highest_issue().await?.is_none(),
+        let (is_unused, away) = match door.store().await {
+            Ok(store) => (store.highest_issue().await?.is_none(), None),
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "the store is away");
-                false
+                let error = format!("{error:#}");
+                tracing::warn!(error, "the store is away");
+                (false, Some(error))
             }
         };
         let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
@@ -94,6 +97,7 @@ impl Site {
             limits: Limits::default(),
             editions: Mutex::default(),
             ready: AtomicBool::new(true),
+            away,
         };
         Ok((Arc::new(site), keeping))
     }

@@ -30,14 +30,19 @@ impl SenderLock {
         self.id
     }
 
+    /// The file of the lock on a store in a file: it stays when the lock is gone.
+    pub fn path_beside(store: &Path) -> PathBuf {
+        let mut path = store.as_os_str().to_owned();
+        path.push(".lock");
+        path.into()
+    }
+
     pub(super) fn of_session(session: Arc<Session>) -> Self {
         Self { id: session.id, _held: Held::Session(session) }
     }
 
     pub(super) fn of_file(store: &Path, id: SenderId) -> Result<Self, StoreError> {
-        let mut path = store.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
+        let path = Self::path_beside(store);
         let failed = |source: io::Error| StoreError::Open { path: path.clone(), source };
         let mut file = OpenOptions::new()
             .create(true)

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 
 use crate::folder::Folder;
+use crate::reader::{get, post};
 
 const READERS: usize = 3000;
 
@@ -102,4 +103,87 @@ async fn a_store_that_is_taken_away_stops_the_run_and_says_so() {
     assert!(said.contains("pressroom.db") && said.contains("put it back"), "{said}");
     fs::rename(&elsewhere, &store).unwrap();
     completes(&folder, &inbox);
+}
+
+/// A newsletter that is no trial, with an issue that everybody has.
+async fn served() -> (Folder, Inbox) {
+    let folder = Folder::with_readers(&["ada@example.com", "bo@example.com"]);
+    let keep = Keep::Maildir(folder.path().join("build/inbox"));
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), keep).await.unwrap();
+    folder.relay_through(&inbox);
+    assert!(folder.run(&["send", "1", "--yes"]).status.success());
+    (folder, inbox)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_lost_is_not_made_anew_and_nobody_gets_an_issue_again() {
+    let (folder, inbox) = served().await;
+    let store = folder.path().join("pressroom.db");
+    let kept = fs::read(&store).unwrap();
+    let keys = fs::read_to_string(folder.path().join("pressroom.keys")).unwrap();
+    fs::remove_file(&store).unwrap();
+    let commands: [&[&str]; 9] = [
+        &["send", "1", "--yes"],
+        &["send", "1", "--dry-run"],
+        &["send", "1", "--rehearse"],
+        &["approve", "1"],
+        &["dispatch"],
+        &["deliveries", "1"],
+        &["report", "1"],
+        &["pause", "1"],
+        &["subscribers", "import"],
+    ];
+    let refused = |command: &[&str], left: &str| {
+        let ended = folder.command(command).env("PRESSROOM_KEYS", &keys).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{command:?}: {said}");
+        assert!(said.contains("pressroom.db is missing") && said.contains(left), "{command:?}: {said}");
+        assert!(said.contains("backup") && !store.exists(), "{command:?}: {said}");
+    };
+    commands.iter().for_each(|command| refused(command, "pressroom.keys says"));
+    // With the keys in the environment there is no file of them.
+    fs::remove_file(folder.path().join("pressroom.keys")).unwrap();
+    refused(&["send", "1", "--yes"], "pressroom.db.lock says");
+    assert_eq!(inbox.counts().messages, 2);
+
+    fs::write(&store, kept).unwrap();
+    let again = folder.command(&["send", "1", "--yes"]).env("PRESSROOM_KEYS", &keys).output().unwrap();
+    assert_eq!((again.status.code(), inbox.counts().messages), (Some(0), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_file_begins_a_store_anew_and_a_trial_is_made_anew_anyway() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    assert!(folder.run(&["send", "1", "--yes"]).status.success());
+    fs::remove_file(folder.path().join("trial.db")).unwrap();
+    assert!(folder.run(&["send", "1", "--yes"]).status.success());
+    assert_eq!(folder.received().len(), 2);
+
+    let (folder, _inbox) = served().await;
+    folder.write("pressroom.db", "");
+    let ended = folder.run(&["deliveries", "1"]);
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("never sent"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_store_is_taken_away_writes_down_what_it_hears_until_it_is_back() {
+    let (folder, _inbox) = served().await;
+    let server = folder.serve().await;
+    let links = folder.links();
+    assert_eq!(get(&server, &links.to("1")).await.status, 302);
+    Folder::until(&server, "kept_total", 1).await;
+    let (store, elsewhere) = (folder.path().join("pressroom.db"), folder.path().join("elsewhere.db"));
+    fs::rename(&store, &elsewhere).unwrap();
+    assert_eq!(get(&server, &links.to("1")).await.status, 302);
+    let left = post(&server, &links.to("unsubscribe"), "List-Unsubscribe=One-Click").await;
+    assert_eq!(left.status, 200);
+    Folder::until(&server, "pending", 2).await;
+    assert!(!store.exists());
+    fs::rename(&elsewhere, &store).unwrap();
+    Folder::until(&server, "kept_total", 2).await;
+    Folder::until(&server, "pending", 0).await;
+    server.stop().await;
+    let (store, list) = (folder.app().store().await.unwrap(), "readers".parse().unwrap());
+    assert_eq!(store.audience(&list, folder.app().now()).await.unwrap().active, 1, "one of two has left");
 }
