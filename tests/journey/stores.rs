@@ -140,7 +140,9 @@ async fn a_store_that_is_lost_is_not_made_anew_and_nobody_gets_an_issue_again() 
         assert!(said.contains("pressroom.db is missing") && said.contains(left), "{command:?}: {said}");
         assert!(said.contains("backup") && !store.exists(), "{command:?}: {said}");
     };
-    commands.iter().for_each(|command| refused(command, "pressroom.keys says"));
+    for command in commands {
+        refused(command, "pressroom.keys says");
+    }
     // With the keys in the environment there is no file of them.
     fs::remove_file(folder.path().join("pressroom.keys")).unwrap();
     refused(&["send", "1", "--yes"], "pressroom.db.lock says");
