@@ -59,7 +59,7 @@ impl Prepared {
 
     /// The time of the schedule that it is for.
     pub fn slot(&self, config: &Config) -> Option<Timestamp> {
-        config.timetable().slot(self.issue.date)
+        config.timetable().slot_of(self.issue.date, self.issue.send_at.as_ref())
     }
 }
 

@@ -126,9 +126,10 @@ impl Dispatch<'_> {
             let claims_ready = claims_ready(&source);
             let fault = match Draft::parse(source) {
                 Ok(draft) if draft.ready => self.consider(&draft).await.err(),
+                Ok(draft) => self.put_off(&draft).await.err(),
                 Err(mistakes) if claims_ready => Some(mistakes.into()),
                 // Still being written.
-                Ok(_) | Err(_) => None,
+                Err(_) => None,
             };
             self.outcome.faults.extend(fault);
         }
@@ -138,7 +139,7 @@ impl Dispatch<'_> {
     async fn consider(&mut self, draft: &Draft) -> anyhow::Result<()> {
         let config = &self.app.config;
         let number = draft.number.value;
-        let slot = config.timetable().slot(draft.date);
+        let slot = config.timetable().slot_of(draft.date, draft.send_at.as_ref());
         let Some(due) = config.timetable().due(draft.date, draft.send_at.as_ref()) else {
             return Err(Wrong(format!(
                 "issue {number} is ready but has no time; write `send_at` in {}, or `schedule` in newsletter.toml",
@@ -174,6 +175,28 @@ impl Dispatch<'_> {
                 .await?;
             }
             Turn::Due => self.send(draft).await?,
+        }
+        Ok(())
+    }
+
+    /// A draft that is not ready but has a time of its own is waited for until then, and not at the schedule's.
+    async fn put_off(&mut self, draft: &Draft) -> anyhow::Result<()> {
+        let Draft { date, send_at: Some(own), .. } = draft else { return Ok(()) };
+        let (number, config) = (draft.number.value, &self.app.config);
+        let Some(due) = config.timetable().due(*date, Some(own)) else { return Ok(()) };
+        let slot = config.timetable().slot_of(*date, Some(own));
+        let highest = self.sender.store.highest_issue().await?;
+        match schedule::turn(number, due, self.app.now(), config.max_late, highest) {
+            Turn::NotYet => self.accounted.extend(slot),
+            Turn::Due => {
+                self.accounted.extend(slot);
+                let text = format!(
+                    "issue {number} was due on {} and its draft is not ready; write `ready = true`, or move its `send_at`",
+                    self.local(due)
+                );
+                self.say(&format!("unready {number} {}", due.as_millisecond()), text).await?;
+            }
+            Turn::TooLate | Turn::Behind(_) => {}
         }
         Ok(())
     }

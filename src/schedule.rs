@@ -14,6 +14,9 @@ use crate::document::{self, Value};
 use crate::draft::SendAt;
 use crate::id::IssueNumber;
 
+/// With the hour that a clock change may add: there is a time of the schedule in each.
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
+
 /// A time of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeeklyTime {
@@ -42,7 +45,17 @@ impl Timetable<'_> {
         }
     }
 
-    /// The first time of the schedule on or after a date: what an issue of this date is for, and what a week off of this date leaves out.
+    /// The time of the schedule that an issue stands for: that of its date; where its own time comes before that one, the nearest. An
+    /// issue of Sunday that goes out on Monday stands for Sunday's, whichever day it is dated.
+    pub fn slot_of(self, date: Date, own: Option<&SendAt>) -> Option<Timestamp> {
+        let slot = self.slot(date)?;
+        let due = self.due(date, own)?;
+        let before = self.passed(due.checked_sub(WEEK).unwrap_or(due), due).pop();
+        let is_nearer = |before: &Timestamp| due.duration_since(*before) < slot.duration_since(due);
+        Some(before.filter(is_nearer).unwrap_or(slot))
+    }
+
+    /// The first time of the schedule on or after a date: that of an issue of this date, and what a week off of this date leaves out.
     pub fn slot(self, date: Date) -> Option<Timestamp> {
         date.series(1.day()).take(7).find_map(|day| self.on(day).next())
     }
@@ -205,6 +218,38 @@ mod tests {
         let own = SendAt::Local(date(2023, 7, 6).at(9, 30, 0, 0));
         assert_eq!(due(date(2023, 7, 5), Some(&own)), Some(at("2023-07-06T13:30:00Z")));
         assert_eq!(Timetable { times: &[], zone: &zone }.due(date(2023, 7, 5), None), None);
+    }
+
+    #[test]
+    fn an_issue_stands_for_the_time_of_its_date_or_for_the_one_that_it_was_moved_from() {
+        let zone = new_york();
+        let stands_for = |times: &[WeeklyTime], day, own: Option<&str>| {
+            let own = own.map(|own| SendAt::Local(own.parse().unwrap()));
+            Timetable { times, zone: &zone }.slot_of(date(2023, 7, day), own.as_ref())
+        };
+        let [last, this, next] =
+            ["2023-06-26T00:00:00Z", "2023-07-03T00:00:00Z", "2023-07-10T00:00:00Z"].map(at);
+        let sundays = [weekly(Weekday::Sunday, 20, 0)];
+        for (day, own, slot) in [
+            (2, None, this),
+            (3, None, next),
+            // As late as one likes, as long as the date stays.
+            (2, Some("2023-07-02T19:00:00"), this),
+            (2, Some("2023-07-03T08:00:00"), this),
+            (2, Some("2023-07-08T08:00:00"), this),
+            // Its date moved with it.
+            (3, Some("2023-07-03T08:00:00"), this),
+            (5, Some("2023-07-05T12:00:00"), this),
+            (7, Some("2023-07-07T12:00:00"), next),
+            (1, Some("2023-07-01T08:00:00"), this),
+            (2, Some("2023-06-26T08:00:00"), last),
+        ] {
+            assert_eq!(stands_for(&sundays, day, own), Some(slot), "{day} {own:?}");
+        }
+        let twice = [weekly(Weekday::Tuesday, 8, 0), weekly(Weekday::Friday, 8, 0)];
+        let wednesday = stands_for(&twice, 5, Some("2023-07-05T09:00:00"));
+        assert_eq!(wednesday, Some(at("2023-07-04T12:00:00Z")));
+        assert_eq!(stands_for(&[], 2, Some("2023-07-02T19:00:00")), None);
     }
 
     #[test]

@@ -149,6 +149,39 @@ async fn an_issue_moved_to_another_day_leaves_no_week_missed() {
 }
 
 #[tokio::test]
+async fn an_issue_moved_with_its_date_leaves_no_week_missed_while_it_waits_nor_when_it_is_sent() {
+    let folder = weekly();
+    let when = "date = 2023-07-03\nsend_at = 2023-07-03T08:00:00";
+    draft(&folder, 1, when);
+    folder.edit("drafts/1.toml", "ready = true", "ready = false");
+    assert!(is_silent(&at(&folder, "2023-07-03T00:30:00Z").await), "its editor is still at it");
+    draft(&folder, 1, when);
+    assert_eq!(at(&folder, "2023-07-03T12:00:00Z").await.sent.len(), 1);
+    assert!(is_silent(&at(&folder, "2023-07-09T12:00:00Z").await));
+    let missed = at(&folder, "2023-07-10T00:00:00Z").await;
+    assert!(missed.said[0].contains("no issue was started for Sun, 2023-07-09"), "{missed:?}");
+}
+
+#[tokio::test]
+async fn an_issue_sent_by_hand_instead_of_by_the_schedule_leaves_no_week_missed() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-03\nsend_at = 2023-07-02T20:30:00");
+    assert!(folder.prepare().await.unwrap().go(options()).await.unwrap().ending == Ending::Done);
+    assert!(is_silent(&at(&folder, "2023-07-03T00:15:00Z").await));
+}
+
+#[tokio::test]
+async fn a_time_of_its_own_at_which_a_draft_is_not_ready_is_said_once() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02\nsend_at = 2023-07-03T08:00:00");
+    folder.edit("drafts/1.toml", "ready = true", "ready = false");
+    assert!(is_silent(&at(&folder, DUE).await));
+    let said = at(&folder, "2023-07-03T12:00:00Z").await.said;
+    assert!(said.len() == 1 && said[0].contains("issue 1 was due on Mon, 2023-07-03 08:00 EDT"), "{said:?}");
+    assert!(is_silent(&at(&folder, "2023-07-03T13:00:00Z").await));
+}
+
+#[tokio::test]
 async fn a_bad_draft_stops_no_other() {
     let folder = weekly();
     draft(&folder, 1, "date = 2023-07-02\ntitel = \"?\"");
