@@ -11,7 +11,7 @@ use crate::brake;
 use crate::delivery::{DeliveryStatus, SkipReason, SmtpReply};
 use crate::id::IssueNumber;
 use crate::mailbox::EmailAddress;
-use crate::store::{Among, Decision, Delivery, IssueState, Store, Undecidable};
+use crate::store::{Among, Decision, Delivery, IssueState, Obstacle, Store, Undecidable};
 
 /// Records read from the store at once.
 const PAGE: u32 = 1000;
@@ -128,14 +128,27 @@ fn refusal(issue: IssueNumber, decision: Decision, undecidable: &[Undecidable]) 
         Decision::Resend => "only those in doubt or refused can be sent it again",
         Decision::Accepted => "only those in doubt can be settled",
     };
-    let one = |Undecidable { address, status }: &Undecidable| match status.as_deref() {
-        Some("suppressed") => {
+    let one = |Undecidable { address, obstacle }: &Undecidable| match obstacle {
+        Obstacle::Suppressed => {
             format!(
                 "\n  {address} is suppressed; `pressroom subscribers show {address}` says why, and what lifts it"
             )
         }
-        Some(status) => format!("\n  {address} is {status}"),
-        None => format!("\n  {address} is not among the readers of issue {issue}"),
+        Obstacle::Left(list) => {
+            format!("\n  {address} left the list {list}; only they can come back, on its page")
+        }
+        Obstacle::Gone(list) => {
+            format!(
+                "\n  {address} is no more on the list {list}; write them into subscribers/{list}.csv and import it"
+            )
+        }
+        Obstacle::Paused(until) => {
+            format!("\n  {address} wants no mail before {until:.0}; decide again after that")
+        }
+        Obstacle::Status(status) => format!("\n  {address} is {status}"),
+        Obstacle::Unknown => {
+            format!("\n  {address} is not among the readers of issue {issue}, or was erased")
+        }
     };
     format!("nothing was changed: {wanted}{}", undecidable.iter().map(one).collect::<String>())
 }

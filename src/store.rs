@@ -43,7 +43,7 @@ use sqlx::migrate::MigrateError;
 
 pub use self::audience::{Audience, LeftOut};
 use self::connection::{Reading, Transaction, Writing};
-pub use self::decision::{Decision, Undecidable};
+pub use self::decision::{Decision, Obstacle, Undecidable};
 pub use self::delivery::{Among, Delivery, Recovered};
 pub use self::erase::Erased;
 pub use self::event::{Arrival, Batch, Kept};

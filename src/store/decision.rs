@@ -8,8 +8,9 @@ use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
-use crate::id::{IssueNumber, SubscriberId};
+use crate::id::{IssueNumber, ListName, SubscriberId};
 use crate::mailbox::EmailAddress;
+use crate::subscriber::SubscriptionStatus;
 
 /// What is to become of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +27,25 @@ pub enum Decision {
 pub struct Undecidable {
     /// Who.
     pub address: EmailAddress,
-    /// Where their record stands, as the table has it, or `suppressed` where nobody writes to them any more; `None`: the issue was
-    /// never for them.
-    pub status: Option<String>,
+    /// Why.
+    pub obstacle: Obstacle,
+}
+
+/// What is in the way of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The issue was never for them, or they were erased since.
+    Unknown,
+    /// Their record stands elsewhere, as the table has it.
+    Status(String),
+    /// Nobody writes to them any more.
+    Suppressed,
+    /// They left the list.
+    Left(ListName),
+    /// The list's file has them no more.
+    Gone(ListName),
+    /// They want nothing before this.
+    Paused(Timestamp),
 }
 
 impl Store {
@@ -72,16 +89,15 @@ async fn decide(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<Result<(), Undecidable>, StoreError> {
-    let select = "select d.subscriber, d.status, \
+    let select = "select d.subscriber, d.status, i.list, s.status as standing, s.paused_until, \
         (select count(*) from suppression x where x.key = b.key) as suppressed \
-        from delivery d join subscriber b on b.id = d.subscriber where d.issue = $1 and b.key = $2";
+        from delivery d join subscriber b on b.id = d.subscriber join issue i on i.number = d.issue \
+        left join subscription s on s.list = i.list and s.subscriber = d.subscriber \
+        where d.issue = $1 and b.key = $2";
     let row = sql(select).bind(issue).bind(address.key()).fetch_optional(transaction).await?;
-    let undecidable = |status| Ok(Err(Undecidable { address: address.clone(), status }));
-    let Some(row) = row.as_ref().map(Cells) else { return undecidable(None) };
+    let undecidable = |obstacle| Ok(Err(Undecidable { address: address.clone(), obstacle }));
+    let Some(row) = row.as_ref().map(Cells) else { return undecidable(Obstacle::Unknown) };
     let status = row.text("status")?;
-    if decision == Decision::Resend && row.integer("suppressed")? > 0 {
-        return undecidable(Some("suppressed".to_owned()));
-    }
     let update = match (decision, status) {
         (Decision::Resend, "in-doubt" | "refused") => {
             "update delivery set status = 'queued', owner = null, since = $1 where issue = $2 and subscriber = $3"
@@ -90,12 +106,33 @@ async fn decide(
             "update delivery set status = 'accepted', owner = null, since = $1, code = 250, enhanced = null, \
              reply = 'the operator settled it' where issue = $2 and subscriber = $3"
         }
-        (Decision::Resend | Decision::Accepted, _) => return undecidable(Some(status.to_owned())),
+        (Decision::Resend | Decision::Accepted, _) => {
+            return undecidable(Obstacle::Status(status.to_owned()));
+        }
     };
+    if decision == Decision::Resend
+        && let Some(obstacle) = unwanted(row, now)?
+    {
+        return undecidable(obstacle);
+    }
     let subscriber = SubscriberId(row.integer("subscriber")?);
     record(transaction, (issue, subscriber), decision, now).await?;
     sql(update).bind(now).bind(issue).bind(subscriber).execute(transaction).await?;
     Ok(Ok(()))
+}
+
+/// Why a reader gets nothing now, though the issue was for them once.
+fn unwanted(row: Cells<'_>, now: Timestamp) -> Result<Option<Obstacle>, StoreError> {
+    if row.integer("suppressed")? > 0 {
+        return Ok(Some(Obstacle::Suppressed));
+    }
+    Ok(match row.some_word("standing")? {
+        Some(SubscriptionStatus::Subscribed) => {
+            row.some_time("paused_until")?.filter(|until| *until > now).map(Obstacle::Paused)
+        }
+        Some(SubscriptionStatus::Left) => Some(Obstacle::Left(row.parsed("list")?)),
+        Some(SubscriptionStatus::Gone) | None => Some(Obstacle::Gone(row.parsed("list")?)),
+    })
 }
 
 /// Keeps what stands in a record, as text: the status, since when, and what the relay had said.

@@ -9,6 +9,7 @@ use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options, Sent};
 use pressroom::store::{Among, IssueState};
+use pressroom::subscriber::Choices;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -137,6 +138,43 @@ async fn the_operator_sees_who_missed_an_issue_and_why_and_sends_it_again() {
         1
     );
     assert_eq!(copies(&received(maildir.path())).values().max(), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_it_again_who_wants_no_more() {
+    let folder = Folder::with_many_readers(6);
+    let script = Script::new(|_, stage| {
+        (stage == Stage::Recipient).then(|| Action::Reply("550 5.2.2 mailbox full".into()))
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    assert_eq!(folder.send().await.unwrap().counts.refused, 6);
+    let (store, list) = (folder.app().store().await.unwrap(), "readers".parse().unwrap());
+    let away = Choices { paused_until: Some("2099-01-01T00:00:00Z".parse().unwrap()), ..Choices::default() };
+    let reader = store.reader(&"reader2@example.com".parse().unwrap()).await.unwrap().unwrap();
+    store.choose(&list, reader.id, &away).await.unwrap();
+    assert!(folder.run(&["subscribers", "unsubscribe", "reader1@example.com"]).status.success());
+    assert!(folder.run(&["subscribers", "erase", "reader3@example.com", "--yes"]).status.success());
+    folder.write_readers(
+        &[0, 1, 2, 5].map(|n| format!("reader{n}@example.com")).each_ref().map(String::as_str),
+    );
+    assert!(folder.run(&["subscribers", "import", "--allow-shrink"]).status.success());
+
+    let resend = |readers: &[&str]| {
+        let ended = folder.run(&[&["deliveries", "1", "--resend"], readers].concat());
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    for (reader, why) in [
+        ("reader1@example.com", "left the list readers; only they can come back"),
+        ("reader2@example.com", "wants no mail before 2099-01-01T00:00:00Z"),
+        ("reader3@example.com", "is not among the readers of issue 1, or was erased"),
+        ("reader4@example.com", "is no more on the list readers; write them into subscribers/readers.csv"),
+    ] {
+        let (code, said) = resend(&["reader0@example.com", reader]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("nothing was changed") && said.contains(&format!("{reader} {why}")), "{said}");
+    }
+    assert_eq!(resend(&["reader0@example.com", "reader5@example.com"]).0, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,8 +113,8 @@ enum Stand {
 #[derive(Debug, Clone, Copy)]
 struct Person {
     stand: Stand,
+    /// They left, or are suppressed.
     is_gone: bool,
-    is_suppressed: bool,
     /// A message may have reached them, and nobody has decided to risk another.
     may_have_it: bool,
 }
@@ -128,8 +128,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let person =
-            Person { stand: Stand::Queued, is_gone: false, is_suppressed: false, may_have_it: false };
+        let person = Person { stand: Stand::Queued, is_gone: false, may_have_it: false };
         Self { people: [person; READERS], now: NOW, state: IssueState::Running }
     }
 
@@ -175,7 +174,7 @@ impl Model {
 
     /// Whether it can be decided so about them.
     fn decide(&mut self, reader: usize, decision: Decision) -> bool {
-        if decision == Decision::Resend && self.people[reader].is_suppressed {
+        if decision == Decision::Resend && self.people[reader].is_gone {
             return false;
         }
         let stand = match (decision, self.people[reader].stand) {
@@ -306,7 +305,6 @@ impl Pair {
             Event::Suppress(reader) => {
                 store.suppress(&Self::address(*reader), SuppressionReason::Bounced, now).await.unwrap();
                 model.people[*reader].is_gone = true;
-                model.people[*reader].is_suppressed = true;
             }
             Event::Said(word) => self.hear(*word).await,
         }
