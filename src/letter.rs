@@ -29,6 +29,19 @@ pub struct Letter {
 /// # Errors
 /// A relay that does not take it.
 pub async fn post(app: &App, letter: &Letter) -> anyhow::Result<()> {
+    post_if(app, letter, async || Ok(true)).await?;
+    Ok(())
+}
+
+/// Hands a letter over, if it may go at the last instant before its body does. Answers whether it went.
+///
+/// # Errors
+/// A relay that does not take it, a [`SmtpError`](crate::smtp::SmtpError); whatever keeps `may_go` from being told.
+pub async fn post_if(
+    app: &App,
+    letter: &Letter,
+    may_go: impl AsyncFnOnce() -> anyhow::Result<bool>,
+) -> anyhow::Result<bool> {
     let mut message = write(app, letter)?;
     app.signer()?.sign(&mut message, app.now())?;
     let (inbox, routes) = app.open_relays().await?;
@@ -41,12 +54,15 @@ pub async fn post(app: &App, letter: &Letter) -> anyhow::Result<()> {
         size: Some(message.len() as u64),
     };
     let ready = connection.envelope(&envelope).await?;
-    connection.body(ready, &message, None).await.message?;
-    connection.quit().await;
+    let goes = may_go().await?;
+    if goes {
+        connection.body(ready, &message, None).await.message?;
+        connection.quit().await;
+    }
     if let Some(inbox) = inbox {
         inbox.stop().await;
     }
-    Ok(())
+    Ok(goes)
 }
 
 fn write(app: &App, letter: &Letter) -> anyhow::Result<Vec<u8>> {

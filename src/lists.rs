@@ -6,6 +6,7 @@ mod add;
 mod erase;
 mod export;
 mod import;
+mod leaving;
 mod record;
 mod show;
 mod sort;
@@ -13,16 +14,47 @@ mod stats;
 mod suppress;
 mod unsubscribe;
 
-use crate::id::Reference;
+use jiff::Timestamp;
+
+use crate::id::{ListName, Reference};
+use crate::mailbox::EmailAddress;
+use crate::store::{Store, StoreError};
+use crate::subscriber::{Suppression, SuppressionReason};
+use crate::token::Keys;
 
 pub use self::add::{AddOutcome, Added, add};
 pub use self::erase::{EraseOutcome, erase};
 pub use self::export::{HeldOutcome, export, held};
 pub use self::import::{BadLines, Import, ImportError, ImportOutcome, import};
+pub use self::leaving::{MailedOutcome, leave, leave_by_mail};
 pub use self::show::{ShowOutcome, show};
 pub use self::stats::{Month, StatsOutcome, stats};
 pub use self::suppress::{SuppressError, SuppressOutcome, suppress};
 pub use self::unsubscribe::{UnsubscribeOutcome, unsubscribe};
+
+/// A list, as a command finds it.
+#[derive(Debug, Clone, Copy)]
+pub struct OnList<'a> {
+    /// Where it is kept.
+    pub store: &'a Store,
+    /// Which.
+    pub list: &'a ListName,
+    /// By what the erased are known; none where nobody was erased.
+    pub keys: Option<&'a Keys>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Whether and since when an address is erased. Nothing else is held on it then.
+async fn erased(
+    store: &Store,
+    keys: Option<&Keys>,
+    address: &EmailAddress,
+) -> Result<Option<Suppression>, StoreError> {
+    let Some(keys) = keys else { return Ok(None) };
+    let at = store.erased_at(&keys.suppression(address)).await?;
+    Ok(at.map(|at| Suppression { reason: SuppressionReason::Erased, at, detail: None }))
+}
 
 /// A new reader's reference; the zero one stands for everyone and is nobody's own.
 pub(crate) fn new_reference(fill_random: &mut impl FnMut(&mut [u8])) -> Reference {

@@ -108,8 +108,11 @@ pub struct Choices {
 /// What a person agreed to when they joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Consent {
-    /// When.
+    /// When; where it was asked back, when they confirmed it.
     pub at: Timestamp,
+    /// When they asked for it, where that is another time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// On which page, or how else.
     pub from: Option<String>,
     /// What they read there.

@@ -7,7 +7,6 @@
 mod counters;
 mod entry;
 mod keeper;
-mod leaving;
 mod links;
 mod spool;
 
@@ -26,6 +25,7 @@ use crate::app::keys::KeyRing;
 use crate::app::{App, Clock, random};
 use crate::event::{Event, EventKind, Heard};
 use crate::id::{IssueNumber, Place, Reference};
+use crate::lists;
 use crate::store::Arrival;
 use crate::subscriber::{Leaving, Way};
 use crate::token::{Purpose, is_specimen};
@@ -179,7 +179,7 @@ impl Tracker {
     pub async fn leave(&self, reference: Reference, issue: IssueNumber, way: Way) -> Left {
         let leaving = Leaving { at: self.now(), issue: Some(issue), way };
         let at_once = async {
-            leaving::leave(&*self.door.store().await?, reference, leaving).await.map_err(anyhow::Error::from)
+            lists::leave(&*self.door.store().await?, reference, leaving).await.map_err(anyhow::Error::from)
         };
         match tokio::time::timeout(PATIENCE, at_once).await {
             Ok(Ok(None)) => Left::Unknown,

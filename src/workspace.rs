@@ -71,6 +71,12 @@ impl Workspace {
         self.root.join("build").join(number.to_string())
     }
 
+    /// Who would get an issue, as reviews say: files that there are.
+    pub fn audiences(&self) -> Vec<PathBuf> {
+        let builds = self.root.join("build").read_dir().into_iter().flatten().flatten();
+        builds.map(|build| build.path().join("audience.csv")).filter(|path| path.exists()).collect()
+    }
+
     /// The Maildir of the built-in inbox.
     pub fn inbox_dir(&self) -> PathBuf {
         self.root.join("build").join("inbox")

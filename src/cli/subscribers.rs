@@ -12,7 +12,7 @@ use super::face::{Face, ask, note};
 use crate::app::{self, App, Wrong};
 use crate::document::nearest;
 use crate::id::ListName;
-use crate::lists::{self, Added};
+use crate::lists::{self, Added, OnList};
 use crate::mailbox::{EmailAddress, Mailbox, display_name};
 use crate::store::Store;
 
@@ -123,14 +123,22 @@ struct Show {
 }
 
 /// Takes a reader off a list, for ever; at once, also for a run under way
+///
+/// With --mail it reads mails to `unsubscribe_mailbox` instead: the subject that the link in an issue's header made says who asks. A mail
+/// without it is named, for a person to read, and the exit code is 1.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  pressroom subscribers unsubscribe ada@example.com --list readers")]
+#[command(after_help = "Examples:\n  pressroom subscribers unsubscribe ada@example.com --list readers\n  \
+        pressroom subscribers unsubscribe --mail /var/mail/leave/Maildir\n  pressroom subscribers unsubscribe --mail - < mail.eml")]
 struct Unsubscribe {
     /// The reader
-    address: EmailAddress,
+    #[arg(required_unless_present = "mail")]
+    address: Option<EmailAddress>,
     /// The list; else the newsletter's
     #[arg(long)]
     list: Option<ListName>,
+    /// A mail, a Maildir whose new mails are read and moved, or `-` for a mail on stdin
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["address", "list"])]
+    mail: Option<PathBuf>,
 }
 
 impl Subscribers {
@@ -148,7 +156,8 @@ impl Verb {
             Self::Import(import) => import.run(app, &store, face).await,
             Self::Add(add) => add.run(app, &store, face).await,
             Self::Show(show) => {
-                face.say(&lists::show(&store, &show.address).await?)?;
+                let keys = app.keys_of_erased(&store).await?;
+                face.say(&lists::show(&store, keys.as_deref(), &show.address).await?)?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Unsubscribe(leaving) => leaving.run(app, &store, face).await,
@@ -168,7 +177,8 @@ impl Import {
         if let Some(path) = &self.suppressed {
             let file = File::open(path)
                 .map_err(|error| Wrong(format!("{} cannot be read: {error}", path.display())))?;
-            face.say(&lists::suppress(store, file, app.now()).await?)?;
+            let keys = app.keys_of_erased(store).await?;
+            face.say(&lists::suppress(store, keys.as_deref(), file, app.now()).await?)?;
             if self.list.is_none() && self.from.is_none() {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -197,19 +207,30 @@ impl Add {
         if self.lift_bounce {
             store.lift_bounce(&reader.address).await?;
         }
-        let added = lists::add(store, &or_usual(self.list, app), reader, app.now(), app::random).await?;
+        let (list, keys) = (or_usual(self.list, app), app.keys_of_erased(store).await?);
+        let on = OnList { store, list: &list, keys: keys.as_deref(), at: app.now() };
+        let added = lists::add(on, reader, app::random).await?;
         face.say(&added)?;
         Ok(match added.result {
             Added::Added | Added::AlreadyThere => ExitCode::SUCCESS,
-            Added::Left => ExitCode::FAILURE,
+            Added::Left | Added::Erased => ExitCode::FAILURE,
         })
     }
 }
 
 impl Unsubscribe {
     async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
+        if let Some(mail) = &self.mail {
+            let left = lists::leave_by_mail(store, &app.keys(store).await?, mail, app.now()).await?;
+            face.say(&left)?;
+            return Ok(if left.unclear.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         let list = known(self.list, app, store).await?;
-        face.say(&lists::unsubscribe(store, &list, &self.address, app.now(), app::random).await?)?;
+        let keys = app.keys_of_erased(store).await?;
+        let on = OnList { store, list: &list, keys: keys.as_deref(), at: app.now() };
+        if let Some(address) = &self.address {
+            face.say(&lists::unsubscribe(on, address, app::random).await?)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -236,7 +257,8 @@ impl Erase {
             return Ok(ExitCode::FAILURE);
         }
         let keys = app.keys(store).await?;
-        let files = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list)).collect();
+        let lists = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list));
+        let files = lists.chain(app.workspace.audiences()).collect();
         face.say(&lists::erase(store, &keys, address, files, app.now()).await?)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::new_reference;
+use super::{OnList, erased, new_reference};
 use crate::id::ListName;
 use crate::mailbox::Mailbox;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::subscriber::{Entry, Joining, Origin, SubscriptionStatus, Suppression};
 
 /// What came of adding a reader.
@@ -35,20 +34,25 @@ pub enum Added {
     AlreadyThere,
     /// They left, and only they can come back.
     Left,
+    /// They were erased, and only they can come back. Nothing is kept of them.
+    Erased,
 }
 
-/// Puts a reader on a list. One who left is not brought back: that is theirs to do.
+/// Puts a reader on a list. One who left, or was erased, is not brought back: that is theirs to do.
 ///
 /// # Errors
 /// The store's.
 pub async fn add(
-    store: &Store,
-    list: &ListName,
+    on: OnList<'_>,
     reader: Mailbox,
-    at: Timestamp,
     mut fill_random: impl FnMut(&mut [u8]),
 ) -> Result<AddOutcome, StoreError> {
+    let OnList { store, list, keys, at } = on;
     let address = reader.address.clone();
+    if let suppression @ Some(_) = erased(store, keys, &address).await? {
+        let (address, list) = (address.to_string(), list.clone());
+        return Ok(AddOutcome { address, list, result: Added::Erased, suppression });
+    }
     let entry = Entry {
         address: reader.address,
         name: reader.name,
@@ -81,8 +85,14 @@ impl fmt::Display for AddOutcome {
             Added::Left => {
                 write!(f, "{address} left the list {list} and stays away: only they can come back")
             }
+            Added::Erased => {
+                write!(
+                    f,
+                    "{address} was erased and stays away from the list {list}: only they can come back, by the page to join"
+                )
+            }
         }?;
-        match suppression {
+        match suppression.as_ref().filter(|_| *result != Added::Erased) {
             Some(suppression) => write!(f, "\nno mail goes there: {suppression}"),
             None => Ok(()),
         }

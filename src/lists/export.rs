@@ -7,11 +7,12 @@ use std::io::Write;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::erased;
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 use crate::store::{Held, Member, Store, StoreError};
 use crate::subscriber::list::ListWriter;
-use crate::subscriber::{Subscription, Suppression, SuppressionReason};
+use crate::subscriber::{Subscription, Suppression};
 use crate::token::Keys;
 
 /// Readers read at once.
@@ -71,9 +72,8 @@ pub async fn held(
     let reader = store.reader(address).await?;
     let held = store.held(address, reader.as_ref().map(|reader| reader.id)).await?;
     let mut suppression = store.suppression(address).await?;
-    if let (None, Some(keys)) = (&suppression, keys) {
-        let at = store.erased_at(&keys.suppression(address)).await?;
-        suppression = at.map(|at| Suppression { reason: SuppressionReason::Erased, at, detail: None });
+    if suppression.is_none() {
+        suppression = erased(store, keys, address).await?;
     }
     Ok(HeldOutcome {
         address: reader.as_ref().map_or_else(|| address.to_string(), |reader| reader.address.to_string()),

@@ -250,7 +250,7 @@ impl<'r> Fields<'r> {
     fn more(&mut self) -> Result<More, CutOff> {
         let paused_until = self.time()?;
         let (at, from, wording) = (self.time()?, self.own()?, self.own()?);
-        Ok(More { paused_until, consent: at.map(|at| Consent { at, from, wording }) })
+        Ok(More { paused_until, consent: at.map(|at| Consent { at, asked_at: None, from, wording }) })
     }
 }
 

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::erased;
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::store::{Store, StoreError};
 use crate::subscriber::{Format, Origin, Subscription, SubscriptionStatus, Suppression, SuppressionReason};
+use crate::token::Keys;
 
 /// A reader, shown to the operator who named them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,12 +24,16 @@ pub struct ShowOutcome {
     pub suppression: Option<Suppression>,
 }
 
-/// What is known about an address, letter case aside.
+/// What is known about an address, letter case aside. With the keys, also that it was erased.
 ///
 /// # Errors
 /// The store's.
-pub async fn show(store: &Store, address: &EmailAddress) -> Result<ShowOutcome, StoreError> {
-    Ok(match store.reader(address).await? {
+pub async fn show(
+    store: &Store,
+    keys: Option<&Keys>,
+    address: &EmailAddress,
+) -> Result<ShowOutcome, StoreError> {
+    let mut shown = match store.reader(address).await? {
         Some(reader) => ShowOutcome {
             address: reader.address.to_string(),
             subscriptions: reader.subscriptions,
@@ -38,7 +44,11 @@ pub async fn show(store: &Store, address: &EmailAddress) -> Result<ShowOutcome, 
             subscriptions: Vec::new(),
             suppression: store.suppression(address).await?,
         },
-    })
+    };
+    if shown.suppression.is_none() {
+        shown.suppression = erased(store, keys, address).await?;
+    }
+    Ok(shown)
 }
 
 impl fmt::Display for ShowOutcome {

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::import::BadLines;
 use crate::store::{Store, StoreError};
-use crate::subscriber::list::{HeaderError, SuppressedReader};
+use crate::subscriber::list::{HeaderError, Suppressed, SuppressedReader};
+use crate::token::Keys;
 
 /// What came of a do-not-mail list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -35,12 +36,14 @@ pub enum SuppressError {
     Store(#[from] StoreError),
 }
 
-/// Writes no more to whoever stands in a file, on whatever list; the first reason stays. Again changes nothing.
+/// Writes no more to whoever stands in a file, on whatever list; the first reason stays. Again changes nothing. Who was
+/// erased stays a hash: nobody writes to them anyway.
 ///
 /// # Errors
 /// [`SuppressError`]; what was read before stays.
 pub async fn suppress(
     store: &Store,
+    keys: Option<&Keys>,
     file: impl Read,
     at: Timestamp,
 ) -> Result<SuppressOutcome, SuppressError> {
@@ -53,7 +56,9 @@ pub async fn suppress(
             && let Some(line) = lines.next()
         {
             match line? {
-                Ok(suppressed) => some.push((suppressed.address.key(), suppressed.reason)),
+                Ok(Suppressed { address, reason }) => {
+                    some.push((address.key(), reason, keys.map(|keys| keys.suppression(&address))));
+                }
                 Err(line) => outcome.bad.add(line),
             }
         }

@@ -10,6 +10,7 @@ const HOW: Import = Import { allow_shrink: false, at: Timestamp::constant(1_700_
 
 struct TestLists {
     store: Store,
+    keys: Option<std::sync::Arc<Keys>>,
     _folder: tempfile::TempDir,
     randomness: u64,
 }
@@ -26,7 +27,7 @@ impl TestLists {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("pressroom.db")).await.unwrap();
-        Self { store, _folder: folder, randomness: 0 }
+        Self { store, keys: None, _folder: folder, randomness: 0 }
     }
 
     /// Different each time, and zero at first.
@@ -45,17 +46,19 @@ impl TestLists {
     async fn add(&mut self, mailbox: &str) -> String {
         let mailbox = Mailbox::parse(mailbox).unwrap();
         let fill = Self::fill(&mut self.randomness);
-        add(&self.store, &readers(), mailbox, HOW.at, fill).await.unwrap().to_string()
+        let on = OnList { store: &self.store, list: &readers(), keys: self.keys.as_deref(), at: HOW.at };
+        add(on, mailbox, fill).await.unwrap().to_string()
     }
 
     async fn unsubscribe(&mut self, list: &str, text: &str) -> String {
         let list = list.parse().unwrap();
         let fill = Self::fill(&mut self.randomness);
-        unsubscribe(&self.store, &list, &address(text), HOW.at, fill).await.unwrap().to_string()
+        let on = OnList { store: &self.store, list: &list, keys: self.keys.as_deref(), at: HOW.at };
+        unsubscribe(on, &address(text), fill).await.unwrap().to_string()
     }
 
     async fn show(&self, text: &str) -> String {
-        show(&self.store, &address(text)).await.unwrap().to_string()
+        show(&self.store, self.keys.as_deref(), &address(text)).await.unwrap().to_string()
     }
 
     async fn audience(&self) -> Vec<String> {
@@ -229,14 +232,14 @@ async fn nobody_writes_to_whoever_stands_in_a_do_not_mail_list() {
     lists.import("email\nada@example.com\nbo@example.org\ndi@example.net\n", HOW).await.unwrap();
     let mut said = Vec::new();
     for file in [fixture("do-not-mail"), "\u{feff}ed@example.com\r\nADA@example.com\r\n".to_owned()] {
-        said.push(suppress(&lists.store, file.as_bytes(), HOW.at).await.unwrap().to_string());
+        said.push(suppress(&lists.store, None, file.as_bytes(), HOW.at).await.unwrap().to_string());
     }
     for address in ["ada@example.com", "bo@example.org", "cy@example.com"] {
         said.push(lists.show(address).await);
     }
     insta::assert_snapshot!(said.join("\n"));
     assert_eq!(lists.audience().await, ["di@example.net"]);
-    assert!(suppress(&lists.store, &b"name\nAda\n"[..], HOW.at).await.is_err());
+    assert!(suppress(&lists.store, None, &b"name\nAda\n"[..], HOW.at).await.is_err());
 }
 
 #[tokio::test]
@@ -279,6 +282,21 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     assert_eq!(lists.audience().await, ["bo@example.org"]);
     let held = held(&lists.store, how.keys.as_deref(), &ada).await.unwrap();
     assert!(held.suppression.is_some() && held.subscriptions.is_empty());
+    lists.keys = how.keys;
+    let do_not_mail = &b"ada.lovelace@example.com\ncy@example.com\n"[..];
+    let said = [
+        lists.add("Countess <Ada.Lovelace@example.com>").await,
+        lists.unsubscribe("readers", "ada.lovelace@example.com").await,
+        lists.show("ada.lovelace@example.com").await,
+        suppress(&lists.store, lists.keys.as_deref(), do_not_mail, HOW.at).await.unwrap().to_string(),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    Ada.Lovelace@example.com was erased and stays away from the list readers: only they can come back, by the page to join
+    ada.lovelace@example.com was erased; nothing is kept of them, and no import will add them
+    ada.lovelace@example.com is on no list
+    no mail goes there: they asked to be erased, 2023-11-14
+    nobody writes to 1 addresses any more; 1 were known
+    ");
     let folder = lists.store.folder();
     lists.store.close().await.unwrap();
     for file in std::fs::read_dir(folder).unwrap() {

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::new_reference;
+use super::{OnList, erased, new_reference};
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::subscriber::SubscriptionStatus;
 
 /// What came of taking a reader off a list.
@@ -22,21 +21,26 @@ pub struct UnsubscribeOutcome {
     pub before: Option<SubscriptionStatus>,
     /// Lists that still go to them.
     pub still_on: Vec<ListName>,
+    /// Whether they were erased: then nothing is kept of them.
+    pub erased: bool,
 }
 
-/// Takes a reader off a list, for good. One whom the list does not know is kept as one who left, so that no import adds them.
+/// Takes a reader off a list, for good. One whom the list does not know is kept as one who left, so that no import adds them;
+/// of one who was erased nothing is kept, and no import adds them either.
 ///
 /// # Errors
 /// The store's.
 pub async fn unsubscribe(
-    store: &Store,
-    list: &ListName,
+    on: OnList<'_>,
     address: &EmailAddress,
-    now: Timestamp,
     mut fill_random: impl FnMut(&mut [u8]),
 ) -> Result<UnsubscribeOutcome, StoreError> {
+    let OnList { store, list, keys, at } = on;
     let known = store.reader(address).await?;
-    store.unsubscribe(list, address, new_reference(&mut fill_random), now).await?;
+    let erased = erased(store, keys, address).await?.is_some();
+    if !erased {
+        store.unsubscribe(list, address, new_reference(&mut fill_random), at).await?;
+    }
     let (here, elsewhere): (Vec<_>, Vec<_>) = known
         .into_iter()
         .flat_map(|reader| reader.subscriptions)
@@ -47,17 +51,21 @@ pub async fn unsubscribe(
         list: list.clone(),
         before: here.first().map(|subscription| subscription.status),
         still_on: elsewhere.into_iter().filter(|other| on(other.status)).map(|other| other.list).collect(),
+        erased,
     })
 }
 
 impl fmt::Display for UnsubscribeOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, list, before, still_on } = self;
+        let Self { address, list, before, still_on, erased } = self;
         match before {
             Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone) => {
                 write!(f, "{address} left the list {list}")
             }
             Some(SubscriptionStatus::Left) => write!(f, "{address} had left the list {list} already"),
+            None if *erased => {
+                write!(f, "{address} was erased; nothing is kept of them, and no import will add them")
+            }
             None => write!(f, "{address} was not on the list {list}; no import will add them"),
         }?;
         for other in still_on {

@@ -75,11 +75,11 @@ pub(super) async fn ask(
 pub(super) async fn confirmation(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let path = request.uri().path();
     match site.joining.pending(token(path)).await {
-        Ok(Some((list, address))) => {
+        Ok(Some(pending)) => {
             let mut context = Context::new();
-            context.insert("address", &address.masked());
-            context.insert("list", &title(&site, &list));
-            context.insert("wording", &site.joining.wording());
+            context.insert("address", &pending.address.masked());
+            context.insert("list", &title(&site, &pending.list));
+            context.insert("wording", &pending.wording);
             site.page(path, StatusCode::OK, "confirm.html", context)
         }
         Ok(None) => nothing_to_confirm(&site, path),

@@ -84,7 +84,7 @@ impl Site {
         let keys = Arc::new(KeyRing::open(&keys_path, is_unused)?);
         let (tracker, keeping) =
             Tracker::start(app, Arc::clone(&door), Arc::clone(&keys), Arc::clone(&counters)).await?;
-        let joining = Joining::start(app, &door, &counters);
+        let joining = Joining::start(app, &door, &keys, &counters);
         let site = Self {
             app: app.clone(),
             door,

@@ -10,6 +10,7 @@ use super::connection::{Connected, Connection, Transaction};
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
+use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 
 /// What was removed, each by how many rows.
@@ -88,16 +89,13 @@ async fn erase(transaction: &mut Transaction<'_>, id: i64, now: Timestamp) -> Re
     let unsent = "update delivery set status = 'skipped', reason = 'unsubscribed', owner = null, since = $2 \
         where subscriber = $1 and issue in (select number from issue) and status in ('queued', 'leased', 'deferred')";
     let unsent = sql(unsent).bind(id).bind(now).execute(transaction).await?;
-    let mut counts = [0; 6];
+    let events = make_nobodys(transaction, id, None).await?;
+    let mut counts = [0; 4];
     let statements = [
         "delete from decision where subscriber = $1 and issue in (select number from issue)",
         "update delivery set reply = null where subscriber = $1 and issue in (select number from issue)",
-        "insert into event (issue, subscriber, at, seq, place, agent, method, flags) \
-         select issue, 0, at, seq, place, agent, method, flags from event where subscriber = $1 and issue in (select number from issue) \
-         on conflict (issue, subscriber, at, seq) do nothing",
         "update departure set reason = null where subscriber = $1",
         "delete from subscription where subscriber = $1",
-        "delete from event where subscriber = $1 and issue in (select number from issue)",
     ];
     for (count, statement) in counts.iter_mut().zip(statements) {
         *count = sql(statement).bind(id).execute(transaction).await?;
@@ -107,6 +105,24 @@ async fn erase(transaction: &mut Transaction<'_>, id: i64, now: Timestamp) -> Re
     {
         sql(statement).bind(id).execute(transaction).await?;
     }
-    let [decisions, deliveries, _, departures, subscriptions, events] = counts;
+    let [decisions, deliveries, departures, subscriptions] = counts;
     Ok(Erased { subscriptions, unsent, deliveries, events, departures, decisions, ..Erased::default() })
+}
+
+/// What a reader did with issues, of a list or of all, counts for nobody from now on: neither whose it was nor how long after their own
+/// message can be told any more. Answers how many events these were.
+pub(super) async fn make_nobodys(
+    transaction: &mut Transaction<'_>,
+    id: i64,
+    list: Option<&ListName>,
+) -> Result<u64, StoreError> {
+    let copy = "insert into event (issue, subscriber, at, seq, place, agent, method, flags) \
+        select issue, 0, at, seq, place, agent, method, flags from event \
+        where subscriber = $1 and issue in (select number from issue where list = coalesce($2, list)) \
+        on conflict (issue, subscriber, at, seq) do nothing";
+    let delete = "delete from event \
+        where subscriber = $1 and issue in (select number from issue where list = coalesce($2, list))";
+    let list = list.map(ToString::to_string);
+    sql(copy).bind(id).bind(list.clone()).execute(transaction).await?;
+    sql(delete).bind(id).bind(list).execute(transaction).await
 }

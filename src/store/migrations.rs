@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     step!(3, "quotas", "0003_quotas.sql"),
     step!(4, "readers' side", "0004_readers_side.sql"),
     step!(5, "keys", "0005_keys.sql"),
+    step!(6, "confirmations", "0006_confirmations.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

@@ -48,6 +48,30 @@ pub enum Asked {
     TooMany,
 }
 
+/// A confirmation that is to be mailed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// To which list.
+    pub list: ListName,
+    /// Where it goes.
+    pub address: EmailAddress,
+    /// Until when it can be answered.
+    pub expires_at: Timestamp,
+    /// How often it was tried, this time included.
+    pub tries: u32,
+}
+
+/// Somebody asked, and has not confirmed it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// For which list.
+    pub list: ListName,
+    /// Their address.
+    pub address: EmailAddress,
+    /// What they agree to.
+    pub wording: String,
+}
+
 /// Somebody confirmed that they want to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
@@ -67,8 +91,8 @@ impl Store {
     /// An address gets no more mails than these before what it was asked expires.
     const MAILS: i64 = 3;
 
-    /// Keeps a request, unless there is a reason not to; an earlier one of the same address is void then. `limit`: how many are kept
-    /// in how much time, all addresses together.
+    /// Keeps a request, whose confirmation is to be mailed now, unless there is a reason not to; an earlier one of the same address is
+    /// void then. `limit`: how many are kept in how much time, all addresses together.
     ///
     /// # Errors
     /// A database's error.
@@ -86,11 +110,12 @@ impl Store {
             return Ok(answer);
         }
         let upsert = "insert into pending \
-            (list, key, token_hash, address, name, asked_at, mails, expires_at, wording, source) \
-            values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9) on conflict (list, key) do update set \
+            (list, key, token_hash, address, name, asked_at, mails, expires_at, wording, source, mail_at) \
+            values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $6) on conflict (list, key) do update set \
             token_hash = excluded.token_hash, address = excluded.address, name = excluded.name, \
             asked_at = excluded.asked_at, mails = pending.mails + 1, expires_at = excluded.expires_at, \
-            wording = excluded.wording, source = excluded.source, confirmed_at = null";
+            wording = excluded.wording, source = excluded.source, confirmed_at = null, \
+            mail_at = excluded.mail_at, mail_tries = 0";
         sql(upsert)
             .bind(&request.list)
             .bind(request.address.key())
@@ -107,22 +132,72 @@ impl Store {
         Ok(Asked::Mail)
     }
 
-    /// The list and the address that a confirmation would join; `None` where there is none such, or its time is over.
+    /// Takes a confirmation that is due, for as long as it may take to hand it over, and makes `token_hash` what confirms it: a token is
+    /// made for each attempt, and kept nowhere. What expired is gone.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn pending(
+    pub async fn take_invitation(
         &self,
         token_hash: &str,
         now: Timestamp,
-    ) -> Result<Option<(ListName, EmailAddress)>, StoreError> {
-        let select = "select list, address from pending where token_hash = $1 and expires_at > $2";
-        let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut self.read().await?).await?;
-        row.as_ref().map(Cells).map(|row| Ok((row.parsed("list")?, row.address("address")?))).transpose()
+        lease: SignedDuration,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        transaction.exclude("pending").await?;
+        purge(&mut transaction, now).await?;
+        let update = "update pending set token_hash = $1, mail_at = $2, mail_tries = mail_tries + 1 \
+            where token_hash = (select token_hash from pending where mail_at <= $3 order by mail_at limit 1) \
+            returning list, address, expires_at, mail_tries";
+        let update = sql(update).bind(token_hash).bind(now + lease).bind(now);
+        let row = update.fetch_optional(&mut transaction).await?;
+        let invitation = row.as_ref().map(Cells).map(|row| -> Result<_, StoreError> {
+            Ok(Invitation {
+                list: row.parsed("list")?,
+                address: row.address("address")?,
+                expires_at: row.time("expires_at")?,
+                tries: row.number("mail_tries")?,
+            })
+        });
+        transaction.commit().await?;
+        invitation.transpose()
     }
 
-    /// Puts whoever asked on the list, with their consent; also one who left, bounced or was erased: it is their own word. It works once;
-    /// later it only says who it was. `None` where there is nothing to confirm, or no more.
+    /// A confirmation is about to leave, or to be tried again later: only whoever took it last may say so, and only while it is wanted.
+    /// Once it leaves nobody takes it any more, so that nobody gets it twice. Answers whether it may.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn put_invitation(
+        &self,
+        token_hash: &str,
+        again_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let update = "update pending set mail_at = $1 where token_hash = $2 and confirmed_at is null";
+        let update = sql(update).bind(again_at).bind(token_hash);
+        Ok(update.execute(&mut self.write().await?).await? > 0)
+    }
+
+    /// What a confirmation would join, and the words that were agreed to; `None` where there is none such, or its time is over.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn pending(&self, token_hash: &str, now: Timestamp) -> Result<Option<Pending>, StoreError> {
+        let select = "select list, address, wording from pending where token_hash = $1 and expires_at > $2";
+        let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut self.read().await?).await?;
+        let pending = |row: Cells<'_>| {
+            Ok(Pending {
+                list: row.parsed("list")?,
+                address: row.address("address")?,
+                wording: row.text("wording")?.to_owned(),
+            })
+        };
+        row.as_ref().map(Cells).map(pending).transpose()
+    }
+
+    /// Puts whoever asked on the list, with their consent; also one who left, bounced or was erased, whose hash `erased` makes of their
+    /// address: it is their own word. It works once; later it only says who it was. `None` where there is nothing to confirm, or no more.
     ///
     /// # Errors
     /// A database's error.
@@ -131,6 +206,7 @@ impl Store {
         token_hash: &str,
         reference: Reference,
         now: Timestamp,
+        erased: impl Fn(&EmailAddress) -> String + Send,
     ) -> Result<Option<Confirmed>, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
@@ -144,6 +220,8 @@ impl Store {
         let is_new = row.some_time("confirmed_at")?.is_none();
         if is_new {
             join(&mut transaction, token_hash, subscriber, now).await?;
+            let suppressions = sql("delete from suppression where key in ($1, $2)").bind(address.key());
+            suppressions.bind(erased(&address)).execute(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(Some(Confirmed { list, subscriber, address, is_new }))
@@ -209,25 +287,23 @@ async fn join(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let upsert = "insert into subscription (list, subscriber, status, since, origin, attributes, chosen_name, \
-        consented_at, consented_from, consent_wording) \
-        select list, $1, 'subscribed', $2, 'page', $3, name, $2, source, wording from pending where token_hash = $4 \
+        consented_at, consent_asked_at, consented_from, consent_wording) \
+        select list, $1, 'subscribed', $2, 'page', $3, name, $2, asked_at, source, wording from pending where token_hash = $4 \
         on conflict (list, subscriber) do update set \
         since = case when subscription.status = 'subscribed' then subscription.since else excluded.since end, \
         status = 'subscribed', left_at = null, origin = 'page', paused_until = null, \
         chosen_name = coalesce(excluded.chosen_name, subscription.chosen_name), \
-        consented_at = excluded.consented_at, consented_from = excluded.consented_from, \
+        consented_at = excluded.consented_at, consent_asked_at = excluded.consent_asked_at, consented_from = excluded.consented_from, \
         consent_wording = excluded.consent_wording";
     let upsert = sql(upsert).bind(subscriber).bind(now).bind(json(&BTreeMap::new())).bind(token_hash);
     upsert.execute(transaction).await?;
     let back = "update departure set undone_at = $1 where subscriber = $2 and undone_at is null \
         and list = (select list from pending where token_hash = $3)";
     sql(back).bind(now).bind(subscriber).bind(token_hash).execute(transaction).await?;
-    let lift = "delete from suppression where key = (select key from pending where token_hash = $1)";
-    sql(lift).bind(token_hash).execute(transaction).await?;
     let refer = "insert into reader_reference (reference, subscriber) select reference, id from subscriber where id = $1 \
         on conflict (reference) do nothing";
     sql(refer).bind(subscriber).execute(transaction).await?;
-    let done = "update pending set confirmed_at = $1 where token_hash = $2";
+    let done = "update pending set confirmed_at = $1, mail_at = null where token_hash = $2";
     sql(done).bind(now).bind(token_hash).execute(transaction).await?;
     Ok(())
 }

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::departure::depart;
+use super::erase::make_nobodys;
 use super::statement::sql;
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json, word};
 use super::{Store, StoreError};
 use crate::id::{ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
+use crate::newsletter::Tracking;
 use crate::subscriber::{Choices, Consent, Entry, Joining, Leaving, Subscription, SuppressionReason, Way};
 
 /// Somebody on a list, with all that the list has of them.
@@ -61,7 +63,7 @@ impl TryFrom<Cells<'_>> for Subscription {
                 None => None,
                 Some(at) => {
                     let (from, wording) = (row.owned("consented_from")?, row.owned("consent_wording")?);
-                    Some(Consent { at, from, wording })
+                    Some(Consent { at, asked_at: row.some_time("consent_asked_at")?, from, wording })
                 }
             },
         })
@@ -159,7 +161,8 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Keeps what a person chose, in place of what they chose before.
+    /// Keeps what a person chose, in place of what they chose before. Where they let nobody count them one by one any more, what they
+    /// did with the list's issues before counts for nobody either.
     ///
     /// # Errors
     /// A database's error.
@@ -179,7 +182,15 @@ impl Store {
             .bind(choices.paused_until)
             .bind(list)
             .bind(subscriber);
-        update.execute(&mut self.write().await?).await?;
-        Ok(())
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        update.execute(&mut transaction).await?;
+        match choices.tracking {
+            Some(Tracking::None | Tracking::Aggregate) => {
+                make_nobodys(&mut transaction, subscriber.0, Some(list)).await?;
+            }
+            Some(Tracking::Individual) | None => {}
+        }
+        transaction.commit().await
     }
 }

@@ -55,22 +55,25 @@ impl Store {
         Ok(sql(delete).bind(address.key()).execute(&mut self.write().await?).await? > 0)
     }
 
-    /// Writes to these keys of addresses no more. Answers how many of them are new.
+    /// Writes to these keys of addresses no more, but for those whose hash, the last of the three, says that they were erased. Answers how
+    /// many of them are new.
     ///
     /// # Errors
     /// A database's error.
     pub async fn suppress_all(
         &self,
-        suppressed: Vec<(String, SuppressionReason)>,
+        suppressed: Vec<(String, SuppressionReason, Option<String>)>,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut insert = sql("insert into suppression (key, reason, at) ");
-        insert.push_rows(
-            suppressed
-                .into_iter()
-                .map(|(key, reason)| -> [Value; 3] { [key.into(), word(reason).into(), at.into()] }),
+        let mut insert = sql("with heard (key, reason, at, erased) as (");
+        insert.push_rows(suppressed.into_iter().map(|(key, reason, erased)| -> [Value; 4] {
+            [key.into(), word(reason).into(), at.into(), erased.unwrap_or_default().into()]
+        }));
+        insert.push(
+            ") insert into suppression (key, reason, at) select key, reason, at from heard h \
+             where not exists (select 1 from suppression e where e.key = h.erased and e.reason = 'erased') \
+             on conflict (key) do nothing",
         );
-        insert.push(" on conflict (key) do nothing");
         insert.execute(&mut self.write().await?).await
     }
 

@@ -26,6 +26,8 @@ pub struct Counters {
     pub returned: AtomicU64,
     /// Confirmations that were mailed.
     pub invited: AtomicU64,
+    /// Attempts to mail one that a relay did not take.
+    pub uninvited: AtomicU64,
     /// Readers who confirmed.
     pub joined: AtomicU64,
     /// Answers that failed because of us.
@@ -54,6 +56,7 @@ impl Counters {
             ("left_total", "readers who left", &self.left),
             ("returned_total", "readers who came back", &self.returned),
             ("invited_total", "confirmations that were mailed", &self.invited),
+            ("uninvited_total", "attempts to mail a confirmation that no relay took", &self.uninvited),
             ("joined_total", "readers who confirmed", &self.joined),
             ("failures_total", "answers that failed because of the server", &self.failures),
         ];

@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::entry::Entry;
 use super::spool;
 use crate::app::door::Door;
+use crate::lists;
 use crate::store::{Arrival, Batch, Store};
 
 /// How often it looks for what a server that died has left.
@@ -151,7 +152,7 @@ impl Keeper {
             match entry {
                 Entry::Event(arrival) => arrivals.push(*arrival),
                 Entry::Leaving { reference, leaving } => {
-                    super::leaving::leave(&store, *reference, *leaving).await?;
+                    lists::leave(&store, *reference, *leaving).await?;
                 }
             }
         }

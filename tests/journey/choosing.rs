@@ -3,7 +3,7 @@
 use pressroom::newsletter::Tracking;
 use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus};
 
-use crate::folder::Folder;
+use super::Folder;
 use crate::reader::{get, post};
 
 async fn sent() -> Folder {

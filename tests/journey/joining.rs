@@ -1,8 +1,11 @@
 //! Somebody joins: by their own word, given twice, the second time from their own mailbox.
 
+use jiff::SignedDuration;
+use pressroom::inbox::{Inbox, Keep};
 use pressroom::subscriber::{Origin, SubscriptionStatus};
 
-use crate::folder::{Folder, header};
+use super::Folder;
+use crate::folder::header;
 use crate::reader::{Answer, ask, get, post};
 
 /// The mail that asks back, once it is there.
@@ -150,4 +153,60 @@ async fn the_form_can_stand_on_any_page() {
         200
     );
     server.stop().await;
+}
+
+/// A relay that nobody answers at.
+const AWAY: &str = "url = \"smtp://127.0.0.1:1\"";
+
+/// Somebody asked while the relay was away, and the server was stopped after it had tried.
+async fn asked_in_vain(folder: &Folder) {
+    folder.relay_is(AWAY);
+    let server = folder.serve().await;
+    assert_eq!(post(&server, "/subscribe", "email=ada%40example.com").await.status, 200);
+    Folder::until(&server, "uninvited_total", 1).await;
+    server.stop().await;
+    assert!(folder.received().is_empty());
+}
+
+/// The relay is there again.
+async fn relay(folder: &Folder) -> Inbox {
+    let maildir = folder.path().join("build/inbox");
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Maildir(maildir)).await.unwrap();
+    folder.edit("newsletter.toml", AWAY, &format!("url = \"smtp://{}\"", inbox.addr()));
+    inbox
+}
+
+#[tokio::test]
+async fn a_confirmation_that_no_relay_took_is_mailed_once_after_the_servers_restart() {
+    let folder = Folder::with_readers(&[]);
+    asked_in_vain(&folder).await;
+    let _relay = relay(&folder).await;
+    let hour_later = "2023-07-03T01:00:00Z";
+    let (one, other) = (folder.serve_at(hour_later).await, folder.serve_at(hour_later).await);
+    let path = confirmation(&invitation(&folder).await);
+    while Folder::counted(&one, "invited_total").await + Folder::counted(&other, "invited_total").await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // Whichever took it, there is none left to be taken by anybody.
+    let store = folder.app().store().await.unwrap();
+    let later = folder.app_at("2023-07-04T00:00:00Z").now();
+    assert_eq!(store.take_invitation("another", later, SignedDuration::from_mins(1)).await.unwrap(), None);
+    assert!(post(&other, &path, "").await.body.contains("Welcome"));
+    one.stop().await;
+    other.stop().await;
+    assert_eq!(folder.received().len(), 1, "one mail, of two servers");
+    assert_eq!(audience(&folder).await, 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_expired_while_the_relay_was_away_is_mailed_to_nobody() {
+    let folder = Folder::with_readers(&[]);
+    asked_in_vain(&folder).await;
+    let _relay = relay(&folder).await;
+    let server = folder.serve_at("2023-07-05T00:00:01Z").await;
+    post(&server, "/subscribe", "email=bo%40example.com").await;
+    Folder::until(&server, "invited_total", 1).await;
+    server.stop().await;
+    let received = folder.received();
+    assert_eq!((received.len(), header(&received[0], "To").as_str()), (1, "bo@example.com"));
 }

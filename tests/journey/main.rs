@@ -7,12 +7,10 @@
     reason = "a test says what it missed by panicking"
 )]
 
-mod choosing;
 mod clicking;
 mod command_line;
 mod composing;
 mod folder;
-mod joining;
 mod killing;
 mod leaving;
 mod machines;

@@ -9,10 +9,18 @@ const STORE: &str = "PostgreSQL";
 mod braking;
 #[path = "chaos.rs"]
 mod chaos;
+#[path = "choosing.rs"]
+mod choosing;
 #[path = "circle.rs"]
 mod circle;
 #[path = "dispatching.rs"]
 mod dispatching;
+#[path = "joining.rs"]
+mod joining;
+#[path = "keeping.rs"]
+mod keeping;
+#[path = "leaving_by_mail.rs"]
+mod leaving_by_mail;
 #[path = "pacing.rs"]
 mod pacing;
 #[path = "reviewing.rs"]

@@ -7,7 +7,7 @@ use pressroom::server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::folder::Folder;
+use crate::folder::Fixture;
 
 /// What a browser says besides, opened from a mail.
 pub(crate) const BROWSER: [(&str, &str); 5] = [
@@ -90,7 +90,7 @@ impl Links {
     }
 }
 
-impl Folder {
+impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
     /// The readers' side, on a port of its own.
     pub(crate) async fn serve(&self) -> Server {
         self.serve_at(crate::folder::NOW).await

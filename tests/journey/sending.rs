@@ -269,15 +269,13 @@ async fn who_leaves_while_it_goes_out_gets_nothing_more() {
     let run = folder.prepare().await.unwrap();
     let store = folder.app().store().await.unwrap();
     let leaver = "reader1@example.com".parse().unwrap();
-    pressroom::lists::unsubscribe(
-        &store,
-        &"readers".parse().unwrap(),
-        &leaver,
-        folder.app().now(),
-        pressroom::app::random,
-    )
-    .await
-    .unwrap();
+    let on = pressroom::lists::OnList {
+        store: &store,
+        list: &"readers".parse().unwrap(),
+        keys: None,
+        at: folder.app().now(),
+    };
+    pressroom::lists::unsubscribe(on, &leaver, pressroom::app::random).await.unwrap();
     let sent = run.go(options()).await.unwrap();
     assert_eq!((sent.counts.accepted, sent.counts.skipped), (2, 1));
     assert!(!copies(&folder.received()).contains_key("reader1@example.com"));

@@ -26,6 +26,11 @@ fn request(address: &EmailAddress, token_hash: &str, at: Timestamp) -> JoinReque
     }
 }
 
+/// The hash of somebody who was not erased.
+fn unerased(_: &EmailAddress) -> String {
+    "no hash".to_owned()
+}
+
 impl TestStore {
     /// What the queue's first reader is known by in tokens, once their message was accepted.
     async fn served(&self) -> (SubscriberId, Reference) {
@@ -87,6 +92,33 @@ async fn who_withdrew_is_counted_for_nobody_also_by_an_old_token() {
 }
 
 #[tokio::test]
+async fn who_withdraws_is_in_nothing_that_was_counted_before_and_the_clicks_stay_counted() {
+    let store = TestStore::queued(2).await;
+    let (id, reference) = store.served().await;
+    let (other, others) = store.served().await;
+    let before = [arrival(reference, 1, 7), arrival(reference, 2, 9), arrival(others, 3, 9)];
+    store.keep_events(&A, &before).await.unwrap();
+    let choices = Choices { tracking: Some(Tracking::Individual), ..Choices::default() };
+    store.choose(&list(), id, &choices).await.unwrap();
+    let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
+    store.choose(&"others".parse().unwrap(), id, &choices).await.unwrap();
+    assert!(
+        store.kept().await.iter().all(|kept| kept.subscriber.is_some()),
+        "nothing of this list was withdrawn"
+    );
+    for _ in 0..2 {
+        store.choose(&list(), id, &choices).await.unwrap();
+        let whose: Vec<_> = store.kept().await.iter().map(|kept| kept.subscriber).collect();
+        assert_eq!(whose, [None, None, Some(other)]);
+        let of_nobody = &store.kept().await[..2];
+        assert!(
+            of_nobody.iter().all(|kept| kept.event.signals.delay.is_none()),
+            "nor how long after their message"
+        );
+    }
+}
+
+#[tokio::test]
 async fn who_leaves_is_gone_at_once_says_why_and_may_come_back() {
     let store = TestStore::queued(2).await;
     let (id, _) = store.served().await;
@@ -123,9 +155,9 @@ async fn a_confirmation_joins_once_with_what_was_agreed_to() {
     assert_eq!(store.ask("ada@example.com", "h", NOW).await, Asked::Mail);
     assert!(store.pending("h", later(1)).await.unwrap().is_some());
     assert!(store.audience_of().await.is_empty());
-    let confirmed = store.confirm("h", Reference(9), later(2)).await.unwrap().unwrap();
+    let confirmed = store.confirm("h", Reference(9), later(2), unerased).await.unwrap().unwrap();
     assert!(confirmed.is_new);
-    let again = store.confirm("h", Reference(10), later(3)).await.unwrap();
+    let again = store.confirm("h", Reference(10), later(3), unerased).await.unwrap();
     assert_eq!(again, Some(Confirmed { is_new: false, ..confirmed }));
     let reader = store.reader_of("ada@example.com").await;
     assert_eq!(reader.subscriptions[0].origin, Origin::Page);
@@ -138,8 +170,8 @@ async fn a_confirmation_that_expired_or_was_never_asked_for_joins_nobody() {
     let store = TestStore::new().await;
     store.ask("ada@example.com", "h", NOW).await;
     let late = NOW + SignedDuration::from_hours(48);
-    assert_eq!(store.confirm("h", Reference(9), late).await.unwrap(), None);
-    assert_eq!(store.confirm("x", Reference(9), NOW).await.unwrap(), None);
+    assert_eq!(store.confirm("h", Reference(9), late, unerased).await.unwrap(), None);
+    assert_eq!(store.confirm("x", Reference(9), NOW, unerased).await.unwrap(), None);
     assert!(store.audience_of().await.is_empty());
 }
 
@@ -165,9 +197,61 @@ async fn who_left_comes_back_by_their_own_confirmation_and_who_complained_gets_n
     let store = TestStore::queued(1).await;
     store.take_off(&list(), &address("r0@example.com")).await;
     assert_eq!(store.ask("r0@example.com", "h", NOW).await, Asked::Mail);
-    store.confirm("h", Reference(9), later(2)).await.unwrap();
+    store.confirm("h", Reference(9), later(2), unerased).await.unwrap();
     assert_eq!(store.audience_of().await, ["r0@example.com"]);
     store.suppress(&address("r0@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
     let day = NOW + SignedDuration::from_hours(49);
     assert_eq!(store.ask("r0@example.com", "i", day).await, Asked::Suppressed);
+}
+
+impl TestStore {
+    async fn take(&self, token_hash: &str, at: Timestamp) -> Option<Invitation> {
+        self.take_invitation(token_hash, at, SignedDuration::from_mins(10)).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_waits_until_it_leaves_and_leaves_once_whoever_takes_it() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    let other = store.again().await;
+    let taken = store.take("a", later(1)).await.unwrap();
+    assert_eq!((taken.address.as_str(), taken.tries), ("ada@example.com", 1));
+    assert!(store.take("b", later(2)).await.is_none(), "it is taken");
+    assert_eq!(store.pending("h", later(2)).await.unwrap(), None, "a mail has a token of its own");
+    // The server that took it is gone, or slow: another one has it now.
+    let again = other.take_invitation("c", later(700), SignedDuration::from_mins(10)).await.unwrap();
+    assert_eq!(again.unwrap().tries, 2);
+    assert!(!store.put_invitation("a", None).await.unwrap(), "the slow one must not send it too");
+    assert!(other.put_invitation("c", Some(later(800))).await.unwrap(), "the relay wants it later");
+    assert!(store.take("d", later(799)).await.is_none());
+    assert_eq!(store.take("d", later(800)).await.unwrap().tries, 3);
+    assert!(store.put_invitation("d", None).await.unwrap());
+    assert!(store.take("e", later(5000)).await.is_none(), "it left");
+    assert!(store.confirm("d", Reference(9), later(5000), unerased).await.unwrap().unwrap().is_new);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_expired_or_is_of_somebody_erased_is_mailed_to_nobody() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    store.ask("bo@example.com", "i", NOW).await;
+    assert_eq!(store.take("a", later(1)).await.unwrap().address.as_str(), "ada@example.com");
+    store.erase(&address("ada@example.com"), "hash", later(2)).await.unwrap();
+    assert!(!store.put_invitation("a", None).await.unwrap(), "erased while it was on its way");
+    assert!(store.take("b", NOW + SignedDuration::from_hours(48)).await.is_none());
+    let held = store.held(&address("bo@example.com"), None).await.unwrap();
+    assert_eq!(held.requests, [], "what expired is gone");
+}
+
+#[tokio::test]
+async fn who_was_erased_comes_back_by_their_own_confirmation_with_nothing_against_them() {
+    let store = TestStore::new().await;
+    store.erase(&address("ada@example.com"), "hash", NOW).await.unwrap();
+    assert_eq!(store.ask("ada@example.com", "h", later(1)).await, Asked::Mail);
+    store.confirm("h", Reference(9), later(60), |_| "hash".to_owned()).await.unwrap();
+    assert_eq!(store.erased_at("hash").await.unwrap(), None);
+    assert_eq!(store.audience_of().await, ["ada@example.com"]);
+    let consent = store.reader_of("ada@example.com").await.subscriptions.remove(0).consent.unwrap();
+    assert_eq!((consent.asked_at, consent.at), (Some(later(1)), later(60)));
 }

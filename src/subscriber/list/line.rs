@@ -133,7 +133,7 @@ impl Making {
             Column::Suppressed => self.suppressed = Some(suppression(text)?),
             Column::PausedUntil => self.more().paused_until = time(text),
             Column::ConsentedAt => {
-                let consent = time(text).map(|at| Consent { at, from: None, wording: None });
+                let consent = time(text).map(|at| Consent { at, asked_at: None, from: None, wording: None });
                 self.more().consent = consent;
             }
             Column::ConsentedFrom => {

@@ -1,0 +1,192 @@
+//! Confirmations on their way: each waits in the store until a relay takes it, so that none is lost with the server, and is written down
+//! as gone before its body leaves, so that none goes out twice, however many servers there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
+use tera::{Context, Tera};
+use tokio::sync::mpsc;
+
+use crate::app::door::Door;
+use crate::app::{App, random};
+use crate::letter::{self, Letter};
+use crate::smtp::{SmtpError, Step};
+use crate::store::{Invitation, Store};
+use crate::track::Counters;
+
+/// How often it looks for what another server left, or what is to be tried again.
+const ROUND: Duration = Duration::from_secs(15);
+/// Nobody else takes a confirmation for so long.
+const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// The first pause after a relay did not take one; it doubles, up to the longest.
+const FIRST: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+pub(super) struct Mailing {
+    pub(super) app: App,
+    pub(super) door: Arc<Door>,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// What became of one.
+enum Posted {
+    Taken,
+    /// Nobody wants it any more, or another server has it.
+    Void,
+    /// The relay will not have it for good.
+    Refused(SmtpError),
+    /// It may have left.
+    InDoubt(SmtpError),
+    Later(anyhow::Error),
+}
+
+impl Mailing {
+    /// Mails what is due whenever it is told to, and now and then, until nobody can tell it any more.
+    pub(super) async fn run(self, mut asked: mpsc::Receiver<()>) {
+        let mut round = tokio::time::interval(ROUND);
+        loop {
+            tokio::select! {
+                asked = asked.recv() => if asked.is_none() { return },
+                _ = round.tick() => {}
+            }
+            if let Err(error) = self.post_all().await {
+                tracing::warn!(error = format!("{error:#}"), "confirmations wait for the store");
+            }
+        }
+    }
+
+    /// Until none is due, or the relay is away: then the others wait too.
+    async fn post_all(&self) -> anyhow::Result<()> {
+        let store = self.door.store().await?;
+        loop {
+            let token = new_token();
+            let Some(invitation) = store.take_invitation(&hash(&token), self.app.now(), LEASE).await? else {
+                return Ok(());
+            };
+            let posted = self.post(&store, &invitation, &token).await;
+            if self.settle(&store, &invitation, &hash(&token), posted).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn post(&self, store: &Store, invitation: &Invitation, token: &str) -> Posted {
+        let letter = match self.letter(invitation, token) {
+            Ok(letter) => letter,
+            Err(error) => return Posted::Later(error),
+        };
+        let leaves = async || Ok(store.put_invitation(&hash(token), None).await?);
+        let error = match letter::post_if(&self.app, &letter, leaves).await {
+            Ok(true) => return Posted::Taken,
+            Ok(false) => return Posted::Void,
+            Err(error) => error,
+        };
+        match error.downcast::<SmtpError>() {
+            Ok(error) => verdict(error),
+            Err(error) => Posted::Later(error),
+        }
+    }
+
+    /// Answers whether the relay is away.
+    async fn settle(
+        &self,
+        store: &Store,
+        invitation: &Invitation,
+        hash: &str,
+        posted: Posted,
+    ) -> anyhow::Result<bool> {
+        match posted {
+            Posted::Taken => Counters::count(&self.counters.invited),
+            Posted::Void => {}
+            Posted::Refused(error) => {
+                tracing::error!(
+                    reply = said(&error),
+                    "a confirmation is refused for good; its request is forgotten"
+                );
+                store.forget_request(hash).await?;
+            }
+            Posted::InDoubt(error) => {
+                tracing::warn!(reply = said(&error), "a confirmation may have arrived; it is not sent again");
+            }
+            Posted::Later(error) => {
+                Counters::count(&self.counters.uninvited);
+                let reply = error.downcast_ref().map_or_else(|| format!("{error:#}"), said);
+                tracing::warn!(reply, tries = invitation.tries, "a confirmation is not taken; it waits");
+                let again_at = self.app.now() + pause(invitation.tries);
+                store.put_invitation(hash, Some(again_at)).await?;
+                return Ok(error.downcast_ref().is_none_or(is_of_connection));
+            }
+        }
+        Ok(false)
+    }
+
+    fn letter(&self, invitation: &Invitation, token: &str) -> anyhow::Result<Letter> {
+        let newsletter = &self.app.config.newsletter;
+        let mut context = Context::new();
+        context.insert("newsletter", &newsletter.name);
+        context.insert("postal_address", &newsletter.postal_address);
+        context.insert("url", &format!("{}/confirm/{token}", newsletter.base_url.0));
+        let until = invitation.expires_at.to_zoned(newsletter.time_zone.clone());
+        context.insert("until", &until.strftime("%A, %-d %B %Y, %H:%M %Z").to_string());
+        Ok(Letter {
+            to: invitation.address.clone(),
+            subject: format!("Please confirm: {}", newsletter.name),
+            text: Tera::one_off(include_str!("confirm.txt"), &context, false)?,
+        })
+    }
+}
+
+fn verdict(error: SmtpError) -> Posted {
+    match error {
+        SmtpError::InDoubt(_) => Posted::InDoubt(error),
+        // What is said to us before any address was named is for the operator to mend.
+        SmtpError::Permanent(_) if !is_of_connection(&error) => Posted::Refused(error),
+        SmtpError::Permanent(_) | SmtpError::Transient(_) => Posted::Later(error.into()),
+    }
+}
+
+/// Whether every other letter would meet the same.
+fn is_of_connection(error: &SmtpError) -> bool {
+    match error.failure().step {
+        Step::Connect | Step::Greeting | Step::Hello | Step::Tls | Step::Authentication | Step::Reset => true,
+        Step::Mail | Step::Recipient | Step::Data | Step::Body => false,
+    }
+}
+
+/// A relay's words, addresses masked.
+fn said(error: &SmtpError) -> String {
+    error.failure().reply.masked()
+}
+
+fn pause(tries: u32) -> SignedDuration {
+    let doubled = FIRST.as_secs().checked_shl(tries.saturating_sub(1).min(16));
+    doubled.map_or(LONGEST, SignedDuration::from_secs).min(LONGEST)
+}
+
+/// 128 random bits, for one mail.
+pub(super) fn new_token() -> String {
+    let mut token = [0; 16];
+    random(&mut token);
+    URL_SAFE_NO_PAD.encode(token)
+}
+
+/// By what a token is known in the store: it is 128 random bits, so nobody finds it from this.
+pub(super) fn hash(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_within_a_quarter_of_an_hour() {
+        let pauses: Vec<_> = (1..8).map(|tries| pause(tries).as_secs()).collect();
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 900, 900]);
+        assert_eq!(pause(u32::MAX), LONGEST);
+    }
+}

@@ -1,0 +1,174 @@
+//! What is kept on people: given out, counted, left alone, forgotten in time, and erased.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use super::Folder;
+use crate::reader::{get, post};
+
+const READERS: [&str; 2] = ["ada.lovelace@example.com", "bo@example.org"];
+const ADA: &str = READERS[0];
+
+/// Stdout of a command that does what it is told.
+fn done(folder: &Folder, arguments: &[&str]) -> String {
+    let output = folder.run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn at(folder: &Folder, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Issue 1 went out, and Ada followed its first link.
+async fn clicked() -> Folder {
+    let folder = Folder::with_readers(&READERS);
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    assert_eq!(get(&server, &folder.links().to("1")).await.status, 302);
+    Folder::until(&server, "kept_total", 1).await;
+    server.stop().await;
+    folder
+}
+
+fn held(folder: &Folder, address: &str) -> Value {
+    json(&done(folder, &["subscribers", "export", address]))
+}
+
+fn length(value: &Value) -> usize {
+    value.as_array().map_or(0, Vec::len)
+}
+
+/// Files of the newsletter's folder, its reviews and trials aside, in which these words stand, letter case aside.
+fn files_with(folder: &Path, words: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with(&path, words));
+        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).to_lowercase().contains(words) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_list_that_is_given_out_comes_back_as_it_was() {
+    let folder = clicked().await;
+    done(&folder, &["subscribers", "unsubscribe", "bo@example.org"]);
+    let exported = done(&folder, &["subscribers", "export"]);
+    assert!(exported.starts_with("email,") && exported.contains(",left,"), "{exported}");
+    let other = Folder::with_readers(&[]);
+    other.write("subscribers/readers.csv", &exported);
+    done(&other, &["subscribers", "import"]);
+    assert_eq!(done(&other, &["subscribers", "export"]), exported);
+    let sent = json(&done(&other, &["--json", "send", "1", "--yes"]));
+    assert_eq!(
+        (&sent["queued"], &sent["accepted"]),
+        (&Value::from(1), &Value::from(1)),
+        "who left stays gone"
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_given_all_that_is_held_on_them_and_what_they_withdraw_is_no_more_theirs() {
+    let folder = clicked().await;
+    let before = held(&folder, ADA);
+    assert_eq!(before["subscriptions"][0]["status"], "subscribed", "{before}");
+    assert_eq!((length(&before["deliveries"]), length(&before["events"])), (1, 1), "{before}");
+    assert_eq!(before["events"][0]["place"], 1);
+
+    let server = folder.serve().await;
+    post(&server, &folder.links().to("preferences"), "tracking=aggregate").await;
+    get(&server, &folder.links().to("1")).await;
+    Folder::until(&server, "kept_total", 1).await;
+    server.stop().await;
+    let after = held(&folder, ADA);
+    assert_eq!(length(&after["events"]), 0, "{after}");
+    assert_eq!(after["subscriptions"][0]["choices"]["tracking"], "aggregate");
+    let report = json(&done(&folder, &["--json", "report", "1"]));
+    assert!(report.to_string().contains("nobody"), "{report}");
+    let events = folder.app().store().await.unwrap().events("1".parse().unwrap(), None, 10).await.unwrap();
+    assert_eq!(
+        events.iter().map(|kept| kept.subscriber).collect::<Vec<_>>(),
+        [None, None],
+        "both clicks stay counted"
+    );
+}
+
+#[tokio::test]
+async fn who_is_erased_is_in_no_file_but_those_that_are_named_and_stays_away() {
+    let folder = clicked().await;
+    done(&folder, &["send", "1", "--dry-run"]);
+    let erased = done(&folder, &["subscribers", "erase", "Ada.Lovelace@example.com", "--yes"]);
+    for words in
+        ["1 subscriptions removed", "1 clicks and opens", "subscribers/readers.csv", "build/1/audience.csv"]
+    {
+        assert!(erased.contains(words), "{words} in {erased}");
+    }
+    fs::remove_dir_all(folder.path().join("build")).unwrap();
+    done(&folder, &["subscribers", "import"]);
+    assert_eq!(files_with(folder.path(), "lovelace"), ["readers.csv"]);
+
+    let again = folder.run(&["subscribers", "add", ADA, "--name", "Ada"]);
+    assert!(
+        again.status.code() == Some(1) && said(&again).contains("only they can come back"),
+        "{}",
+        said(&again)
+    );
+    folder.write("do-not-mail.csv", &format!("{ADA}\n"));
+    done(&folder, &["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
+    done(&folder, &["subscribers", "unsubscribe", ADA]);
+    fs::remove_file(folder.path().join("do-not-mail.csv")).unwrap();
+    assert_eq!(files_with(folder.path(), "lovelace"), ["readers.csv"], "no command writes them down again");
+    let held = held(&folder, ADA);
+    assert_eq!((&held["suppression"]["reason"], length(&held["subscriptions"])), (&Value::from("erased"), 0));
+    let stats = json(&done(&folder, &["--json", "subscribers", "stats"]));
+    assert_eq!(stats["status"]["subscribed"], 1, "{stats}");
+}
+
+#[tokio::test]
+async fn nobody_on_a_do_not_mail_list_is_written_to_and_stats_say_so() {
+    let folder = Folder::with_readers(&READERS);
+    folder
+        .write("do-not-mail.csv", "Email Address,Reason\nADA.Lovelace@example.com,spam complaint\nnobody,\n");
+    let taken = done(&folder, &["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
+    assert!(taken.contains("1 bad and skipped"), "{taken}");
+    done(&folder, &["subscribers", "import"]);
+    let stats = json(&done(&folder, &["--json", "subscribers", "stats"]));
+    assert_eq!((&stats["status"]["subscribed"], &stats["suppressed"]), (&Value::from(2), &Value::from(1)));
+    let said = done(&folder, &["subscribers", "stats", "readers"]);
+    assert!(said.contains("of the subscribed 1 suppressed"), "{said}");
+    let sent = json(&done(&folder, &["--json", "send", "1", "--yes"]));
+    assert_eq!(sent["accepted"], 1, "{sent}");
+    assert_eq!(folder.received().len(), 1);
+    assert!(
+        folder.run(&["subscribers", "stats", "raeders"]).status.code() == Some(2),
+        "a list that there is not"
+    );
+}
+
+/// The command's own clock says that it is years after the click.
+#[tokio::test]
+async fn dispatch_forgets_clicks_that_are_older_than_the_newsletter_keeps_them() {
+    let folder = clicked().await;
+    folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"36500d\"\n\n[smtp]");
+    folder.run(&["dispatch"]);
+    assert_eq!(length(&held(&folder, ADA)["events"]), 1);
+    folder.edit("newsletter.toml", "[retention]\nevents = \"36500d\"", "[retention]\nevents = \"30d\"");
+    folder.run(&["dispatch"]);
+    let held = held(&folder, ADA);
+    assert_eq!((length(&held["events"]), length(&held["deliveries"])), (0, 1), "what was sent is no click");
+}
