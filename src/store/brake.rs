@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::error::persist;
 use super::issue::{lock_of, state};
 use super::statement::{Statement, sql};
 use super::word::Cells;
@@ -44,6 +45,10 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn cancel(&self, number: IssueNumber, now: Timestamp) -> Result<bool, StoreError> {
+        persist(|| self.cancel_once(number, now)).await
+    }
+
+    async fn cancel_once(&self, number: IssueNumber, now: Timestamp) -> Result<bool, StoreError> {
         let update = "update issue set brake = 'cancelled' where number = $1 and state = 'running' \
             and coalesce(brake, '') <> 'cancelled'";
         let mut writing = self.write().await?;

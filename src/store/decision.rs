@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Transaction;
+use super::error::persist;
 use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, word};
@@ -55,6 +56,16 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn decide(
+        &self,
+        issue: IssueNumber,
+        decision: Decision,
+        addresses: &[EmailAddress],
+        now: Timestamp,
+    ) -> Result<Vec<Undecidable>, StoreError> {
+        persist(|| self.decide_once(issue, decision, addresses, now)).await
+    }
+
+    async fn decide_once(
         &self,
         issue: IssueNumber,
         decision: Decision,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::connection::Transaction;
+use super::error::persist;
 use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
@@ -103,6 +104,10 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn recover(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
+        persist(|| self.recover_once(issue, now)).await
+    }
+
+    async fn recover_once(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
         let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
             where issue = $2 and status = 'leased' and owner = $3";
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \

@@ -62,6 +62,24 @@ fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
+/// A deadlock's victim, and what PostgreSQL could not put in an order: nothing of it was kept, and the same again may well go through.
+const GAVE_WAY: [&str; 2] = ["40P01", "40001"];
+
+/// Does something whole, again where the database had it give way to somebody else's.
+pub(super) async fn persist<T, F>(mut work: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 0..4 {
+        match work().await {
+            Err(StoreError::Database(error))
+                if sqlstate(&error).is_some_and(|state| GAVE_WAY.contains(&state)) => {}
+            done => return done,
+        }
+    }
+    work().await
+}
+
 /// The cause, once, and the remedy.
 pub(super) fn explained(error: &sqlx::Error) -> String {
     let said =

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::audience::skip_reason;
+use super::error::persist;
 use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
@@ -187,6 +188,10 @@ impl Store {
 impl Store {
     /// Changes records of an issue while nobody else changes many of them at once. Answers how many were changed.
     pub(super) async fn change(&self, issue: IssueNumber, statement: Statement) -> Result<u64, StoreError> {
+        persist(|| self.change_once(issue, statement.clone())).await
+    }
+
+    async fn change_once(&self, issue: IssueNumber, statement: Statement) -> Result<u64, StoreError> {
         let mut writing = self.write_as_sender().await?;
         let mut transaction = writing.begin().await?;
         transaction.exclude(&lock_of(issue)).await?;

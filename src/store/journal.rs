@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::audience::recipient_columns;
 use super::connection::{Connected, Transaction};
+use super::error::persist;
 use super::statement::{Statement, Value, sql};
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -127,6 +128,16 @@ impl Store {
     /// # Errors
     /// A database's error: then no message may go out.
     pub async fn journal(
+        &self,
+        issue: IssueNumber,
+        intents: &[Intent],
+        settlements: &[Settlement],
+        now: Timestamp,
+    ) -> Result<Vec<SubscriberId>, StoreError> {
+        persist(|| self.journal_once(issue, intents, settlements, now)).await
+    }
+
+    async fn journal_once(
         &self,
         issue: IssueNumber,
         intents: &[Intent],

@@ -17,7 +17,7 @@ use crate::delivery::SenderId;
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 
 /// A statement, ready to run once all its values are bound.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Statement {
     /// A growing text has a [`MARK`] for each of the values.
     text: Cow<'static, str>,
@@ -33,7 +33,7 @@ pub(super) enum Value {
     Text(Option<String>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Bound {
     One(Value),
     /// Of one type, in the brackets of an `in`.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::sending::{LEASE, intents, later, number, of_all};
+use sqlx::AssertSqlSafe;
+
+use super::connection::{Connected, Connection};
+use super::sending::{LEASE, intents, later, number, of_all, settlement};
 use super::*;
 
 const OTHER: SenderId = SenderId(8);
@@ -89,6 +92,43 @@ async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
     let error = store.journal(number(), &intents(&leased), &[], NOW).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(store.counts(number()).await.unwrap().waiting, 3);
+}
+
+#[tokio::test]
+async fn what_gave_way_in_a_deadlock_or_could_not_be_put_in_an_order_is_written_once_all_the_same() {
+    let store = TestStore::queued(3).await;
+    let _lock = store.sender_lock(ME).await.unwrap();
+    let leased = store.lease(number(), LEASE, of_all(3), NOW).await.unwrap();
+    give_way(&store, &["40P01", "40001", "40P01"]).await;
+    assert_eq!(store.journal(number(), &intents(&leased), &[], NOW).await.unwrap().len(), 3);
+    give_way(&store, &["40001"]).await;
+    assert!(store.cancel(number(), NOW).await.unwrap());
+    give_way(&store, &["40P01"; 5]).await;
+    let settlements =
+        leased.iter().map(|one| settlement(one.recipient.id, Outcome::InDoubt)).collect::<Vec<_>>();
+    let error = store.journal(number(), &[], &settlements, NOW).await.unwrap_err();
+    assert!(error.is_transient(), "not for ever: {error}");
+    store.journal(number(), &[], &settlements, NOW).await.unwrap();
+    let counts = store.counts(number()).await.unwrap();
+    assert_eq!((counts.in_doubt, counts.waiting), (3, 0));
+    assert!(
+        store.deliveries(number(), Among::All, None, 9).await.unwrap().iter().all(|one| one.attempts == 1)
+    );
+}
+
+/// The next changes of records end in these errors; those after them go through. What a sequence counts no rollback takes back.
+async fn give_way(store: &TestStore, errors: &[&str]) {
+    let errors = errors.iter().map(|error| format!("'{error}'")).collect::<Vec<_>>().join(", ");
+    let fault = format!(
+        "drop sequence if exists change; create sequence change; \
+         create or replace function give_way() returns trigger language plpgsql as $$ \
+         declare error text := (array[{errors}])[nextval('change')]; \
+         begin if error is not null then raise 'give way' using errcode = error; end if; return null; end $$; \
+         create or replace trigger give_way before update on delivery for each statement execute function give_way()"
+    );
+    let mut writing = store.store.write().await.unwrap();
+    let Connection::Postgres(connection) = writing.connection() else { panic!("a store on a server") };
+    sqlx::raw_sql(AssertSqlSafe(fault)).execute(connection).await.unwrap();
 }
 
 #[tokio::test]
