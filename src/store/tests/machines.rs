@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::connection::{Connected, Connection};
 use super::sending::{LEASE, intents, later, number, of_all, settlement};
 use super::*;
+use crate::store::word::Cells;
 
 const OTHER: SenderId = SenderId(8);
 
@@ -81,15 +82,18 @@ async fn until_gone(store: &Store) -> Recovered {
 #[tokio::test]
 async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
     let store = TestStore::queued(3).await;
-    let _lock = store.sender_lock(ME).await.unwrap();
-    let leased = store.lease(number(), LEASE, of_all(3), NOW).await.unwrap();
+    // Locks are the whole server's: of this id there is no other in any test.
+    let dropped = SenderId(1_000_000 + i64::from(std::process::id()));
+    let _lock = store.sender_lock(dropped).await.unwrap();
+    let lease = Lease { by: dropped, ..LEASE };
+    let leased = store.lease(number(), lease, of_all(3), NOW).await.unwrap();
     let drop = "select count(pg_terminate_backend(pid)) as dropped from pg_locks \
-        where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = 7 and pid <> pg_backend_pid() \
+        where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = $1::bigint and pid <> pg_backend_pid() \
         and database = (select oid from pg_database where datname = current_database())";
-    let schema = "select 1::bigint as one";
-    sql(schema).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
-    sql(drop).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
-    let error = store.journal(number(), &intents(&leased), &[], NOW).await.unwrap_err();
+    let ended = sql(drop).bind(dropped).fetch_one(&mut store.store.read().await.unwrap()).await.unwrap();
+    assert_eq!(Cells(&ended).integer("dropped").unwrap(), 1);
+    let begun: Vec<_> = intents(&leased).into_iter().map(|intent| Intent { by: dropped, ..intent }).collect();
+    let error = store.journal(number(), &begun, &[], NOW).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(store.counts(number()).await.unwrap().waiting, 3);
 }
