@@ -52,8 +52,21 @@ fn sqlstate(error: &sqlx::Error) -> Option<&str> {
 /// What goes away by itself, or once the server is back: connections, resources, conflicts, an operator who intervenes, the system.
 const TRANSIENT_CLASSES: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
 
+/// Whether the server's certificate, or its having none, is what is wrong.
+fn is_untrusted(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => {
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+            matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+        }
+        _ => false,
+    }
+}
+
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
+        _ if is_untrusted(error) => false,
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         _ => match sqlstate(error) {
             Some(state) => TRANSIENT_CLASSES.iter().any(|class| state.starts_with(class)),
@@ -80,6 +93,10 @@ where
     work().await
 }
 
+fn is_absent(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == ErrorKind::NotFound)
+}
+
 /// The cause, once, and the remedy.
 pub(super) fn explained(error: &sqlx::Error) -> String {
     let said =
@@ -94,7 +111,11 @@ pub(super) fn explained(error: &sqlx::Error) -> String {
         (Some(CORRUPT | NO_DATABASE), _) => "restore it from a backup",
         (_, Some("53100")) => "free space on the server's disk, and run this again",
         (_, Some("3D000")) => "create it, or name another in `[store] url`",
-        (_, Some(state)) if state.starts_with("28") => "see the user and the password of `[store] url`",
+        (_, Some(state)) if state.starts_with("28") => "see user, password and `sslmode` of `[store] url`",
+        _ if is_untrusted(error) => "see host, `sslmode` and `sslrootcert` of `[store] url`",
+        _ if is_absent(error) => {
+            "see `sslrootcert` of `[store] url`, or whether the server's socket is there"
+        }
         _ if is_transient(error) => "see whether the database's server is there, and run this again",
         _ => return said,
     };

@@ -89,7 +89,7 @@ impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
     fn write_newsletter(&self, text: &str) {
         self.write("newsletter.toml", &text.replace(TRIAL, &self.relay_line));
         if let Some(server) = &self.server {
-            self.keep_in(&server.store);
+            self.keep_in(&server.store.url());
         }
     }
 
@@ -171,13 +171,9 @@ impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
         self.edit("newsletter.toml", &format!("url = \"smtp://{}\"", inbox.addr()), &self.relay_line);
     }
 
-    /// Keeps its store there, once there is a relay.
-    pub(crate) fn keep_in(&self, store: &Schema) {
-        self.edit(
-            "newsletter.toml",
-            "\n[smtp]\n",
-            &format!("\n[store]\nurl = \"{}\"\n\n[smtp]\n", store.url()),
-        );
+    /// Keeps its store there.
+    pub(crate) fn keep_in(&self, url: &str) {
+        self.edit("newsletter.toml", "\n[smtp]\n", &format!("\n[store]\nurl = \"{url}\"\n\n[smtp]\n"));
     }
 
     pub(crate) fn app(&self) -> App {

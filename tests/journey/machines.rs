@@ -36,7 +36,7 @@ impl Machines {
             let folder = Folder::with_many_readers(READERS);
             folder.relay_through(&inbox);
             folder.edit("newsletter.toml", "connections = 2", "connections = 2\nrate = \"150/s\"");
-            folder.keep_in(&store);
+            folder.keep_in(&store.url());
             folder
         };
         let keys = pressroom::token::Keys::generate(pressroom::app::random).to_file();

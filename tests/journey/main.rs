@@ -17,6 +17,7 @@ mod machines;
 #[expect(clippy::duplicate_mod, reason = "the same journeys with either store")]
 mod on_postgres;
 mod on_sqlite;
+mod own_server;
 mod reader;
 mod rehearsing;
 mod reporting;

@@ -12,10 +12,10 @@ use sqlx::{Connection, SqliteConnection};
 use crate::folder::Folder;
 use crate::reader::{get, post};
 
-const READERS: usize = 3000;
+pub(crate) const READERS: usize = 3000;
 
 /// A relay that counts by reader, and a folder that sends through it.
-async fn stage() -> (Folder, Inbox) {
+pub(crate) async fn stage() -> (Folder, Inbox) {
     let folder = Folder::with_many_readers(READERS);
     let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Count).await.unwrap();
     folder.relay_through(&inbox);
@@ -23,7 +23,7 @@ async fn stage() -> (Folder, Inbox) {
 }
 
 /// Everybody has it once, or is in doubt; so says a run that has nothing in its way.
-fn completes(folder: &Folder, inbox: &Inbox) {
+pub(crate) fn completes(folder: &Folder, inbox: &Inbox) {
     let last = folder.run(&["--json", "send", "1", "--yes"]);
     let counts: Value = serde_json::from_slice(&last.stdout).unwrap();
     let count = |name: &str| counts[name].as_u64().unwrap();
@@ -39,7 +39,7 @@ fn completes(folder: &Folder, inbox: &Inbox) {
 }
 
 /// The run's end: that it is to be tried again later, and what it said.
-fn later(run: Child) -> String {
+pub(crate) fn later(run: Child) -> String {
     let Output { status, stderr, .. } = run.wait_with_output().unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(75), "{said}");
@@ -47,14 +47,14 @@ fn later(run: Child) -> String {
 }
 
 /// Waits until some have got it, and the run goes on.
-async fn arrived(run: &mut Child, inbox: &Inbox, messages: u64) {
+pub(crate) async fn arrived(run: &mut Child, inbox: &Inbox, messages: u64) {
     while inbox.counts().messages < messages {
         assert!(run.try_wait().unwrap().is_none(), "the run ended too soon");
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 }
 
-fn start(mut command: Command) -> Child {
+pub(crate) fn start(mut command: Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -1,0 +1,126 @@
+//! A PostgreSQL server of a test's own: it crashes while an issue goes out, and it speaks TLS.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::folder::Folder;
+use crate::stores::{READERS, arrived, completes, later, stage, start};
+
+/// Gone when it is dropped.
+struct Cluster {
+    folder: TempDir,
+    url: String,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        // The server runs as somebody else where the tests run as root.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        let url = control(folder.path(), "start");
+        Self { folder, url: url.trim().to_owned() }
+    }
+
+    /// It is killed, everybody's sessions with it, and comes back.
+    fn crash(&self) {
+        control(self.folder.path(), "restart");
+    }
+
+    /// From now on it speaks TLS and nothing else. Answers the certificate of whoever signed its own, which names `localhost`.
+    fn secure(&self) -> PathBuf {
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let named = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = named.signed_by(&key, &authority).unwrap();
+        self.write("server.crt", &certificate.pem());
+        self.write("server.key", &key.serialize_pem());
+        self.write("pg_hba.conf", "hostssl all all 127.0.0.1/32 scram-sha-256\n");
+        let settings = fs::read_to_string(self.path("postgresql.conf")).unwrap();
+        self.write("postgresql.conf", &(settings + "ssl = on\n"));
+        self.crash();
+        let trusted = self.folder.path().join("authority.pem");
+        fs::write(&trusted, authority.pem()).unwrap();
+        trusted
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("server/cluster").join(name)
+    }
+
+    /// A file that the server's user alone may read.
+    fn write(&self, name: &str, text: &str) {
+        let (path, owner) = (self.path(name), fs::metadata(self.path("")).unwrap());
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        control(self.folder.path(), "stop");
+    }
+}
+
+fn control(folder: &Path, verb: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/cluster");
+    let mut command = Command::new(script);
+    let done = command.arg(verb).env("PRESSROOM_CLUSTER", folder.join("server")).output().unwrap();
+    assert!(done.status.success(), "{verb}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_crashes_stops_the_run_which_says_so_and_the_next_one_completes_it() {
+    let cluster = Cluster::start();
+    let (folder, inbox) = stage().await;
+    folder.keep_in(&cluster.url);
+    folder.edit("newsletter.toml", "connections = 2", "connections = 2\nrate = \"100/s\"");
+    let mut run = start(folder.command(&["send", "1", "--yes"]));
+    arrived(&mut run, &inbox, 50).await;
+    cluster.crash();
+    let said = tokio::task::spawn_blocking(|| later(run)).await.unwrap();
+    assert!(said.contains("database postgres at 127.0.0.1"), "{said}");
+    assert!(said.contains("see whether the database's server is there, and run this again"), "{said}");
+    assert!(said.contains("nothing that it does not know of has left"), "{said}");
+    let arrived = inbox.counts().messages;
+    assert!((50..READERS as u64).contains(&arrived), "{arrived} had arrived");
+    folder.edit("newsletter.toml", "rate = \"100/s\"", "");
+    completes(&folder, &inbox);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tls_only_whom_the_operator_trusts_is_believed() {
+    let cluster = Cluster::start();
+    let authority = cluster.secure();
+    let by_name = cluster.url.replace("127.0.0.1", "localhost");
+    let verified = format!("sslmode=verify-full&sslrootcert={}", authority.display());
+    let said = |url: &str| {
+        let folder = Folder::with_readers(&["ada@example.com"]);
+        folder.relay_is("url = \"smtp://127.0.0.1:1\"");
+        folder.keep_in(url);
+        let ended = folder.run(&["subscribers", "import"]);
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    for trusting in ["sslmode=require", &verified] {
+        let (code, said) = said(&format!("{by_name}?{trusting}"));
+        assert_eq!(code, Some(0), "{trusting}: {said}");
+    }
+    for (url, query, code, why) in [
+        (&by_name, "sslmode=verify-full", 1, "UnknownIssuer; see host, `sslmode` and `sslrootcert`"),
+        (&cluster.url, &verified, 1, "only valid for DnsName(\"localhost\"); see host, `sslmode`"),
+        (&by_name, "sslmode=disable", 1, "no encryption; see user, password and `sslmode`"),
+        (&by_name, "sslmode=verify-full&sslrootcert=/no/such/file", 75, "see `sslrootcert`"),
+    ] {
+        let (ended, said) = said(&format!("{url}?{query}"));
+        assert_eq!(ended, Some(code), "{query}: {said}");
+        assert!(said.contains(why) && said.contains("database postgres at"), "{query}: {said}");
+    }
+}
