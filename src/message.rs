@@ -11,12 +11,16 @@ mod edition;
 mod fill;
 mod frozen;
 mod header;
+mod octets;
 mod preview;
 mod quoted_printable;
+mod sheet;
 mod web;
 
 pub use edition::{Edition, Written};
 pub use fill::MissingField;
 pub use frozen::FrozenIssue;
+pub use octets::Octets;
+pub(crate) use octets::breaks_lines_badly;
 pub use preview::{Preview, preview, subject};
 pub use web::web_edition;

@@ -11,10 +11,11 @@
 mod auth;
 mod capabilities;
 mod connection;
+mod content;
 mod error;
 mod parameters;
 mod reply;
-pub(crate) mod stuffing;
+mod stuffing;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -31,6 +32,7 @@ use secrecy::SecretString;
 use crate::mailbox::EmailAddress;
 pub use capabilities::Capabilities;
 pub use connection::Connection;
+pub use content::Content;
 pub use error::{Failure, SmtpError, Step};
 pub use tls::{Tls, Trust};
 pub use transaction::{Ready, Turn};

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::smtp::stuffing::breaks_lines_badly;
+use crate::message::breaks_lines_badly;
 
 /// Only this ends a message; it begins with the CRLF of the last line, or of DATA itself.
 const END: &[u8] = b"\r\n.\r\n";

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::FrozenIssue;
 use super::fill::{Fill, MissingField, target};
-use super::quoted_printable::{encode, encoded};
+use super::quoted_printable::{self, encode};
+use super::sheet::{Run, Sheet};
 use crate::render::{Field, Piece, TextBlock};
 use crate::token::{Purpose, click_url, open_url, preferences_url, unsubscribe_url};
 use crate::wrap::wrap;
@@ -17,11 +18,11 @@ pub(super) struct Body(Vec<Chunk>);
 
 enum Chunk {
     /// The same for all.
-    Ready(Vec<u8>),
+    Ready(Run),
     /// A place: what stands before the token, or the URL alone for those who are not counted.
-    Link { tracked: Vec<u8>, plain: Vec<u8> },
+    Link { tracked: Run, plain: Run },
     /// A token between what stands before and after it, or nothing where there is none.
-    Token { purpose: Purpose, before: Vec<u8>, after: Vec<u8> },
+    Token { purpose: Purpose, before: Run, after: Run },
     /// What the list says of the reader.
     Reader { name: String, default: Option<String>, form: Form },
     /// Words wrapped for each reader.
@@ -52,9 +53,14 @@ impl Body {
         Self(chunks.collect())
     }
 
+    /// About how long it is for a reader who is counted.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Chunk::len).sum()
+    }
+
     /// Appends the body as one reader gets it.
-    pub(super) fn write(&self, fill: &Fill<'_>, out: &mut Vec<u8>) -> Result<(), MissingField> {
-        self.0.iter().try_for_each(|chunk| chunk.write(fill, out))
+    pub(super) fn write(&self, fill: &Fill<'_>, sheet: &mut Sheet<'_>) -> Result<(), MissingField> {
+        self.0.iter().try_for_each(|chunk| chunk.write(fill, sheet))
     }
 }
 
@@ -68,7 +74,7 @@ impl Chunk {
         let page = |purpose, url: String| Self::Token {
             purpose,
             before: encoded(&form.escape(&url)),
-            after: Vec::new(),
+            after: Vec::new().into(),
         };
         match field {
             Field::Link(place) => Self::Link {
@@ -79,7 +85,7 @@ impl Chunk {
             Field::Preferences => page(Purpose::Preferences, preferences_url(base, number, "")),
             Field::Pixel => match form {
                 Form::Html => Self::pixel(&form.escape(&open_url(base, number, ""))),
-                Form::Text => Self::Ready(Vec::new()),
+                Form::Text => Self::Ready(Vec::new().into()),
             },
             Field::Reader { name, default } => {
                 Self::Reader { name: name.clone(), default: default.clone(), form }
@@ -98,35 +104,50 @@ impl Chunk {
         }
     }
 
-    fn write(&self, fill: &Fill<'_>, out: &mut Vec<u8>) -> Result<(), MissingField> {
+    fn len(&self) -> usize {
+        const FIELD: usize = 40;
         match self {
-            Self::Ready(bytes) => out.extend_from_slice(bytes),
+            Self::Ready(run) => run.len(),
+            Self::Link { tracked, plain } => plain.len().max(tracked.len() + FIELD),
+            Self::Token { before, after, .. } => before.len() + FIELD + after.len(),
+            Self::Reader { .. } => FIELD,
+            Self::Paragraph { pieces, .. } => pieces.len() * 2 * FIELD,
+        }
+    }
+
+    fn write(&self, fill: &Fill<'_>, sheet: &mut Sheet<'_>) -> Result<(), MissingField> {
+        match self {
+            Self::Ready(run) => sheet.run(run),
             Self::Link { tracked, plain } => match fill.token(Purpose::Click) {
-                Some(token) => write_token(tracked, token, &[], out),
-                None => out.extend_from_slice(plain),
+                Some(token) => {
+                    sheet.run(tracked);
+                    sheet.token(token);
+                }
+                None => sheet.run(plain),
             },
             Self::Token { purpose, before, after } => {
                 if let Some(token) = fill.token(*purpose) {
-                    write_token(before, token, after, out);
+                    sheet.run(before);
+                    sheet.token(token);
+                    sheet.run(after);
                 }
             }
             Self::Reader { name, default, form } => {
-                encode(&form.escape(&fill.reader(name, default.as_deref())?), out);
+                let value = fill.reader(name, default.as_deref())?;
+                sheet.own(|out| encode(&form.escape(&value), out));
             }
             Self::Paragraph { indent, pieces } => {
-                encode(&(wrap(&fill.text(pieces)?, TEXT_WIDTH, indent, indent) + "\n"), out);
+                let words = wrap(&fill.text(pieces)?, TEXT_WIDTH, indent, indent) + "\n";
+                sheet.own(|out| encode(&words, out));
             }
         }
         Ok(())
     }
 }
 
-/// A token needs no encoding: its characters are quoted-printable's own, and it is shorter than a line.
-fn write_token(before: &[u8], token: &str, after: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(before);
-    out.extend_from_slice(token.as_bytes());
-    out.extend_from_slice(b"=\r\n");
-    out.extend_from_slice(after);
+/// `text` as one run of quoted-printable.
+fn encoded(text: &str) -> Run {
+    quoted_printable::encoded(text).into()
 }
 
 impl Form {

@@ -2,7 +2,7 @@
 //!
 //! A message's body is hashed once for all its signatures, and its header brought into canonical form once.
 
-mod canonical;
+pub(super) mod canonical;
 mod key;
 
 pub use key::{Algorithm, KeyError, SigningKey};
@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::header;
+use super::{Octets, Written, header};
 
 /// What is signed, each once more than it is there, so that none can be added (requirement 24). Gmail wants
 /// Feedback-ID among them; Content-Transfer-Encoding says how to read the body, as Content-Type does.
@@ -82,9 +82,43 @@ impl Signer {
         if self.signatures.is_empty() {
             return Ok(());
         }
+        let fields = self.fields(message, canonical::blanks(message), at)?;
+        message.splice(0..0, fields);
+        Ok(())
+    }
+
+    /// As [`Signer::sign`], on what [`crate::message::Edition::write`] wrote, of which most is known already. Answers what a look over all of it
+    /// would find.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn sign_written(
+        &self,
+        message: &mut Vec<u8>,
+        written: &Written,
+        at: Timestamp,
+    ) -> Result<Octets, CannotSign> {
+        if self.signatures.is_empty() {
+            return Ok(written.octets);
+        }
+        let fields = self.fields(message, written.blanks.iter().copied(), at)?;
+        let octets = written.octets.and(Octets::of(&fields));
+        message.splice(0..0, fields);
+        Ok(octets)
+    }
+
+    /// The signatures' fields; `blanks` are the message's.
+    fn fields(
+        &self,
+        message: &[u8],
+        blanks: impl Iterator<Item = usize>,
+        at: Timestamp,
+    ) -> Result<Vec<u8>, CannotSign> {
         let (head, body) = halves(message);
         let signed = Signed::new(head);
-        let tail = tail(&signed.names, &STANDARD.encode(hash(body)), at);
+        let start = message.len() - body.len();
+        let hash = hash(body, blanks.filter_map(|at| at.checked_sub(start)));
+        let tail = tail(&signed.names, &STANDARD.encode(hash), at);
         let mut fields = Vec::with_capacity(self.signatures.len() * 1024);
         for Signature { key, lead } in &self.signatures {
             let start = fields.len();
@@ -94,8 +128,7 @@ impl Signer {
             canonical::field(&fields[start..], &mut input);
             put_folded(&STANDARD.encode(key.sign(&input)?), &mut fields);
         }
-        message.splice(0..0, fields);
-        Ok(())
+        Ok(fields)
     }
 }
 
@@ -118,9 +151,9 @@ fn halves(message: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn hash(body: &[u8]) -> impl AsRef<[u8]> + use<> {
+fn hash<I: Iterator<Item = usize>>(body: &[u8], blanks: I) -> impl AsRef<[u8]> + use<I> {
     let mut context = Context::new(&SHA256);
-    canonical::body(body, |bytes| context.update(bytes));
+    canonical::body(body, blanks, |bytes| context.update(bytes));
     context.finish()
 }
 
@@ -134,13 +167,14 @@ struct Signed {
 
 impl Signed {
     fn new(head: &[u8]) -> Self {
-        let fields: Vec<&[u8]> = canonical::fields(head).collect();
+        let fields: Vec<_> = canonical::fields(head).map(|field| (canonical::name(field), field)).collect();
         let mut input = Vec::with_capacity(head.len() + 1024);
         let mut names = Vec::with_capacity(2 * SIGNED.len());
         for name in SIGNED {
             names.push(name);
             // Of several by one name the last comes first (RFC 6376 5.4.2).
-            for field in fields.iter().rev().filter(|field| canonical::is_named(field, name)) {
+            let alike = fields.iter().rev().filter(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()));
+            for (_, field) in alike {
                 names.push(name);
                 canonical::field(field, &mut input);
                 input.extend_from_slice(b"\r\n");

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::body::Body;
 use super::fill::{Fill, MissingField, said};
 use super::frozen::FrozenIssue;
+use super::octets::Octets;
+use super::sheet::{Run, Sheet};
 use super::{header, quoted_printable};
 use crate::mailbox::EmailAddress;
 use crate::render::{Field, Piece, RenderedIssue, TextBlock};
@@ -18,9 +20,12 @@ use crate::token::{Keys, Purpose, unsubscribe_url};
 pub struct Edition {
     issue: FrozenIssue,
     /// The header fields that are the same for all.
-    head: Vec<u8>,
-    /// Between the parts of a message. `=_` cannot occur in quoted-printable (RFC 2045 6.7).
-    boundary: String,
+    head: Run,
+    /// What stands before, between and behind the two parts of a message, and before the only one.
+    before_text: Run,
+    before_html: Run,
+    behind_html: Run,
+    text_alone: Run,
     text: Body,
     html: Body,
     /// What a reader must not lack.
@@ -39,6 +44,10 @@ struct Needed {
 pub struct Written {
     /// Where the HTML part stands in the message, in its transfer encoding; empty for those who read text.
     pub html: Range<usize>,
+    /// What a look over the message would find.
+    pub octets: Octets,
+    /// Where DKIM's canonical form differs from it, in header and body.
+    pub(super) blanks: Vec<usize>,
 }
 
 impl Written {
@@ -51,14 +60,28 @@ impl Written {
 impl Edition {
     /// Does for all readers what can be done for all.
     pub fn new(issue: &FrozenIssue) -> Self {
+        // `=_` cannot occur in quoted-printable (RFC 2045 6.7).
+        let boundary = format!("=_{}", issue.number());
+        let lines = |lines: String| Run::from(lines.into_bytes());
         Self {
-            head: common_head(issue),
-            boundary: format!("=_{}", issue.number()),
+            head: common_head(issue).into(),
+            before_text: lines(format!(
+                "Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n--{boundary}\r\n{TEXT}"
+            )),
+            before_html: lines(format!("\r\n--{boundary}\r\n{HTML}")),
+            behind_html: lines(format!("\r\n--{boundary}--\r\n")),
+            text_alone: lines(TEXT.to_owned()),
             text: Body::text(issue),
             html: Body::html(issue),
             needed: needed(&issue.rendered),
             issue: issue.clone(),
         }
+    }
+
+    /// About how many octets a message takes with its signatures: with a buffer of that size, hardly any message moves its buffer.
+    pub fn room(&self) -> usize {
+        const HEAD: usize = 6 * 1024;
+        HEAD + self.text.len() + self.html.len()
     }
 
     /// Whether it says nothing of its readers that one of them could lack.
@@ -115,18 +138,23 @@ impl Edition {
         out: &mut Vec<u8>,
     ) -> Result<Written, MissingField> {
         let fill = Fill::new(&self.issue, recipient, keys);
-        out.clear();
-        self.write_own_head(&fill, recipient, date, out)?;
-        self.write_message_id(recipient, keys, out);
-        out.extend_from_slice(&self.head);
-        match recipient.format {
-            Format::Html => self.write_alternatives(&fill, out),
+        let mut sheet = Sheet::over(out);
+        sheet.own(|out| {
+            self.write_own_head(&fill, recipient, date, out)?;
+            self.write_message_id(recipient, keys, out);
+            Ok(())
+        })?;
+        sheet.run(&self.head);
+        let html = match recipient.format {
+            Format::Html => self.write_alternatives(&fill, &mut sheet)?,
             Format::Text => {
-                out.extend_from_slice(TEXT);
-                self.text.write(&fill, out)?;
-                Ok(Written { html: 0..0 })
+                sheet.run(&self.text_alone);
+                self.text.write(&fill, &mut sheet)?;
+                0..0
             }
-        }
+        };
+        let Sheet { octets, blanks, .. } = sheet;
+        Ok(Written { html, octets, blanks })
     }
 
     /// The header fields in which readers differ.
@@ -168,26 +196,27 @@ impl Edition {
         field.end();
     }
 
-    fn write_alternatives(&self, fill: &Fill<'_>, out: &mut Vec<u8>) -> Result<Written, MissingField> {
-        let boundary = &self.boundary;
-        put(out, format_args!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n"));
-        put(out, format_args!("\r\n--{boundary}\r\n"));
-        out.extend_from_slice(TEXT);
-        self.text.write(fill, out)?;
-        put(out, format_args!("\r\n--{boundary}\r\n"));
-        out.extend_from_slice(HTML);
-        let start = out.len();
-        self.html.write(fill, out)?;
-        let html = start..out.len();
-        put(out, format_args!("\r\n--{boundary}--\r\n"));
-        Ok(Written { html })
+    /// Answers where the HTML stands.
+    fn write_alternatives(
+        &self,
+        fill: &Fill<'_>,
+        sheet: &mut Sheet<'_>,
+    ) -> Result<Range<usize>, MissingField> {
+        sheet.run(&self.before_text);
+        self.text.write(fill, sheet)?;
+        sheet.run(&self.before_html);
+        let start = sheet.len();
+        self.html.write(fill, sheet)?;
+        let html = start..sheet.len();
+        sheet.run(&self.behind_html);
+        Ok(html)
     }
 }
 
-const TEXT: &[u8] =
-    b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-const HTML: &[u8] =
-    b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+const TEXT: &str =
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+const HTML: &str =
+    "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
 
 fn common_head(issue: &FrozenIssue) -> Vec<u8> {
     let FrozenIssue { rendered, list, list_id, newsletter, from, reply_to, .. } = issue;

@@ -4,6 +4,7 @@ use super::FrozenIssue;
 use super::body::Body;
 use super::fill::{Fill, MissingField};
 use super::quoted_printable::decode;
+use super::sheet::Sheet;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::subscriber::Recipient;
 use crate::token::Keys;
@@ -29,7 +30,7 @@ pub fn preview(issue: &FrozenIssue, recipient: &Recipient) -> Result<Preview, Mi
     let fill = Fill::new(&issue, recipient, &Keys::specimen());
     let decoded = |body: Body| {
         let mut encoded = Vec::new();
-        body.write(&fill, &mut encoded)?;
+        body.write(&fill, &mut Sheet::over(&mut encoded))?;
         Ok(String::from_utf8_lossy(&decode(&encoded)).replace("\r\n", "\n"))
     };
     Ok(Preview {

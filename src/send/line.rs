@@ -18,7 +18,8 @@ use super::log::{self, Place};
 use super::pool::{Bounced, Seat};
 use super::shared::Shared;
 use crate::delivery::{Cause, Intent, Outcome, Settlement, SmtpReply};
-use crate::smtp::{Connection, Envelope, Failure, SmtpError};
+use crate::message::Octets;
+use crate::smtp::{Connection, Content, Envelope, Failure, SmtpError};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -45,6 +46,7 @@ struct Letter {
     /// The reader's first attempt: the message's Date.
     date: Timestamp,
     message: Vec<u8>,
+    octets: Octets,
 }
 
 struct Line {
@@ -122,9 +124,9 @@ impl Line {
         let Some((leased, claim)) = self.next(patience).await? else { return Ok(None) };
         let Shared { edition, keys, signer, .. } = &*self.shared;
         let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
-        let mut message = self.buffers.pop().unwrap_or_default();
-        edition.write(&leased.recipient, keys, date, &mut message)?;
-        signer.sign(&mut message, self.shared.now())?;
+        let mut message = self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(edition.room()));
+        let written = edition.write(&leased.recipient, keys, date, &mut message)?;
+        let octets = signer.sign_written(&mut message, &written, self.shared.now())?;
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
@@ -132,7 +134,7 @@ impl Line {
             smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some(message.len() as u64),
         };
-        Ok(Some(Letter { leased, _claim: claim, envelope, date, message }))
+        Ok(Some(Letter { leased, _claim: claim, envelope, date, message, octets }))
     }
 
     /// Records what the relay said to a letter whose body is out.
@@ -374,6 +376,10 @@ impl Line {
 }
 
 impl Letter {
+    fn content(&self) -> Content<'_> {
+        Content { message: &self.message, octets: self.octets }
+    }
+
     fn intent(&self, shared: &Shared) -> Intent {
         Intent { subscriber: self.leased.recipient.id, by: shared.sender, date: self.date }
     }

@@ -5,10 +5,11 @@ use std::io::Write;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
-use super::stuffing::{Octets, stuff};
+use super::stuffing::stuff;
 use super::wire::Lost;
-use super::{Capabilities, Envelope, parameters};
+use super::{Capabilities, Content, Envelope, parameters};
 use crate::delivery::SmtpReply;
+use crate::message::Octets;
 
 /// The relay waits for a message's body. To change one's mind now takes a new connection: RFC 5321 knows no other way out of DATA.
 #[derive(Debug)]
@@ -48,11 +49,16 @@ impl Connection {
     /// Hands over the message that was announced and, in the same write where PIPELINING is offered, the `next` envelope.
     ///
     /// The message has CRLF line ends only; dots are stuffed here.
-    pub async fn body(&mut self, ready: Ready, message: &[u8], next: Option<&Envelope>) -> Turn {
+    pub async fn body<'m>(
+        &mut self,
+        ready: Ready,
+        message: impl Into<Content<'m>>,
+        next: Option<&Envelope>,
+    ) -> Turn {
         let next = next.map(|envelope| self.admit(envelope).map(|()| envelope));
         let pipelined = next.as_ref().and_then(|next| next.as_ref().ok().copied());
         let message =
-            self.hand_over(&ready, message, pipelined.filter(|_| self.capabilities.pipelining)).await;
+            self.hand_over(&ready, message.into(), pipelined.filter(|_| self.capabilities.pipelining)).await;
         let next = match next {
             None => None,
             Some(Err(error)) => Some(Err(error)),
@@ -155,13 +161,12 @@ impl Connection {
     async fn hand_over(
         &mut self,
         ready: &Ready,
-        message: &[u8],
+        Content { message, octets }: Content<'_>,
         next: Option<&Envelope>,
     ) -> Result<SmtpReply, SmtpError> {
         if self.state != State::Data {
             return Err(Lost::Closed.at(Step::Body));
         }
-        let octets = Octets::of(message);
         if let Some(flaw) = flaw(octets, ready.eight_bit) {
             return self.lose(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
         }

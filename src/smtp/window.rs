@@ -5,13 +5,12 @@
 
 use std::io::Write;
 
-use super::Envelope;
 use super::connection::{Connection, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
-use super::stuffing::Octets;
 use super::transaction::flaw;
 use super::wire::Lost;
+use super::{Content, Envelope};
 use crate::delivery::SmtpReply;
 
 /// How many messages are on the way over one connection at most: each of them is in doubt when it breaks.
@@ -39,9 +38,14 @@ impl Connection {
     /// # Errors
     /// What this relay is known not to take, and what must not go out: the connection stays as it was. Where the line
     /// breaks, the message's own verdict says so.
-    pub async fn launch(&mut self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpError> {
+    pub async fn launch<'m>(
+        &mut self,
+        envelope: &Envelope,
+        message: impl Into<Content<'m>>,
+    ) -> Result<(), SmtpError> {
+        let Content { message, octets } = message.into();
         self.admit(envelope)?;
-        if let Some(flaw) = flaw(Octets::of(message), envelope.needs_smtputf8()) {
+        if let Some(flaw) = flaw(octets, envelope.needs_smtputf8()) {
             return Err(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
         }
         if !self.is_usable() {

@@ -8,12 +8,15 @@ mod sorts;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use pressroom::dkim;
 use pressroom::id::{Place, Reference};
 use pressroom::issue::Issue;
 use pressroom::mailbox::EmailAddress;
-use pressroom::message::{Edition, FrozenIssue, MissingField, Written};
+use pressroom::message::dkim::{Algorithm, Signer, SigningKey};
+use pressroom::message::{Edition, FrozenIssue, MissingField, Octets, Written};
 use pressroom::newsletter::Tracking;
 use pressroom::render::{Field, Piece, Templates, TextBlock, render};
 use pressroom::subscriber::list::ListReader;
@@ -21,6 +24,7 @@ use pressroom::subscriber::{Entry, Format, Recipient};
 use pressroom::token::{Keys, Purpose};
 use pressroom::workspace::Workspace;
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 
 use self::meant::{meant, meant_html};
 use self::sorts::{issue, reader, reader_field, readers};
@@ -268,9 +272,24 @@ fn try_write(issue: &FrozenIssue, recipient: &Recipient) -> Result<String, Missi
         "a check foretells the writing"
     );
     assert!(written.is_ok() || !edition.suits_everyone());
-    written?;
+    assert_known(&out, &written?);
     Ok(String::from_utf8(out).unwrap())
 }
+
+/// What was known of a message while it was written is what a look over it finds, and signs it alike.
+fn assert_known(message: &[u8], written: &Written) {
+    assert_eq!(written.octets, Octets::of(message));
+    assert!(!written.octets.broken && !written.octets.dots);
+    let (mut looked_over, mut known) = (message.to_vec(), message.to_vec());
+    SIGNER.sign(&mut looked_over, date()).unwrap();
+    assert_eq!(SIGNER.sign_written(&mut known, written, date()).unwrap(), Octets::of(&known));
+    assert!(known == looked_over, "{}", String::from_utf8_lossy(&known));
+}
+
+static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
+    let key = dkim::generate(Algorithm::Ed25519).unwrap();
+    Signer::none().with("example.com", "s", SigningKey::parse(key.expose_secret().as_bytes()).unwrap())
+});
 
 fn write(issue: &FrozenIssue, recipient: &Recipient) -> String {
     try_write(issue, recipient).unwrap()

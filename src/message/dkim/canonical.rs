@@ -4,23 +4,35 @@
 //! it, which compiles to SIMD.
 
 /// Feeds a body in canonical form, piece by piece: no white space at the end of a line, else one space for each run of it,
-/// and no empty lines at the end.
-pub(super) fn body(body: &[u8], mut feed: impl FnMut(&[u8])) {
-    let mut rest = without_end(body);
-    if rest.is_empty() {
+/// and no empty lines at the end. `blanks` are the body's, as [`blanks`] finds them.
+pub(super) fn body(body: &[u8], blanks: impl Iterator<Item = usize>, mut feed: impl FnMut(&[u8])) {
+    let body = without_end(body);
+    if body.is_empty() {
         return;
     }
-    let odd =
-        |here, next| is(here, b'\t') | is(here, b' ') & (is(next, b' ') | is(next, b'\t') | is(next, b'\r'));
-    while let Some(at) = find(rest, odd) {
-        feed(&rest[..at]);
-        rest = trim_start(&rest[at..], is_blank);
+    let mut rest = body;
+    for at in blanks.take_while(|at| *at < body.len()) {
+        let (before, blank) = rest.split_at(at - (body.len() - rest.len()));
+        feed(before);
+        rest = trim_start(blank, is_blank);
         if !rest.starts_with(b"\r\n") {
             feed(b" ");
         }
     }
     feed(rest);
     feed(b"\r\n");
+}
+
+/// Where in whole lines the runs of white space begin that are not in canonical form.
+pub(in crate::message) fn blanks(lines: &[u8]) -> impl Iterator<Item = usize> {
+    let odd =
+        |here, next| is(here, b'\t') | is(here, b' ') & (is(next, b' ') | is(next, b'\t') | is(next, b'\r'));
+    let mut rest = lines;
+    std::iter::from_fn(move || {
+        let run = &rest[find(rest, odd)?..];
+        rest = trim_start(run, is_blank);
+        Some(lines.len() - run.len())
+    })
 }
 
 /// The fields of a header, each with its folds and its line end.
@@ -35,9 +47,9 @@ pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a field goes by this name.
-pub(super) fn is_named(field: &[u8], name: &str) -> bool {
-    halves(field).0.eq_ignore_ascii_case(name.as_bytes())
+/// What a field goes by.
+pub(super) fn name(field: &[u8]) -> &[u8] {
+    halves(field).0
 }
 
 /// Writes a field in canonical form, without its line end: its name in lower case, its value unfolded, one space for each

@@ -53,7 +53,7 @@ fn signed(message: &str) -> String {
 
 fn canonical_body(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    canonical::body(body, |bytes| out.extend_from_slice(bytes));
+    canonical::body(body, canonical::blanks(body), |bytes| out.extend_from_slice(bytes));
     out
 }
 

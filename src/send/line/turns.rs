@@ -54,7 +54,7 @@ async fn send(
     let next = line.following().await?;
     let envelope = next.as_ref().map(|next| &next.envelope);
     let (granted, turn) =
-        join!(granted(&line.shared, next.as_ref()), connection.body(ready, &letter.message, envelope));
+        join!(granted(&line.shared, next.as_ref()), connection.body(ready, letter.content(), envelope));
     line.conclude(letter, turn.message).await?;
     match (next, turn.next) {
         (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,

@@ -51,7 +51,7 @@ async fn launch(
         line.withhold(letter);
         return Ok(None);
     }
-    match connection.launch(&letter.envelope, &letter.message).await {
+    match connection.launch(&letter.envelope, letter.content()).await {
         Ok(()) => Ok(Some(letter)),
         Err(error) => {
             line.conclude(letter, Err(error)).await?;
