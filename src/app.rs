@@ -173,10 +173,10 @@ pub struct Wrong(pub String);
 #[error("{0}")]
 pub struct Later(pub String);
 
-/// Fills `bytes` with randomness fit for keys.
+/// Fills `bytes` with the system's randomness, which is fit for keys. That of aws-lc first measures the processor's jitter, for a
+/// twentieth of a second in each process.
 pub fn random(bytes: &mut [u8]) {
-    use aws_lc_rs::rand::SecureRandom;
-    if aws_lc_rs::rand::SystemRandom::new().fill(bytes).is_err() {
+    if getrandom::fill(bytes).is_err() {
         // A system without entropy can neither make keys nor names for readers: there is nothing to go on with.
         std::process::abort();
     }
