@@ -31,8 +31,8 @@ use crate::subscriber::{Departure, Way};
 use crate::wrap::one_line;
 pub use past::Past;
 pub use sponsor::{Placed, SponsorReport};
-pub(crate) use tally::Counted;
 pub use tally::Tally;
+pub(crate) use tally::{Counted, DAYS, HOURS};
 
 /// An issue and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -26,9 +26,9 @@ use crate::store::{AcceptedBy, Activity, Store, StoreError, StoredIssue};
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
 /// Readers read from the store at once.
-const PAGE: u32 = 1024;
+const PAGE: u32 = 512;
 /// Pages that wait to be counted.
-const AHEAD: usize = 8;
+const AHEAD: usize = 4;
 /// How many read at once, each its share of the readers.
 const SHARES: i64 = 2;
 
@@ -157,11 +157,11 @@ async fn read(
     readers: RangeInclusive<i64>,
     pages: mpsc::Sender<Vec<Activity>>,
 ) -> Result<(), StoreError> {
-    let (mut first, last) = readers.into_inner();
+    let (mut first, end) = readers.into_inner();
     loop {
-        let page = store.activities(issue, &(first..=last), PAGE).await?;
-        let Some(read) = page.last() else { return Ok(()) };
-        first = read.subscriber.0 + 1;
+        let page = store.activities(issue, &(first..=end), PAGE).await?;
+        let Some(last) = page.iter().map(|read| read.subscriber.0).max() else { return Ok(()) };
+        first = last + 1;
         if pages.send(page).await.is_err() {
             return Ok(());
         }

@@ -22,8 +22,9 @@ pub fn judge(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> 
     let mut order: Vec<usize> = (0..events.len()).collect();
     order.sort_by_key(|index| in_order(&events[*index]));
     let mut verdicts: Vec<Option<Verdict>> = events.iter().map(|event| alone(event, thresholds)).collect();
+    let clicks = clicks(events, &order);
     for sweep in sweeps(thresholds, places) {
-        mark_sweep(events, &order, sweep, &mut verdicts);
+        mark_sweep(events, &clicks, sweep, &mut verdicts);
     }
     mark_company(events, &order, thresholds.companion, &mut verdicts);
     let settle = |(event, verdict): (&Event, Option<Verdict>)| {
@@ -104,13 +105,17 @@ fn sweeps(thresholds: &Thresholds, places: usize) -> impl Iterator<Item = Sweep>
     thresholds.some.iter().copied().chain(every.map(move |sweep| Sweep { places, ..*sweep }))
 }
 
-/// Marks the clicks on so many different places within so long.
-fn mark_sweep(events: &[Event], order: &[usize], sweep: Sweep, verdicts: &mut [Option<Verdict>]) {
-    let place = |index: usize| match events[index].kind {
-        EventKind::Click(place) => Some((index, place)),
+/// The clicks among events, each with its place.
+fn clicks(events: &[Event], order: &[usize]) -> Vec<(usize, Place)> {
+    let place = |index: &usize| match events[*index].kind {
+        EventKind::Click(place) => Some((*index, place)),
         EventKind::Open => None,
     };
-    let clicks: Vec<(usize, Place)> = order.iter().filter_map(|index| place(*index)).collect();
+    order.iter().filter_map(place).collect()
+}
+
+/// Marks the clicks on so many different places within so long.
+fn mark_sweep(events: &[Event], clicks: &[(usize, Place)], sweep: Sweep, verdicts: &mut [Option<Verdict>]) {
     if clicks.len() < sweep.places {
         return;
     }
@@ -122,7 +127,7 @@ fn mark_sweep(events: &[Event], order: &[usize], sweep: Sweep, verdicts: &mut [O
             seen.remove(clicks[first].1);
             first += 1;
         }
-        if seen.distinct >= sweep.places {
+        if seen.0.len() >= sweep.places {
             for (index, _) in &clicks[marked.max(first)..=last] {
                 verdicts[*index].get_or_insert(Verdict::Robot(RobotRule::Sweep));
             }
@@ -131,24 +136,23 @@ fn mark_sweep(events: &[Event], order: &[usize], sweep: Sweep, verdicts: &mut [O
     }
 }
 
-/// How often each place stands in a window of time.
+/// How often each place stands in a window of time: they are few, an issue's links at most.
 #[derive(Default)]
-struct Seen {
-    times: std::collections::HashMap<Place, usize>,
-    distinct: usize,
-}
+struct Seen(Vec<(Place, usize)>);
 
 impl Seen {
     fn add(&mut self, place: Place) {
-        let times = self.times.entry(place).or_default();
-        *times += 1;
-        self.distinct += usize::from(*times == 1);
+        match self.0.iter_mut().find(|(seen, _)| *seen == place) {
+            Some((_, times)) => *times += 1,
+            None => self.0.push((place, 1)),
+        }
     }
 
     fn remove(&mut self, place: Place) {
-        if let Some(times) = self.times.get_mut(&place) {
-            *times -= 1;
-            self.distinct -= usize::from(*times == 0);
+        let Some(at) = self.0.iter().position(|(seen, _)| *seen == place) else { return };
+        self.0[at].1 -= 1;
+        if self.0[at].1 == 0 {
+            self.0.swap_remove(at);
         }
     }
 }
@@ -157,6 +161,9 @@ impl Seen {
 fn mark_company(events: &[Event], order: &[usize], within: i64, verdicts: &mut [Option<Verdict>]) {
     let sure: Vec<bool> =
         events.iter().zip(&*verdicts).map(|(event, verdict)| draws(event, *verdict)).collect();
+    if !sure.contains(&true) {
+        return;
+    }
     let before = nearest(events, order.iter().copied(), &sure, within);
     let after = nearest(events, order.iter().rev().copied(), &sure, within);
     for index in 0..events.len() {

@@ -9,9 +9,9 @@ use crate::event::{Event, EventKind, Rules, Verdict, judge, judge_alone};
 use crate::render::{Link, Part};
 
 /// Hours that are counted one by one.
-const HOURS: usize = 48;
-/// Days that are counted one by one.
-const DAYS: usize = 28;
+pub(crate) const HOURS: u32 = 48;
+/// Days of 24 hours that are counted one by one.
+pub(crate) const DAYS: u32 = 28;
 const SECONDS_AN_HOUR: i64 = 3600;
 
 /// Counts of an issue, under way.
@@ -71,8 +71,8 @@ impl<'a> Tally<'a> {
         let part_of: Vec<usize> = links.iter().map(index).collect();
         let counts = PARTS + parts.len() + links.len();
         let times = Times {
-            hours: vec![Moment::default(); HOURS],
-            days: vec![Moment::default(); DAYS],
+            hours: vec![Moment::default(); HOURS as usize],
+            days: vec![Moment::default(); DAYS as usize],
             later: Moment::default(),
         };
         Self {

@@ -165,22 +165,22 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn counts(&self, issue: IssueNumber) -> Result<Counts, StoreError> {
-        let select = "select status, count(*) as readers from delivery where issue = $1 group by status";
-        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
-        let mut counts = Counts::default();
-        for row in rows.iter().map(Cells) {
-            let readers: u64 = row.number("readers")?;
-            let place = match row.text("status")? {
-                "queued" | "leased" | "sending" => &mut counts.waiting,
-                "accepted" => &mut counts.accepted,
-                "deferred" => &mut counts.deferred,
-                "refused" => &mut counts.refused,
-                "in-doubt" => &mut counts.in_doubt,
-                "skipped" => &mut counts.skipped,
-                other => return Err(unreadable("status", other)),
-            };
-            *place += readers;
-        }
+        // Not grouped: that would sort them all.
+        let select = "select count(*) filter (where status in ('queued', 'leased', 'sending')) as waiting, \
+            count(*) filter (where status = 'accepted') as accepted, count(*) filter (where status = 'deferred') as deferred, \
+            count(*) filter (where status = 'refused') as refused, count(*) filter (where status = 'in-doubt') as in_doubt, \
+            count(*) filter (where status = 'skipped') as skipped from delivery where issue = $1";
+        let row = sql(select).bind(issue).fetch_one(&mut self.read().await?).await?;
+        let row = Cells(&row);
+        let mut counts = Counts {
+            waiting: row.number("waiting")?,
+            accepted: row.number("accepted")?,
+            deferred: row.number("deferred")?,
+            refused: row.number("refused")?,
+            in_doubt: row.number("in_doubt")?,
+            skipped: row.number("skipped")?,
+            ..Counts::default()
+        };
         counts.queued = counts.waiting + counts.accepted + counts.deferred + counts.refused + counts.in_doubt;
         Ok(counts)
     }

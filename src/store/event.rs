@@ -1,7 +1,7 @@
 //! Clicks and opens, as they come in and as they are judged.
 
-use super::connection::Transaction;
-use super::statement::sql;
+use super::connection::{Connected, Connection, Transaction};
+use super::statement::{Value, sql};
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
 use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
@@ -75,8 +75,8 @@ impl Store {
         if upsert.execute(&mut transaction).await? == 0 {
             return Ok(false);
         }
-        for some in arrivals.chunks(CHUNK) {
-            keep(&mut transaction, some).await?;
+        for of_one in arrivals.chunk_by(|a, b| a.issue == b.issue) {
+            keep(&mut transaction, of_one).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -103,37 +103,85 @@ impl Store {
     }
 }
 
-/// Rows a statement.
-const CHUNK: usize = 250;
+/// Rows a statement at most, where values are bound one by one.
+const CHUNK: usize = 256;
 
+/// What is bound of an arrival: each value has its price.
+fn values(arrival: &Arrival) -> [Value; 4] {
+    let Event { kind, at, signals } = arrival.event;
+    [arrival.reference.into(), at.into(), arrival.seq.into(), packed(kind, &signals).into()]
+}
+
+/// What was asked for and how, in one number; statements take it apart and put it together too.
+fn packed(kind: EventKind, signals: &Signals) -> i64 {
+    let how = agent_number(signals.agent) << 20 | method_number(signals.method) << 16;
+    place(kind) << 24 | how | i64::from(signals.headers.0)
+}
+
+/// The same, read.
+pub(super) fn unpacked(what: i64, delay: Option<i64>) -> Result<(EventKind, Signals), StoreError> {
+    let wrong = || unreadable("event", &what.to_string());
+    let place = u16::try_from(what >> 24).map_err(|_| wrong())?;
+    let headers = HeaderFlags(u16::try_from(what & 0xffff).map_err(|_| wrong())?);
+    let kind = if place == 0 { EventKind::Open } else { EventKind::Click(Place(place)) };
+    Ok((kind, Signals { agent: agent(what >> 20 & 15)?, method: method(what >> 16 & 15)?, headers, delay }))
+}
+
+/// Those of one issue go into the table in its own order, so that each of its pages is written once.
 async fn keep(transaction: &mut Transaction<'_>, arrivals: &[Arrival]) -> Result<(), StoreError> {
-    let mut insert = sql("with heard (issue, reference, at, seq, place, agent, method, flags) as (");
-    insert.push_rows(arrivals.iter().map(|arrival| {
-        let Event { kind, at, signals } = arrival.event;
-        [
-            arrival.issue.into(),
-            arrival.reference.into(),
-            at.into(),
-            arrival.seq.into(),
-            place(kind).into(),
-            agent_number(signals.agent).into(),
-            method_number(signals.method).into(),
-            i64::from(signals.headers.0).into(),
-        ]
-    }));
-    insert.push(
-        ") insert into event (issue, subscriber, at, seq, place, agent, method, flags, delay) \
-         select h.issue, coalesce(s.subscriber, 0), h.at, h.seq, h.place, h.agent, h.method, h.flags, \
-         case when h.at > d.since then (h.at - d.since) / 1000 when d.since is not null then 0 end \
-         from heard h left join issue i on i.number = h.issue \
-         left join reader_reference r on r.reference = h.reference \
-         left join subscription s on s.list = i.list and s.subscriber = r.subscriber \
-         and coalesce(s.chosen_tracking, s.tracking, 'individual') = 'individual' \
-         left join delivery d on d.issue = h.issue and d.subscriber = s.subscriber \
-         and d.status in ('sending', 'accepted') where true \
-         on conflict (issue, subscriber, at, seq) do nothing",
-    );
+    let Some(Arrival { issue, .. }) = arrivals.first().copied() else { return Ok(()) };
+    let row = sql("select list from issue where number = $1").bind(issue).fetch_optional(transaction).await?;
+    let list = row.as_ref().map(|row| Cells(row).owned("list")).transpose()?.flatten();
+    let mut insert = sql("with heard (reference, at, seq, what) as (");
+    let is_sqlite = matches!(transaction.connection(), Connection::Sqlite(_));
+    if is_sqlite {
+        stage(transaction, arrivals).await?;
+        insert.push("select * from temp.arrival");
+    } else {
+        insert.push_rows(arrivals.iter().map(values));
+    }
+    insert
+        .push(
+            "), referred as (select h.*, r.subscriber from heard h left join reader_reference r on r.reference = h.reference \
+             order by r.subscriber, h.at limit ",
+        )
+        .push_bind(i64::try_from(arrivals.len()).unwrap_or(i64::MAX))
+        // Where one fails all are taken back by the transaction: SQLite need not be ready to take the statement back.
+        .push(if is_sqlite { ") insert or fail into event " } else { ") insert into event " })
+        .push("(issue, subscriber, at, seq, place, agent, method, flags, delay) select ")
+        .push_bind(issue)
+        .push(
+            ", coalesce(s.subscriber, 0), h.at, h.seq, h.what >> 24, h.what >> 20 & 15, h.what >> 16 & 15, h.what & 65535, \
+             case when h.at > d.since then (h.at - d.since) / 1000 when d.since is not null then 0 end \
+             from referred h left join subscription s on s.list = ",
+        )
+        .push_bind(list)
+        .push(
+            " and s.subscriber = h.subscriber and coalesce(s.chosen_tracking, s.tracking, 'individual') = 'individual' \
+             left join delivery d on d.issue = ",
+        )
+        .push_bind(issue)
+        .push(
+            " and d.subscriber = s.subscriber and d.status in ('sending', 'accepted') where true \
+             on conflict (issue, subscriber, at, seq) do nothing",
+        );
     insert.execute(transaction).await?;
+    Ok(())
+}
+
+/// Puts them where one statement finds all of them, by statements of few lengths: each is prepared once.
+async fn stage(transaction: &mut Transaction<'_>, mut arrivals: &[Arrival]) -> Result<(), StoreError> {
+    let table =
+        "create temp table if not exists arrival (reference integer, at integer, seq integer, what integer)";
+    sql(table).execute(transaction).await?;
+    sql("delete from temp.arrival").execute(transaction).await?;
+    while !arrivals.is_empty() {
+        let (some, others) = arrivals.split_at(CHUNK.min(1 << arrivals.len().ilog2()));
+        let mut insert = sql("insert into temp.arrival ");
+        insert.push_rows(some.iter().map(values));
+        insert.execute(transaction).await?;
+        arrivals = others;
+    }
     Ok(())
 }
 

@@ -5,14 +5,15 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use super::event::{agent, method};
+use super::event::unpacked;
 use super::issue::issue_number;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
-use crate::event::{Event, EventKind, HeaderFlags, Signals};
-use crate::id::{IssueNumber, ListName, Place, SubscriberId};
+use crate::event::Event;
+use crate::id::{IssueNumber, ListName, SubscriberId};
 use crate::newsletter::Tracking;
+use crate::report::{DAYS, HOURS};
 
 /// All that one reader did with an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +24,10 @@ pub struct Activity {
     pub events: Vec<Event>,
 }
 
-/// Events that are counted for nobody and look the same: within the same hour since a time.
+/// Events that are counted for nobody and look the same: within the same hour or day since a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alike {
-    /// One of them, at the beginning of its hour.
+    /// One of them, at the beginning of its hour or day.
     pub event: Event,
     /// How many there are.
     pub times: u64,
@@ -41,39 +42,47 @@ pub struct AcceptedBy {
     pub first_attempt_at: Option<Timestamp>,
 }
 
-impl TryFrom<Cells<'_>> for Activity {
-    type Error = StoreError;
+/// Numbers of a text that a statement made, each with what stands behind it. Not one row each: a row costs more than all that is in it.
+struct Numbers<'t>(&'t [u8]);
 
-    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
-        let text = row.text("events")?;
-        let events =
-            text.split(' ').map(|event| packed(event).unwrap_or_else(|| Err(unreadable("events", event))));
-        Ok(Self {
-            subscriber: SubscriberId(row.integer("subscriber")?),
-            events: events.collect::<Result<_, _>>()?,
-        })
+impl Numbers<'_> {
+    /// The next one and the character behind it, 0 at the end.
+    fn next(&mut self) -> Option<(i64, u8)> {
+        let (is_negative, digits) = self.0.strip_prefix(b"-").map_or((false, self.0), |rest| (true, rest));
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = digits[..length]
+            .iter()
+            .try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
+        let behind = digits.get(length).copied().unwrap_or_default();
+        self.0 = digits.get(length + 1..).unwrap_or_default();
+        (length > 0).then_some((if is_negative { -number } else { number }, behind))
+    }
+
+    /// Three, and the character behind the last.
+    fn three(&mut self) -> Option<([i64; 3], u8)> {
+        let (first, second, (third, behind)) = (self.next()?, self.next()?, self.next()?);
+        (first.1 == b',' && second.1 == b',').then_some(([first.0, second.0, third], behind))
+    }
+
+    /// Of a reader and what they did, as [`Store::activities`] writes it.
+    fn activity(&mut self) -> Result<Activity, StoreError> {
+        let cut = || unreadable("readers", "");
+        let (subscriber, b':') = self.next().ok_or_else(cut)? else { return Err(cut()) };
+        let mut events = Vec::with_capacity(4);
+        loop {
+            let ([at, what, delay], behind) = self.three().ok_or_else(cut)?;
+            events.push(event(at, what, (delay >= 0).then_some(delay))?);
+            if behind != b' ' {
+                return Ok(Activity { subscriber: SubscriberId(subscriber), events });
+            }
+        }
     }
 }
 
-/// Reads `at,what,delay`, as [`Store::activities`] writes it; `None` where it is not of this form.
-fn packed(text: &str) -> Option<Result<Event, StoreError>> {
-    let mut numbers = text.split(',').map(|number| number.parse::<i64>().ok());
-    let (at, what, delay) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let place = u16::try_from(what >> 24).ok()?;
-    let flags = u16::try_from(what & 0xffff).ok()?;
-    let signals = |agent, method| Signals {
-        agent,
-        method,
-        headers: HeaderFlags(flags),
-        delay: (delay >= 0).then_some(delay),
-    };
-    let at = Timestamp::from_millisecond(at).ok()?;
-    let signals = agent(what >> 20 & 15).and_then(|agent| Ok(signals(agent, method(what >> 16 & 15)?)));
-    Some(signals.map(|signals| Event { kind: kind(place), at, signals }))
-}
-
-fn kind(place: u16) -> EventKind {
-    if place == 0 { EventKind::Open } else { EventKind::Click(Place(place)) }
+fn event(at: i64, what: i64, delay: Option<i64>) -> Result<Event, StoreError> {
+    let (kind, signals) = unpacked(what, delay)?;
+    let at = Timestamp::from_millisecond(at).map_err(|_| unreadable("at", &at.to_string()))?;
+    Ok(Event { kind, at, signals })
 }
 
 impl Store {
@@ -92,7 +101,7 @@ impl Store {
         Ok(if let (Some(first), Some(last)) = ends { Some(first..=last) } else { None })
     }
 
-    /// What each of these readers did with an issue, in the order of readers: a page. A reader is one row, since a row costs more than an event.
+    /// What each of these readers did with an issue: of the first so many, in no order. A page is one row, since a row costs more than an event.
     ///
     /// # Errors
     /// A database's error.
@@ -102,15 +111,22 @@ impl Store {
         readers: &RangeInclusive<i64>,
         limit: u32,
     ) -> Result<Vec<Activity>, StoreError> {
-        let select = "select subscriber, string_agg(at || ',' || ((place << 24) + (agent << 20) + (method << 16) + flags) \
+        let select = "select string_agg(subscriber || ':' || events, ';') as readers from (\
+            select subscriber, string_agg(at || ',' || ((place << 24) + (agent << 20) + (method << 16) + flags) \
             || ',' || coalesce(delay, -1), ' ') as events from event \
-            where issue = $1 and subscriber between $2 and $3 group by subscriber order by subscriber limit $4";
+            where issue = $1 and subscriber between $2 and $3 group by subscriber order by subscriber limit $4) as reader";
         let select = sql(select).bind(issue).bind(*readers.start()).bind(*readers.end()).bind(limit);
-        let rows = select.fetch_all(&mut self.read().await?).await?;
-        rows.iter().map(|row| Cells(row).try_into()).collect()
+        let page = select.fetch_one(&mut self.read().await?).await?;
+        let mut page = Numbers(Cells(&page).some_text("readers")?.unwrap_or_default().as_bytes());
+        let mut activities = Vec::new();
+        while !page.0.is_empty() {
+            activities.push(page.activity()?);
+        }
+        Ok(activities)
     }
 
-    /// An issue's events that are counted for nobody, those that look the same together, by hours since a time.
+    /// An issue's events that are counted for nobody, those that look the same together: by hours since a time as long as a report has
+    /// hours, then by days as long as it has days, then all. So many rows at most, however many events there are.
     ///
     /// # Errors
     /// A database's error.
@@ -119,22 +135,23 @@ impl Store {
         issue: IssueNumber,
         since: Timestamp,
     ) -> Result<Vec<Alike>, StoreError> {
-        let select = "select place, agent, method, flags, (at - $2) / 3600000 as hour, count(*) as times \
-            from event where issue = $1 and subscriber = 0 group by place, agent, method, flags, hour";
-        let rows = sql(select).bind(issue).bind(since).fetch_all(&mut self.read().await?).await?;
-        let alike = |row: Cells<'_>| {
-            let hour = row.integer("hour")?.saturating_mul(3_600_000).saturating_add(since.as_millisecond());
-            let signals = Signals {
-                agent: agent(row.integer("agent")?)?,
-                method: method(row.integer("method")?)?,
-                headers: HeaderFlags(row.number("flags")?),
-                delay: None,
-            };
-            let at = Timestamp::from_millisecond(hour).map_err(|_| unreadable("at", &hour.to_string()))?;
-            let event = Event { kind: kind(row.number("place")?), at, signals };
-            Ok(Alike { event, times: row.number("times")? })
-        };
-        rows.iter().map(Cells).map(alike).collect()
+        let select = "select string_agg(hour || ',' || what || ',' || times, ' ') as alike from (\
+            select what, case when hour < 0 then 0 when hour < $3 then hour \
+            when hour < $4 then hour / 24 * 24 else $4 end as hour, count(*) as times from (\
+            select (place << 24) + (agent << 20) + (method << 16) + flags as what, (at - $2) / 3600000 as hour \
+            from event where issue = $1 and subscriber = 0) as one group by 1, 2) as hourly";
+        let select = sql(select).bind(issue).bind(since).bind(HOURS).bind(24 * DAYS);
+        let row = select.fetch_one(&mut self.read().await?).await?;
+        let text = Cells(&row).some_text("alike")?.unwrap_or_default();
+        let mut numbers = Numbers(text.as_bytes());
+        let mut alike = Vec::new();
+        while !numbers.0.is_empty() {
+            let ([hour, what, times], _) = numbers.three().ok_or_else(|| unreadable("alike", ""))?;
+            let at = hour.saturating_mul(3_600_000).saturating_add(since.as_millisecond());
+            let times = times.try_into().map_err(|_| unreadable("times", &times.to_string()))?;
+            alike.push(Alike { event: event(at, what, None)?, times });
+        }
+        Ok(alike)
     }
 
     /// How many messages of an issue were accepted, by what their readers let be counted now: those without a choice as individual, those

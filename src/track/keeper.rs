@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::iter;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,10 @@ const ROUND: Duration = Duration::from_mins(1);
 /// The first pause where the store is away; it doubles up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
+/// Segments that go into the store together at most.
+const TOGETHER: usize = 8;
+/// How long, in a flood, they gather: many together cost less than each alone.
+const GATHERING: Duration = Duration::from_millis(500);
 
 /// A server's folder, held as long as this is.
 #[derive(Debug)]
@@ -79,7 +84,14 @@ impl Keeper {
         loop {
             tokio::select! {
                 number = closed.recv() => match number {
-                    Some(number) => self.bring(number, &closed).await,
+                    Some(number) => {
+                        let together = iter::once(number).chain(iter::from_fn(|| closed.try_recv().ok()));
+                        let together: Vec<u64> = together.take(TOGETHER).collect();
+                        let is_flood = self.bring(&together, &closed).await >= spool::SEGMENT;
+                        if is_flood && !closed.is_closed() && closed.len() < TOGETHER {
+                            tokio::time::sleep(GATHERING).await;
+                        }
+                    }
                     None => break,
                 },
                 _ = round.tick() => self.adopt().await,
@@ -88,18 +100,22 @@ impl Keeper {
         self.own.remove_if_empty();
     }
 
-    /// One segment of our own; tried until it is in the store, or the server ends: then it stays where it is.
-    async fn bring(&self, number: u64, closed: &mpsc::UnboundedReceiver<u64>) {
+    /// Segments of our own; tried until they are in the store, or the server ends: then they stay where they are. They stay the same ones:
+    /// the store knows them by the last of them. Answers how many clicks and opens they held.
+    async fn bring(&self, numbers: &[u64], closed: &mpsc::UnboundedReceiver<u64>) -> usize {
         let mut pause = FIRST;
         loop {
-            let Err(error) = self.keep(&self.own, number).await else {
-                self.counters.store_up.store(1, Ordering::Relaxed);
-                return;
+            let error = match self.keep(&self.own, numbers).await {
+                Ok(held) => {
+                    self.counters.store_up.store(1, Ordering::Relaxed);
+                    return held;
+                }
+                Err(error) => error,
             };
             self.counters.store_up.store(0, Ordering::Relaxed);
             tracing::warn!(error = format!("{error:#}"), "clicks and opens wait on the disk for the store");
             if closed.is_closed() {
-                return;
+                return 0;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
@@ -138,14 +154,21 @@ impl Keeper {
             self.counters
                 .pending
                 .fetch_add(spool::read(&orphan.folder, *number)?.0.len() as u64, Ordering::Relaxed);
-            self.keep(orphan, *number).await?;
+            // One by one: some of them may be in the store already.
+            self.keep(orphan, &[*number]).await?;
         }
         Ok(numbers.len())
     }
 
-    /// A segment goes into the store, and is gone from the disk.
-    async fn keep(&self, held: &Held, number: u64) -> anyhow::Result<()> {
-        let (entries, unreadable) = spool::read(&held.folder, number)?;
+    /// Segments, in their order, go into the store together, and are gone from the disk. Answers how many entries they held.
+    async fn keep(&self, held: &Held, numbers: &[u64]) -> anyhow::Result<usize> {
+        let Some(last) = numbers.last() else { return Ok(0) };
+        let (mut entries, mut unreadable) = (Vec::new(), 0);
+        for number in numbers {
+            let (read, torn) = spool::read(&held.folder, *number)?;
+            entries.extend(read);
+            unreadable += torn;
+        }
         let store = self.door.store().await?;
         let mut arrivals: Vec<Arrival> = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -156,14 +179,18 @@ impl Keeper {
                 }
             }
         }
-        // Those of one reader together: fewer pages of the table are touched.
-        arrivals.sort_unstable_by_key(|arrival| (arrival.issue, arrival.reference.0));
-        self.keep_arrivals(&store, &Batch { server: &held.server, number }, &arrivals).await?;
-        fs::remove_file(held.folder.join(spool::file_name(number)))?;
+        // In the order in which references are looked up.
+        arrivals.sort_unstable_by_key(|arrival| (arrival.issue, arrival.reference.0.cast_signed()));
+        self.keep_arrivals(&store, &Batch { server: &held.server, number: *last }, &arrivals).await?;
+        for number in numbers {
+            if let Err(error) = fs::remove_file(held.folder.join(spool::file_name(*number))) {
+                tracing::warn!(number, %error, "a segment is kept and cannot be removed; the next server does");
+            }
+        }
         let Counters { pending, lost, .. } = &*self.counters;
         pending.fetch_sub(entries.len() as u64, Ordering::Relaxed);
         lost.fetch_add(unreadable as u64, Ordering::Relaxed);
-        Ok(())
+        Ok(entries.len())
     }
 
     async fn keep_arrivals(

@@ -18,7 +18,7 @@ use super::counters::Counters;
 use super::entry::{Entry, LENGTH};
 
 /// Records a segment: one transaction of the store.
-const SEGMENT: usize = 5_000;
+pub(super) const SEGMENT: usize = 5_000;
 /// How long a segment stays open, so that one transaction keeps what came together.
 const OPEN: Duration = Duration::from_millis(200);
 /// Between two syncs, so that a flood is written in few of them.

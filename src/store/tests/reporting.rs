@@ -63,15 +63,25 @@ async fn each_readers_events_come_together_page_by_page() {
 }
 
 #[tokio::test]
-async fn nobodys_events_that_look_alike_are_counted_by_the_hour() {
+async fn nobodys_events_that_look_alike_are_counted_by_the_hour_later_by_the_day_and_at_last_together() {
     let store = TestStore::queued(1).await;
     assert_eq!(store.active_readers(number()).await.unwrap(), None);
     let nobodys = |event| (Reference::EVERYONE, event);
-    let events = [event(3, 9), event(3, 3599), event(3, 3600), event(0, 9)].map(nobodys);
+    let hours = |hours: i64| event(3, hours * 3600);
+    let late = [hours(48), hours(71), hours(72), hours(28 * 24), hours(100 * 24)];
+    let events = [event(3, -9), event(3, 3599), event(3, 3600), event(0, 9)].map(nobodys);
+    let events = [&events[..], &late.map(nobodys)].concat();
     store.arrive(&events).await;
     let mut alike = store.nobodys_events(number(), NOW).await.unwrap();
     alike.sort_by_key(|alike| (alike.event.at, alike.event.kind));
-    let expected = [(event(3, 0), 2), (event(0, 0), 1), (event(3, 3600), 1)];
+    let expected = [
+        (event(3, 0), 2),
+        (event(0, 0), 1),
+        (event(3, 3600), 1),
+        (hours(48), 2),
+        (hours(72), 1),
+        (hours(28 * 24), 2),
+    ];
     assert_eq!(alike, expected.map(|(event, times)| Alike { event, times }));
 }
 
