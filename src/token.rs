@@ -69,7 +69,10 @@ struct Claim {
 
 impl Claim {
     fn parse(token: &str) -> Option<Self> {
-        let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+        // The decoder wants room for whole groups of three.
+        let mut bytes = [0; LENGTH.next_multiple_of(3)];
+        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+        let bytes: [u8; LENGTH] = bytes[..length].try_into().ok()?;
         let (head, mac) = bytes.split_last_chunk()?;
         let (key_id, reference) = head.split_first()?;
         let reference = Reference(u64::from_be_bytes(reference.try_into().ok()?));

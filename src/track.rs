@@ -128,6 +128,23 @@ impl Tracker {
         Ok((tracker, Keeping(tokio::spawn(keeper.run(segments)))))
     }
 
+    /// Where a click leads, if its link is known here and its token is no specimen's; then it is heard.
+    pub fn click_known(
+        &self,
+        issue: IssueNumber,
+        place: Place,
+        token: &str,
+        heard: impl FnOnce() -> Heard,
+    ) -> Option<(Arc<LinkTable>, Place)> {
+        let table = self.links.known(issue).filter(|table| table.target(place).is_some())?;
+        if is_specimen(token) {
+            return None;
+        }
+        Counters::count(&self.counters.clicks);
+        self.hear((Purpose::Click, EventKind::Click(place)), issue, token, heard());
+        Some((table, place))
+    }
+
     /// Where a click leads; it is heard, whatever the store does. Only an issue that is not known here yet is asked for.
     pub async fn click(&self, issue: IssueNumber, place: Place, token: &str, heard: Heard) -> Landing {
         let table = match self.links.known(issue) {
@@ -141,16 +158,11 @@ impl Tracker {
         if is_specimen(token) {
             return Landing::Specimen(table.and_then(|table| table.target(place).map(str::to_owned)));
         }
-        match table {
-            Some(table) if table.target(place).is_some() => {
-                Counters::count(&self.counters.clicks);
-                self.hear((Purpose::Click, EventKind::Click(place)), issue, token, heard);
-                Landing::Target(table, place)
-            }
-            Some(_) | None => {
-                Counters::count(&self.counters.nowhere);
-                Landing::Nowhere
-            }
+        if let Some((table, place)) = self.click_known(issue, place, token, || heard) {
+            Landing::Target(table, place)
+        } else {
+            Counters::count(&self.counters.nowhere);
+            Landing::Nowhere
         }
     }
 

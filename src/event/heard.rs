@@ -39,11 +39,9 @@ pub fn hear<'h>(
             flags = flags.with(HeaderFlags::ACCEPTS, accepts(kind, value));
         }
     }
-    let flags = flags.with(HeaderFlags::MODERN, rules.agents.is_modern(agent));
-    Heard {
-        signals: Signals { agent: rules.agents.class(agent), method, headers: flags, delay: None },
-        objects,
-    }
+    let told = rules.agents.told(agent);
+    let headers = flags.with(HeaderFlags::MODERN, told.is_modern);
+    Heard { signals: Signals { agent: told.class, method, headers, delay: None }, objects }
 }
 
 fn speaks_of_prefetching(value: &[u8]) -> bool {

@@ -32,6 +32,8 @@ pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl 
     let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
+    // The type, and what the server adds: length and date.
+    headers.reserve(EVERYWHERE.len() + 3);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in EVERYWHERE {
         headers.insert(name, HeaderValue::from_static(value));
@@ -61,6 +63,7 @@ pub(super) fn redirect(target: &str) -> Option<Answer> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::FOUND;
     let headers = answer.headers_mut();
+    headers.reserve(EVERYWHERE.len() + 3);
     headers.insert(LOCATION, HeaderValue::from_str(target).ok()?);
     for (name, value) in EVERYWHERE {
         headers.insert(name, HeaderValue::from_static(value));

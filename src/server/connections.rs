@@ -1,5 +1,7 @@
 //! Connections: so many at once, none for ever, and slow ones in nobody's way.
 
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,8 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::routes;
 use super::site::Site;
+use super::{clicks, routes};
 
 /// How long a client may take for a request's head, and idle before it.
 const HEAD: Duration = Duration::from_secs(20);
@@ -88,12 +90,23 @@ impl Connection {
         open.fetch_add(1, Ordering::Relaxed);
         let peer = stream.peer_addr();
         let routes = TowerToHyperService::new(self.routes);
+        let site = Arc::clone(&self.site);
         let answer = service_fn(move |mut request: Request<Incoming>| {
-            if let Ok(peer) = &peer {
-                request.extensions_mut().insert(ConnectInfo(*peer));
+            // What panics here is the routes' to answer for.
+            let at_once =
+                catch_unwind(AssertUnwindSafe(|| clicks::at_once(&site, &request))).unwrap_or_default();
+            let answer = at_once.ok_or_else(|| {
+                if let Ok(peer) = &peer {
+                    request.extensions_mut().insert(ConnectInfo(*peer));
+                }
+                hyper::service::Service::call(&routes, request)
+            });
+            async move {
+                match answer {
+                    Ok(answer) => Ok::<Response<Body>, Infallible>(answer),
+                    Err(later) => later.await,
+                }
             }
-            let answer = hyper::service::Service::call(&routes, request);
-            async move { answer.await as Result<Response<Body>, std::convert::Infallible> }
         });
         let mut connection = pin!(
             http1::Builder::new()
