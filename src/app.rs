@@ -181,3 +181,19 @@ pub fn random(bytes: &mut [u8]) {
         std::process::abort();
     }
 }
+
+/// [`random`] for whoever needs a little of it a million times: it is taken from the system a page at a time.
+pub fn random_in_bulk() -> impl FnMut(&mut [u8]) + Send {
+    const PAGE: usize = 4096;
+    let (mut page, mut used) = (vec![0; PAGE], PAGE);
+    move |bytes| {
+        for some in bytes.chunks_mut(PAGE) {
+            if PAGE - used < some.len() {
+                random(&mut page);
+                used = 0;
+            }
+            some.copy_from_slice(&page[used..used + some.len()]);
+            used += some.len();
+        }
+    }
+}

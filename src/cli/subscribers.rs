@@ -195,7 +195,7 @@ impl Import {
         };
         let keys = app.keys_of_erased(store).await?;
         let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now(), keys };
-        face.say(&lists::import(store, &list, file, how, app::random).await?)?;
+        face.say(&lists::import(store, &list, file, how, app::random_in_bulk()).await?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -129,7 +129,7 @@ pub async fn import(
         allow_shrink: how.allow_shrink || tells_leavers,
         keep_absent: tells_leavers,
     };
-    let imported = store.take_in(taking, &mut portions, fill_random).await?;
+    let imported = Box::pin(store.take_in(taking, &mut portions, fill_random)).await?;
     drop(portions);
     let repeated = sorting.await.map_err(io::Error::other).and_then(|done| done).map_err(failed)?;
     match imported {

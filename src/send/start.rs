@@ -8,7 +8,7 @@ use anyhow::Context;
 use tracing::{info, warn};
 
 use super::{Run, audience, sender_id};
-use crate::app::{App, Later, Wrong, random};
+use crate::app::{App, Later, Wrong, random_in_bulk};
 use crate::compose::{self, Prepared};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
@@ -162,7 +162,7 @@ pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow:
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
     };
     let how = Import { allow_shrink: false, at: app.now(), keys: app.keys_of_erased(store).await? };
-    let imported = lists::import(store, list, file, how, random).await?;
+    let imported = lists::import(store, list, file, how, random_in_bulk()).await?;
     info!(list = %list, bad_lines = imported.bad.count, counts = ?imported.counts, "list read");
     Ok((imported.bad.count > 0).then(|| format!("list `{list}`{}", imported.bad)).into_iter().collect())
 }

@@ -13,7 +13,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use self::merge::Merge;
-use super::connection::{Connected, Connection, Transaction, Writing};
+use self::write::Pending;
+use super::connection::{Connected, Connection, Reading, Transaction, Writing};
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -100,9 +101,10 @@ impl Store {
         portions: &mut mpsc::Receiver<Vec<Incoming>>,
         fill_random: impl FnMut(&mut [u8]) + Send,
     ) -> Result<Imported, StoreError> {
+        let mut reading = self.read().await?;
         let mut writing = self.write().await?;
         trust(&mut writing, true).await?;
-        let imported = take_in(&mut writing, how, portions, fill_random).await;
+        let imported = take_in(&mut reading, &mut writing, how, portions, fill_random).await;
         trust(&mut writing, false).await?;
         imported
     }
@@ -133,7 +135,12 @@ async fn trust(on: &mut impl Connected, is_trusted: bool) -> Result<(), StoreErr
     Ok(())
 }
 
+/// How many portions wait to be written.
+const AHEAD: usize = 2;
+
+/// Who is known is read on a connection of its own, as it was before: so that a portion is merged while the one before is written.
 async fn take_in(
+    reading: &mut Reading,
     writing: &mut Writing<'_>,
     how: TakingIn<'_>,
     portions: &mut mpsc::Receiver<Vec<Incoming>>,
@@ -142,14 +149,18 @@ async fn take_in(
     let mut transaction = writing.begin().await?;
     alone(&mut transaction, how.list).await?;
     let mut merge = Merge::new(how, erased(&mut transaction).await?, fill_random);
-    loop {
-        let Some(portion) = portions.recv().await else { return Ok(Imported::Broken) };
-        if portion.is_empty() {
-            break;
+    let (sender, mut pending) = mpsc::channel::<Pending>(AHEAD);
+    let merging = merge.all(reading, portions, sender);
+    let writing = async {
+        while let Some(pending) = pending.recv().await {
+            pending.write(&mut transaction, &how).await?;
         }
-        merge.portion(&mut transaction, portion).await?;
+        Ok(())
+    };
+    let (is_whole, ()) = tokio::try_join!(merging, writing)?;
+    if !is_whole {
+        return Ok(Imported::Broken);
     }
-    merge.rest(&mut transaction).await?;
     if let Some((before, after)) = merge.shrunk() {
         transaction.rollback().await?;
         return Ok(Imported::Shrunk { before, after });
@@ -168,9 +179,9 @@ async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(),
 }
 
 /// Ids for so many new people.
-async fn reserve(transaction: &mut Transaction<'_>, last: i64, count: usize) -> Result<Vec<i64>, StoreError> {
+async fn reserve(on: &mut impl Connected, last: i64, count: usize) -> Result<Vec<i64>, StoreError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let select = match transaction.connection() {
+    let select = match on.connection() {
         // None is used twice, also of those who were erased.
         Connection::Sqlite(_) if last > 0 => return Ok((last + 1..=last + count).collect()),
         Connection::Sqlite(_) => {
@@ -181,8 +192,8 @@ async fn reserve(transaction: &mut Transaction<'_>, last: i64, count: usize) -> 
         )
         .bind(count),
     };
-    let is_last = matches!(transaction.connection(), Connection::Sqlite(_));
-    let rows = select.fetch_all(transaction).await?;
+    let is_last = matches!(on.connection(), Connection::Sqlite(_));
+    let rows = select.fetch_all(on).await?;
     let ids: Vec<i64> = rows.iter().map(|row| Cells(row).integer("id")).collect::<Result<_, _>>()?;
     Ok(if is_last { ids.iter().flat_map(|last| last + 1..=last + count).collect() } else { ids })
 }

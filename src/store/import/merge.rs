@@ -1,13 +1,16 @@
 //! Two sorted streams, the file and the store, walked through side by side.
 
 use std::collections::{HashSet, VecDeque};
+use std::mem;
+
+use tokio::sync::mpsc;
 
 use super::write::{Pending, Written};
 use super::{ImportCounts, Incoming, TakingIn, reserve};
 use crate::id::Reference;
 use crate::newsletter::Tracking;
 use crate::store::StoreError;
-use crate::store::connection::Transaction;
+use crate::store::connection::Reading;
 use crate::store::statement::{Row as Cell, sql};
 use crate::store::word::Cells;
 use crate::subscriber::list::{Row, Standing};
@@ -105,35 +108,59 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         }
     }
 
-    /// Takes a portion in.
-    pub(super) async fn portion(
+    /// Takes in all portions and then whoever is left in the store; what is to be written goes out on the way. Answers whether the file
+    /// came to its end.
+    pub(super) async fn all(
         &mut self,
-        transaction: &mut Transaction<'_>,
+        on: &mut Reading,
+        portions: &mut mpsc::Receiver<Vec<Incoming>>,
+        out: mpsc::Sender<Pending>,
+    ) -> Result<bool, StoreError> {
+        while let Some(portion) = portions.recv().await {
+            if portion.is_empty() {
+                self.rest(on, &out).await?;
+                return Ok(true);
+            }
+            self.portion(on, portion, &out).await?;
+        }
+        Ok(false)
+    }
+
+    async fn portion(
+        &mut self,
+        on: &mut Reading,
         portion: Vec<Incoming>,
+        out: &mpsc::Sender<Pending>,
     ) -> Result<(), StoreError> {
         if self.ids.len() < portion.len() {
             let last = self.ids.back().copied().unwrap_or(self.last_id);
-            self.ids.extend(reserve(transaction, last, portion.len().max(PAGE as usize)).await?);
+            self.ids.extend(reserve(on, last, portion.len().max(PAGE as usize)).await?);
         }
         for incoming in portion {
-            let known = self.reach(transaction, &incoming.key).await?;
+            let known = self.reach(on, &incoming.key).await?;
             self.take(incoming, known);
             if self.pending.is_full() {
-                self.pending.write(transaction, &self.how).await?;
+                self.pass_on(out).await;
             }
         }
         Ok(())
     }
 
     /// Nobody is left in the file.
-    pub(super) async fn rest(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-        while self.read(transaction).await? {
+    async fn rest(&mut self, on: &mut Reading, out: &mpsc::Sender<Pending>) -> Result<(), StoreError> {
+        while self.read(on).await? {
             while let Some(known) = self.known.pop_front() {
                 self.absent(&known);
             }
-            self.pending.write(transaction, &self.how).await?;
+            self.pass_on(out).await;
         }
-        self.pending.write_all(transaction, &self.how).await
+        self.pass_on(out).await;
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, out: &mpsc::Sender<Pending>) {
+        // Where nobody listens, writing has failed and says why itself.
+        let _ = out.send(mem::take(&mut self.pending)).await;
     }
 
     /// Readers from the file before and after, where there are far fewer and that is not allowed.
@@ -143,12 +170,8 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     /// Goes on among those who are known up to a key; whoever is passed by is not in the file.
-    async fn reach(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        key: &str,
-    ) -> Result<Option<Known>, StoreError> {
-        while self.read(transaction).await? {
+    async fn reach(&mut self, on: &mut Reading, key: &str) -> Result<Option<Known>, StoreError> {
+        while self.read(on).await? {
             while let Some(known) = self.known.pop_front() {
                 if known.key.as_str() == key {
                     return Ok(Some(known));
@@ -164,14 +187,14 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     /// Reads on if need be. Answers whether there is anybody.
-    async fn read(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+    async fn read(&mut self, on: &mut Reading) -> Result<bool, StoreError> {
         if self.known.is_empty()
             && let Some(after) = self.read_to.take()
         {
             let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes \
                 from subscriber b left join subscription s on s.list = $1 and s.subscriber = b.id \
                 where b.key > $2 order by b.key limit $3";
-            let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(transaction).await?;
+            let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(on).await?;
             self.known = rows.iter().map(Known::try_from).collect::<Result<_, _>>()?;
             self.read_to = self.known.back().map(|known| known.key.clone());
         }

@@ -1,7 +1,5 @@
 //! What an import changes, written many rows a statement.
 
-use std::mem;
-
 use jiff::Timestamp;
 
 use super::TakingIn;
@@ -14,8 +12,13 @@ use crate::store::word::{json, word};
 use crate::subscriber::list::More;
 use crate::subscriber::{Entry, SubscriptionStatus, SuppressionReason};
 
-/// Rows a statement.
-const ROWS: usize = 250;
+/// Rows a statement at most.
+const ROWS: usize = 512;
+
+/// How many of so many go into one statement: of few lengths, so that each is prepared once.
+fn together(rows: usize) -> usize {
+    ROWS.min(1 << rows.max(1).ilog2())
+}
 
 /// What is to be written.
 #[derive(Default)]
@@ -81,58 +84,55 @@ impl Written {
 
 impl Pending {
     pub(super) fn is_full(&self) -> bool {
-        self.people.len() >= ROWS || self.written.len() >= ROWS || self.suppressed.len() >= ROWS
+        let lengths = [
+            self.people.len(),
+            self.written.len(),
+            self.gone.len(),
+            self.left.len(),
+            self.readdressed.len(),
+            self.suppressed.len(),
+            self.more.len(),
+        ];
+        lengths.iter().any(|length| *length >= ROWS)
     }
 
-    /// Writes what there is much of, in whole statements, so that their text is the same each time.
     pub(super) async fn write(
-        &mut self,
+        mut self,
         transaction: &mut Transaction<'_>,
         how: &TakingIn<'_>,
     ) -> Result<(), StoreError> {
-        while self.people.len() >= ROWS {
-            insert_people(transaction, self.people.drain(..ROWS)).await?;
-        }
-        // Only whoever is a person by now can be a reader; people are never fewer than the readers who wait for them.
-        if self.written.len() >= ROWS {
-            self.write_all(transaction, how).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes all.
-    pub(super) async fn write_all(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        how: &TakingIn<'_>,
-    ) -> Result<(), StoreError> {
-        if !self.people.is_empty() {
-            insert_people(transaction, self.people.drain(..)).await?;
+        // Only whoever is a person by now can be a reader.
+        while !self.people.is_empty() {
+            let some = together(self.people.len());
+            insert_people(transaction, self.people.drain(..some)).await?;
         }
         while !self.written.is_empty() {
-            let some = self.written.len().min(ROWS);
+            let some = together(self.written.len());
             let departed: Vec<_> =
                 self.written[..some].iter().filter_map(|row| Some((row.id, row.left_at?))).collect();
             write_readers(transaction, how, &mut self.written, some).await?;
             depart(transaction, how, departed).await?;
         }
-        for gone in mem::take(&mut self.gone).chunks(ROWS) {
-            mark_gone(transaction, how, gone).await?;
+        let mut gone = &self.gone[..];
+        while !gone.is_empty() {
+            let (some, others) = gone.split_at(together(gone.len()));
+            mark_gone(transaction, how, some).await?;
+            gone = others;
         }
-        for (id, at) in mem::take(&mut self.left) {
+        for (id, at) in self.left {
             let update =
                 "update subscription set status = 'left', left_at = $1 where list = $2 and subscriber = $3";
             sql(update).bind(at).bind(how.list).bind(id).execute(transaction).await?;
             depart(transaction, how, vec![(id, at)]).await?;
         }
-        for (id, address) in mem::take(&mut self.readdressed) {
+        for (id, address) in self.readdressed {
             let update = sql("update subscriber set address = $1 where id = $2").bind(address.as_str());
             update.bind(id).execute(transaction).await?;
         }
-        for (key, reason) in mem::take(&mut self.suppressed) {
+        for (key, reason) in self.suppressed {
             suppress(transaction, how, (key, reason)).await?;
         }
-        for (id, more) in mem::take(&mut self.more) {
+        for (id, more) in self.more {
             write_more(transaction, how, id, *more).await?;
         }
         Ok(())
