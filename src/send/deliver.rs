@@ -82,6 +82,7 @@ async fn round(shared: &Arc<Shared>) -> anyhow::Result<()> {
     }
     outcome?;
     shared.journal.written().await?;
+    shared.store.requeue_refused(shared.issue, shared.sender, &shared.pool.doubted(), shared.now()).await?;
     shared.queue.clear().await;
     shared.store.release(shared.issue, shared.sender, shared.now()).await?;
     Ok(())

@@ -302,14 +302,15 @@ impl Line {
 
     /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
     fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
+        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(letter.leased.recipient.id));
         match failure.reply.cause() {
             Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
                 let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
                 let domain = letter.envelope.to.domain().to_owned();
                 seat.bounced(Bounced { subscriber: letter.leased.recipient.id, domain, detail })
             }),
-            Cause::Policy => self.took_none(),
-            Cause::Other => failure.is_about_message() && self.took_none(),
+            Cause::Policy => refused(),
+            Cause::Other => failure.is_about_message() && refused(),
         }
     }
 
@@ -347,6 +348,8 @@ impl Line {
                 self.give_up(error.clone());
                 Outcome::PutBack
             }
+            // The relay was given up for what it said to the one before.
+            SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
             // The relay itself is busy; the reader has no part in it.
             SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {

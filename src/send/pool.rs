@@ -59,6 +59,8 @@ struct State {
     unproven: Vec<Bounced>,
     /// Those of before.
     proven: Vec<(SubscriberId, String)>,
+    /// Readers whom it refused for no fault of theirs, as long as it has taken nothing in this run.
+    doubted: Vec<SubscriberId>,
     /// Since when and why it takes nothing.
     away: Option<(Instant, SmtpError)>,
 }
@@ -141,6 +143,18 @@ impl Pool {
                 state.prove();
             }
             std::mem::take(&mut state.proven)
+        };
+        self.0.iter().flat_map(|member| member.state(of)).collect()
+    }
+
+    /// Readers whom a relay refused that has let us write to nobody, and was given up: they are none the worse for it.
+    pub(super) fn doubted(&self) -> Vec<SubscriberId> {
+        let of = |state: &mut State| match state.away {
+            Some((_, SmtpError::Permanent(_))) if !state.took_any => {
+                let unproven = state.unproven.drain(..).map(|one| one.subscriber);
+                state.doubted.drain(..).chain(unproven).collect()
+            }
+            Some(_) | None => Vec::new(),
         };
         self.0.iter().flat_map(|member| member.state(of)).collect()
     }
@@ -243,6 +257,7 @@ impl Seat {
     pub(super) fn took_one(&self) {
         self.member().state(|state| {
             (state.troubles, state.took_any) = (0, true);
+            state.doubted.clear();
             state.prove();
         });
     }
@@ -260,7 +275,10 @@ impl Seat {
             if is_believed {
                 state.prove();
             } else {
-                state.unproven.clear();
+                let unproven = state.unproven.drain(..).map(|one| one.subscriber);
+                if !state.took_any {
+                    state.doubted.extend(unproven);
+                }
             }
             !is_believed
         })
@@ -272,6 +290,16 @@ impl Seat {
             len if len < UNBELIEVABLE.0 => Vec::new(),
             _ => std::mem::take(&mut state.proven),
         })
+    }
+
+    /// The relay refused a reader for no fault of theirs; answers as [`Seat::took_none`].
+    pub(super) fn refused(&self, subscriber: SubscriberId) -> bool {
+        self.member().state(|state| {
+            if !state.took_any {
+                state.doubted.push(subscriber);
+            }
+        });
+        self.took_none()
     }
 
     /// The relay did not take a message, for no fault of its reader; whether that has happened on every connection, and once more.

@@ -149,6 +149,32 @@ impl Store {
         self.change(issue, sql(update).bind(now).bind(issue)).await
     }
 
+    /// Queues readers again whom a sender's relay refused for no fault of theirs. Answers how many.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn requeue_refused(
+        &self,
+        issue: IssueNumber,
+        by: SenderId,
+        readers: &[SubscriberId],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        if readers.is_empty() {
+            return Ok(0);
+        }
+        let mut update =
+            sql("update delivery set status = 'queued', owner = null, code = null, enhanced = null, \
+            reply = null, since = ");
+        update.push_bind(now).push(" where issue = ").push_bind(issue);
+        update.push(" and status = 'refused' and owner = ").push_bind(by);
+        update
+            .push(" and subscriber in (")
+            .push_list(readers.iter().map(|reader| (*reader).into()))
+            .push(")");
+        self.change(issue, update).await
+    }
+
     /// When the next deferred reader may be tried; `None` where none is deferred.
     ///
     /// # Errors
