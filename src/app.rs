@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 pub mod door;
 mod exposed;
 pub mod keys;
+pub mod phrases;
 pub mod relay;
 mod signer;
 pub mod stage;

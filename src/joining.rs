@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use self::mailing::{Mailing, hash, new_token};
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
+use crate::app::phrases::Phrases;
 use crate::app::{App, random};
 use crate::id::ListName;
 use crate::lists::new_reference;
@@ -41,6 +42,7 @@ pub struct Joining {
     app: App,
     door: Arc<Door>,
     keys: Arc<KeyRing>,
+    phrases: Arc<Phrases>,
     counters: Arc<Counters>,
     /// Tells that there is one to be mailed.
     asked: mpsc::Sender<()>,
@@ -48,18 +50,29 @@ pub struct Joining {
 
 impl Joining {
     /// Gets ready, and mails what was left unmailed.
-    pub fn start(app: &App, door: &Arc<Door>, keys: &Arc<KeyRing>, counters: &Arc<Counters>) -> Self {
+    pub fn start(
+        app: &App,
+        door: &Arc<Door>,
+        keys: &Arc<KeyRing>,
+        counters: &Arc<Counters>,
+        phrases: &Arc<Phrases>,
+    ) -> Self {
+        let phrases = Arc::clone(phrases);
         let (app, door, counters) = (app.clone(), Arc::clone(door), Arc::clone(counters));
         let (asked, waiting) = mpsc::channel(1);
-        let mailing = Mailing { app: app.clone(), door: Arc::clone(&door), counters: Arc::clone(&counters) };
+        let mailing = Mailing {
+            app: app.clone(),
+            door: Arc::clone(&door),
+            counters: Arc::clone(&counters),
+            phrases: Arc::clone(&phrases),
+        };
         tokio::spawn(mailing.run(waiting));
-        Self { app, door, keys: Arc::clone(keys), counters, asked }
+        Self { app, door, keys: Arc::clone(keys), phrases, counters, asked }
     }
 
     /// What somebody agrees to by asking: shown at the form, and recorded with their consent.
     pub fn wording(&self) -> String {
-        let name = &self.app.config.newsletter.name;
-        format!("Send me {name} by email. I can leave at any time, by one click in every issue.")
+        self.phrases.say("consent", &[("newsletter", &self.app.config.newsletter.name)])
     }
 
     /// Somebody asks to join. That a mail goes out is not waited for.

@@ -84,12 +84,14 @@ pub enum Origin {
 }
 
 /// A reader comes to a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joining {
     /// How.
     pub origin: Origin,
     /// When.
     pub at: Timestamp,
+    /// What they agreed to, where it was their own doing.
+    pub consent: Option<Consent>,
 }
 
 /// What a person chose for themselves; outranks the file. `None`: not chosen.

@@ -104,6 +104,14 @@ impl Workspace {
         self.read(Path::new(SKIPPED))?.map_or(Ok(Vec::new()), schedule::skipped)
     }
 
+    /// A file of templates/pages, where there is one: what the editor has in place of a built-in page, or of its words.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or leads out of the folder.
+    pub fn page(&self, name: &str) -> Result<Option<Source>, Diagnostics> {
+        self.read(&Path::new("templates/pages").join(name))
+    }
+
     /// The store, its file as an absolute path; a trial has one of its own.
     pub fn store(&self, config: &Config) -> StoreUrl {
         match (&config.smtp, &config.store) {

@@ -123,8 +123,22 @@ fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark()
         format!("/214/{what}/{token}")
     };
     let (leave, choose) = (link("unsubscribe"), link("preferences"));
+    let specimen =
+        fs::read_to_string(composed.file("214", "issue.eml")).expect("a message").replace("=\r\n", "");
+    let (_, specimen) = specimen.split_once("https://mail.example.com/214/1/").expect("a link");
+    let specimen: String =
+        specimen.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let app =
+        App::open(composed.folder.path(), Arc::new(|| jiff::Timestamp::UNIX_EPOCH)).expect("the folder");
+    let listen = "127.0.0.1:0".parse().ok();
+    let server = runtime.block_on(Server::start(&app, listen)).expect("the server starts");
+    let confirm = confirmation(&composed, &runtime, &server);
     let pages = [
         "/subscribe".to_owned(),
+        confirm.clone(),
+        format!("{confirm}#press=Yes%2C%20subscribe%20me"),
+        format!("/214/1/{specimen}"),
         "/nothing".to_owned(),
         "/unsubscribe".to_owned(),
         choose.clone(),
@@ -132,14 +146,48 @@ fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark()
         leave.clone(),
         format!("{leave}#press=Unsubscribe"),
     ];
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let app =
-        App::open(composed.folder.path(), Arc::new(|| jiff::Timestamp::UNIX_EPOCH)).expect("the folder");
-    let listen = "127.0.0.1:0".parse().ok();
-    let server = runtime.block_on(Server::start(&app, listen)).expect("the server starts");
     let pages: Vec<String> = pages.iter().map(|page| format!("http://{}{page}", server.addr())).collect();
     found_nothing(&["node", "page.mjs"], &pages);
+    let form = runtime.block_on(asked(&server, "GET", "/subscribe/form", ""));
+    let style = runtime.block_on(asked(&server, "GET", "/style.css", ""));
+    let embedded = composed.folder.path().join("blog.html");
+    let blog = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>A blog</title><style>{style}</style></head>\
+         <body><main><h1>A blog</h1>{form}</main></body></html>"
+    );
+    fs::write(&embedded, blog).expect("a page");
+    found_nothing(&["node", "page.mjs", "--pages"], &[embedded]);
     runtime.block_on(server.stop());
+}
+
+/// The path of the link in the mail that asks back.
+fn confirmation(composed: &Composed, runtime: &tokio::runtime::Runtime, server: &Server) -> String {
+    runtime.block_on(asked(server, "POST", "/subscribe", "email=newcomer%40example.com"));
+    let inbox = composed.folder.path().join("build/inbox/new");
+    loop {
+        let messages = entries(&inbox).into_iter().filter_map(|message| fs::read_to_string(message).ok());
+        for message in messages.filter(|message| message.contains("newcomer@example.com")) {
+            let message = message.replace("=\r\n", "");
+            if let Some((_, path)) = message.split_once("https://mail.example.com/confirm/") {
+                return format!("/confirm/{}", path.split_whitespace().next().unwrap_or_default());
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// What the server answers.
+async fn asked(server: &Server, method: &str, path: &str, body: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.addr()).await.expect("it listens");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer.split_once("\r\n\r\n").expect("a head").1.to_owned()
 }
 
 /// Has a judge of `tests/judges` look at a file of every issue; what it finds is the test's failure.

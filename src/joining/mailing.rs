@@ -8,15 +8,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
-use tera::{Context, Tera};
 use tokio::sync::mpsc;
 
 use crate::app::door::Door;
+use crate::app::phrases::Phrases;
 use crate::app::{App, random};
 use crate::letter::{self, Letter};
 use crate::smtp::{SmtpError, Step};
 use crate::store::{Invitation, Store};
 use crate::track::Counters;
+use crate::wrap::wrap;
 
 /// How often it looks for what another server left, or what is to be tried again.
 const ROUND: Duration = Duration::from_secs(15);
@@ -25,11 +26,14 @@ const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// The first pause after a relay did not take one; it doubles, up to the longest.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+/// A letter's width.
+const COLUMNS: usize = 72;
 
 pub(super) struct Mailing {
     pub(super) app: App,
     pub(super) door: Arc<Door>,
     pub(super) counters: Arc<Counters>,
+    pub(super) phrases: Arc<Phrases>,
 }
 
 /// What became of one.
@@ -75,10 +79,7 @@ impl Mailing {
     }
 
     async fn post(&self, store: &Store, invitation: &Invitation, token: &str) -> Posted {
-        let letter = match self.letter(invitation, token) {
-            Ok(letter) => letter,
-            Err(error) => return Posted::Later(error),
-        };
+        let letter = self.letter(invitation, token);
         let leaves = async || Ok(store.put_invitation(&hash(token), None).await?);
         let error = match letter::post_if(&self.app, &letter, leaves).await {
             Ok(true) => return Posted::Taken,
@@ -124,19 +125,21 @@ impl Mailing {
         Ok(false)
     }
 
-    fn letter(&self, invitation: &Invitation, token: &str) -> anyhow::Result<Letter> {
+    fn letter(&self, invitation: &Invitation, token: &str) -> Letter {
         let newsletter = &self.app.config.newsletter;
-        let mut context = Context::new();
-        context.insert("newsletter", &newsletter.name);
-        context.insert("postal_address", &newsletter.postal_address);
-        context.insert("url", &format!("{}/confirm/{token}", newsletter.base_url.0));
         let until = invitation.expires_at.to_zoned(newsletter.time_zone.clone());
-        context.insert("until", &until.strftime("%A, %-d %B %Y, %H:%M %Z").to_string());
-        Ok(Letter {
+        let fill = [
+            ("newsletter", newsletter.name.as_str()),
+            ("url", &format!("{}/confirm/{token}", newsletter.base_url.0)),
+            ("until", &self.phrases.write("time", &until)),
+        ];
+        let text = wrap(&self.phrases.say("letter", &fill), COLUMNS, "", "");
+        let (name, address) = (&newsletter.name, &newsletter.postal_address);
+        Letter {
             to: invitation.address.clone(),
-            subject: format!("Please confirm: {}", newsletter.name),
-            text: Tera::one_off(include_str!("confirm.txt"), &context, false)?,
-        })
+            subject: self.phrases.say("letter_subject", &fill),
+            text: format!("{text}\n\n-- \n{name}\n{address}\n"),
+        }
     }
 }
 

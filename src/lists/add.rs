@@ -60,7 +60,7 @@ pub async fn add(
         format: None,
         attributes: BTreeMap::new(),
     };
-    let joining = Joining { origin: Origin::Command, at };
+    let joining = Joining { origin: Origin::Command, at, consent: None };
     let added = store.subscribe(list, &entry, new_reference(&mut fill_random), joining).await?;
     let known = store.reader(&address).await?;
     let left = known

@@ -84,24 +84,24 @@ impl Site {
         }
     }
 
-    /// A page that only says something.
-    pub(super) fn notice(&self, path: &str, status: StatusCode, title: &str, words: &[&str]) -> Answer {
+    /// A page that only says something: by the names of its phrases.
+    pub(super) fn notice(&self, path: &str, status: StatusCode, title: &str, paragraphs: &[&str]) -> Answer {
+        self.page(path, status, "notice.html", self.notice_of(title, paragraphs))
+    }
+
+    /// What such a page is made of.
+    pub(super) fn notice_of(&self, title: &str, paragraphs: &[&str]) -> Context {
+        let paragraphs: Vec<String> = paragraphs.iter().map(|name| self.say(name)).collect();
         let mut context = Context::new();
-        context.insert("title", title);
-        context.insert("words", words);
-        self.page(path, status, "notice.html", context)
+        context.insert("title", &self.say(title));
+        context.insert("paragraphs", &paragraphs);
+        context
     }
 
     /// Why a page cannot be shown.
     pub(super) fn closed(&self, path: &str, closed: Closed) -> Answer {
         match closed {
-            Closed::Specimen => self.notice(
-                path,
-                StatusCode::OK,
-                "This link is a specimen",
-                &["It comes from a preview or a test copy and is nobody’s own. In the issue that readers get, \
-                   each has a link of their own in its place."],
-            ),
+            Closed::Specimen => self.notice(path, StatusCode::OK, "specimen", &["specimen_why"]),
             Closed::Unknown => self.unknown(path),
             Closed::Away(error) => {
                 Counters::count(&self.counters.failures);
@@ -113,23 +113,11 @@ impl Site {
     }
 
     pub(super) fn unknown(&self, path: &str) -> Answer {
-        self.notice(
-            path,
-            StatusCode::NOT_FOUND,
-            "Nothing is here",
-            &["This link leads nowhere, or no more. If it came with an issue, perhaps it was cut short on its way: \
-               open the issue again and follow it from there.",
-              "To leave, the links at the end of any issue you got will do."],
-        )
+        self.notice(path, StatusCode::NOT_FOUND, "unknown", &["unknown_why", "unknown_leave"])
     }
 
     pub(super) fn away(&self, path: &str) -> Answer {
-        let mut answer = self.notice(
-            path,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "One moment, please",
-            &["This cannot be shown right now. Please try again in a minute."],
-        );
+        let mut answer = self.notice(path, StatusCode::SERVICE_UNAVAILABLE, "away", &["away_why"]);
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         answer
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{self, Method, StatusCode};
-use tera::Context;
 
 use super::answer::{Answer, pixel, redirect};
 use super::site::{Path, Site};
@@ -46,9 +45,7 @@ pub(super) async fn click(State(site): State<Arc<Site>>, request: Request) -> An
     match tokio::time::timeout(PATIENCE, landing).await {
         Ok(Landing::Target(table, place)) => lead(&site, path, &table, place),
         Ok(Landing::Specimen(target)) => {
-            let mut context = Context::new();
-            context.insert("title", "This link is a specimen");
-            context.insert("words", &["It comes from a preview or a test copy, and is counted for nobody. In the issue it leads here:"]);
+            let mut context = site.notice_of("specimen", &["specimen_click"]);
             context.insert("target", &target);
             site.page(path, StatusCode::OK, "notice.html", context)
         }

@@ -50,7 +50,7 @@ pub(super) async fn ask(
         Ok(form) => form,
         Err(mistake) => {
             let mut context = Context::new();
-            context.insert("mistake", mistake);
+            context.insert("mistake", &site.say(mistake));
             context.insert("email", &fields.get("email"));
             context.insert("name", &fields.get("name"));
             return form_page(&site, path, StatusCode::UNPROCESSABLE_ENTITY, context);
@@ -58,8 +58,7 @@ pub(super) async fn ask(
     };
     let trusted = &site.app.config.serve.trusted_proxies;
     if !site.limits.admit(client::address(peer, &headers, trusted)) {
-        let words = ["Too many people ask from where you are. Please try again in an hour."];
-        return site.notice(path, StatusCode::TOO_MANY_REQUESTS, "Not so fast, please", &words);
+        return site.notice(path, StatusCode::TOO_MANY_REQUESTS, "too_many", &["too_many_why"]);
     }
     match site.joining.ask(form).await {
         Ok(()) => {
@@ -109,8 +108,7 @@ fn token(path: &str) -> &str {
 
 /// Never asked for, used and over, or too late: all alike.
 fn nothing_to_confirm(site: &Site, path: &str) -> Answer {
-    let words = ["A confirmation works once, and for two days. If you still want to join, please ask again."];
-    site.notice(path, StatusCode::NOT_FOUND, "This link is over", &words)
+    site.notice(path, StatusCode::NOT_FOUND, "confirm_over", &["confirm_over_why"])
 }
 
 /// The address of the latest issue's web edition; nothing where there is none, or the store is away.
@@ -123,18 +121,15 @@ fn title(site: &Site, list: &ListName) -> String {
     joinable(site).remove(list).unwrap_or_else(|| site.app.config.newsletter.name.clone())
 }
 
-/// What was entered, or what is wrong with it, for the person who did.
+/// What was entered, or the phrase that says what is wrong with it.
 fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'static str> {
-    let address = EmailAddress::parse(fields.get("email").unwrap_or_default())
-        .map_err(|_| "This is no email address. It looks like ada@example.com.")?;
+    let address = EmailAddress::parse(fields.get("email").unwrap_or_default()).map_err(|_| "wrong_email")?;
     let name: String = fields.get("name").unwrap_or_default().chars().take(NAME).collect();
-    let name = display_name(&name).map_err(|_| "The name holds characters that no mail can bear.")?;
+    let name = display_name(&name).map_err(|_| "wrong_name")?;
     let lists = joinable(site);
     let list = match fields.get("list") {
         None => site.app.config.newsletter.list.clone(),
-        Some(wanted) => {
-            lists.into_keys().find(|list| list.as_str() == wanted).ok_or("There is no such list to join.")?
-        }
+        Some(wanted) => lists.into_keys().find(|list| list.as_str() == wanted).ok_or("wrong_list")?,
     };
     let own = || format!("{}/subscribe", site.app.config.newsletter.base_url.0);
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());

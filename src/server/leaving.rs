@@ -49,19 +49,12 @@ pub(super) async fn leave(State(site): State<Arc<Site>>, uri: Uri, fields: Field
 
 /// `/unsubscribe` and `/preferences`: where one's own link is, for those who come from the web edition.
 pub(super) async fn where_to(State(site): State<Arc<Site>>, request: Request) -> Answer {
-    site.notice(
-        request.uri().path(),
-        StatusCode::OK,
-        "Your own link is in your mail",
-        &["At the end of each issue you got stand the links to leave and to change your preferences. They are yours \
-           alone, so they are not on the web.",
-          "Many mail programs also show an Unsubscribe button beside the sender’s name."],
-    )
+    site.notice(request.uri().path(), StatusCode::OK, "where_to", &["where_to_why", "where_to_button"])
 }
 
 async fn one_click(site: &Site, path: &str, parts: &Path<'_>) -> Answer {
     match go(site, parts, Way::OneClick).await {
-        Ok(Left::Done | Left::Noted) => text(StatusCode::OK, "You are unsubscribed.\n"),
+        Ok(Left::Done | Left::Noted) => text(StatusCode::OK, site.say("left_by_click") + "\n"),
         Ok(Left::Unknown) => site.unknown(path),
         Ok(Left::Failed) => site.away(path),
         Err(closed) => site.closed(path, closed),
@@ -82,12 +75,10 @@ type Done = Result<(Visitor, &'static str), Closed>;
 async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Done {
     match go(site, parts, Way::Page).await? {
         Left::Done => Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "")),
-        Left::Noted => Err(Closed::Said(Box::new(site.notice(
-            path,
-            StatusCode::OK,
-            "You are leaving",
-            &["It is written down and takes effect within minutes. There is nothing more to do."],
-        )))),
+        Left::Noted => {
+            let answer = site.notice(path, StatusCode::OK, "left_noted", &["left_noted_what"]);
+            Err(Closed::Said(Box::new(answer)))
+        }
         Left::Unknown => Err(Closed::Unknown),
         Left::Failed => {
             Err(Closed::Away(anyhow::anyhow!("neither the store nor the disk took somebody's leaving")))
@@ -101,7 +92,7 @@ async fn undo(site: &Site, parts: &Path<'_>) -> Done {
     if visitor.store.come_back(&list, visitor.reader.id, site.app.now()).await? {
         Counters::count(&site.counters.returned);
     }
-    Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "You are back, as if you had never left."))
+    Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "undone"))
 }
 
 async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
@@ -113,7 +104,7 @@ async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
     if !said.is_empty() {
         visitor.store.give_reason(&list(site, &visitor).await?, visitor.reader.id, &said).await?;
     }
-    Ok((visitor, "Thank you for telling us."))
+    Ok((visitor, "why_thanks"))
 }
 
 /// The list of the issue whose link it was.
@@ -132,7 +123,7 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
     let mut context = Context::new();
     context.insert("address", &visitor.reader.address.masked());
-    context.insert("said", said);
+    context.insert("said", &site.say(said));
     context.insert(
         "preferences_url",
         &preferences_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),

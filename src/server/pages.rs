@@ -1,10 +1,11 @@
-//! Our own pages: templates and one stylesheet, built into the program.
+//! Our own pages: templates and one stylesheet, built into the program; the editor may have their own in templates/pages.
 
 use axum::http::StatusCode;
 use tera::{Context, Tera};
 
 use super::answer::{Answer, answer};
-use crate::newsletter::Newsletter;
+use crate::app::phrases::Phrases;
+use crate::app::{App, Wrong};
 
 /// The stylesheet.
 pub(super) const STYLE: &str = include_str!("pages/style.css");
@@ -27,13 +28,25 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn new(newsletter: &Newsletter) -> tera::TeraResult<Self> {
+    /// Reads them, the editor's own first.
+    ///
+    /// # Errors
+    /// A file of templates/pages that cannot be read, or is no template.
+    pub(super) fn open(app: &App, phrases: &Phrases) -> anyhow::Result<Self> {
+        let newsletter = &app.config.newsletter;
+        let mut templates = Vec::with_capacity(TEMPLATES.len());
+        for (name, built_in) in TEMPLATES {
+            let own = app.workspace.page(name)?;
+            templates.push((name, own.map_or_else(|| built_in.to_owned(), |own| own.text().to_owned())));
+        }
         let mut tera = Tera::new();
-        tera.add_raw_templates(TEMPLATES)?;
+        let wrong = |error: tera::Error| Wrong(format!("in templates/pages: {error}"));
+        tera.add_raw_templates(templates).map_err(wrong)?;
         let global = tera.global_context();
         global.insert("newsletter", &newsletter.name);
         global.insert("tagline", &newsletter.tagline);
         global.insert("postal_address", &newsletter.postal_address);
+        global.insert("words", phrases);
         Ok(Self { tera })
     }
 

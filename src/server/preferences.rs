@@ -19,7 +19,7 @@ use crate::lists::new_reference;
 use crate::mailbox::display_name;
 use crate::newsletter::Tracking;
 use crate::subscriber::{
-    Choices, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
+    Choices, Consent, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
 };
 use crate::token::{Purpose, unsubscribe_url};
 
@@ -52,12 +52,7 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
     let now = site.app.now();
     let name = match fields.get("name").map(|name| name.chars().take(NAME).collect::<String>()) {
         Some(name) if display_name(&name).is_err() => {
-            return present(
-                site,
-                path,
-                "The name holds characters that no mail can bear. Nothing was saved.",
-            )
-            .await;
+            return present(site, path, "unsaved").await;
         }
         name => name,
     };
@@ -71,7 +66,7 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
     if fields.get("lists").is_some() {
         choose_lists(site, &visitor, fields, now).await?;
     }
-    present(site, path, "Saved.").await
+    present(site, path, "saved").await
 }
 
 /// What somebody chose, and what holds for them so far.
@@ -116,7 +111,7 @@ impl Form<'_> {
 
 async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Timestamp) -> Result<(), Closed> {
     let reader = &visitor.reader;
-    for (name, _) in offered(site, &reader.subscriptions) {
+    for (name, title) in offered(site, &reader.subscriptions) {
         let is_wanted = fields.all("list").any(|wanted| wanted == name.as_str());
         let status = reader.subscriptions.iter().find(|held| held.list == name).map(|held| held.status);
         match (is_wanted, status) {
@@ -135,7 +130,11 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
                     format: None,
                     attributes: BTreeMap::new(),
                 };
-                let joining = Joining { origin: Origin::Page, at: now };
+                let from = format!("{}/preferences", site.app.config.newsletter.base_url.0);
+                let wording = format!("{}: {title}", site.say("preferences_lists"));
+                let consent =
+                    Some(Consent { at: now, asked_at: None, from: Some(from), wording: Some(wording) });
+                let joining = Joining { origin: Origin::Page, at: now, consent };
                 visitor.store.subscribe(&name, &entry, new_reference(&mut random), joining).await?;
             }
             (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(_)) => {}
@@ -166,7 +165,7 @@ pub(super) fn joinable(site: &Site) -> BTreeMap<ListName, String> {
 struct Row {
     value: String,
     words: String,
-    consequence: &'static str,
+    consequence: String,
     is_chosen: bool,
 }
 
@@ -185,15 +184,15 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
                 is_chosen: subscriptions.iter().any(is_on),
                 value: name.to_string(),
                 words,
-                consequence: "",
+                consequence: String::new(),
             }
         })
         .collect();
     let mut context = Context::new();
-    context.insert("said", said);
+    context.insert("said", &site.say(said));
     context.insert("address", &visitor.reader.address.masked());
     context.insert("name", name_of(held));
-    context.insert("formats", &formats(held));
+    context.insert("formats", &formats(site, held));
     context.insert("trackings", &trackings(site, held));
     context.insert("pauses", &pauses(site, held));
     context.insert("lists", &lists);
@@ -204,15 +203,15 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
     Ok(site.page(path, StatusCode::OK, "preferences.html", context))
 }
 
-fn formats(held: &Subscription) -> [Row; 2] {
+fn formats(site: &Site, held: &Subscription) -> [Row; 2] {
     let format = format_of(held);
     let row = |value: &str, words: &str, this| Row {
         value: value.to_owned(),
-        words: words.to_owned(),
-        consequence: "",
+        words: site.say(words),
+        consequence: String::new(),
         is_chosen: format == this,
     };
-    [row("html", "HTML with a text part", Format::Html), row("text", "Plain text", Format::Text)]
+    [row("html", "format_html", Format::Html), row("text", "format_text", Format::Text)]
 }
 
 /// Never more than the newsletter counts.
@@ -220,20 +219,20 @@ fn trackings(site: &Site, held: &Subscription) -> Vec<Row> {
     let policy = site.app.config.newsletter.tracking;
     let most = policy.clicks.max(policy.opens);
     let individual = match policy.opens {
-        Tracking::Individual => "which links you followed, and that an issue was opened",
-        Tracking::Aggregate | Tracking::None => "which links you followed",
+        Tracking::Individual => "tracking_opens",
+        Tracking::Aggregate | Tracking::None => "tracking_clicks",
     };
     let chosen = tracking_of(site, held);
     let rows = [
-        (Tracking::None, "none", "None", "plain links; nothing is counted"),
-        (Tracking::Aggregate, "aggregate", "Totals only", "counted, never tied to you"),
-        (Tracking::Individual, "individual", "Individual", individual),
+        (Tracking::None, "none", "tracking_none", "tracking_none_what"),
+        (Tracking::Aggregate, "aggregate", "tracking_aggregate", "tracking_aggregate_what"),
+        (Tracking::Individual, "individual", "tracking_individual", individual),
     ];
     let allowed = rows.into_iter().filter(|(tracking, ..)| *tracking <= most && most != Tracking::None);
     let row = |(tracking, value, words, consequence): (Tracking, &str, &str, _)| Row {
         value: value.to_owned(),
-        words: words.to_owned(),
-        consequence,
+        words: site.say(words),
+        consequence: site.say(consequence),
         is_chosen: tracking == chosen,
     };
     allowed.map(row).collect()
@@ -245,17 +244,23 @@ fn pauses(site: &Site, held: &Subscription) -> Vec<Row> {
     let row = |value: &str, words: String, is_chosen| Row {
         value: value.to_owned(),
         words,
-        consequence: "",
+        consequence: String::new(),
         is_chosen,
     };
     let keep = until.map(|until| {
-        row("keep", format!("Until {}", until.to_zoned(zone.clone()).strftime("%A, %-d %B %Y")), true)
+        row(
+            "keep",
+            site.phrases
+                .say("pause_until", &[("date", &site.phrases.write("date", &until.to_zoned(zone.clone())))]),
+            true,
+        )
     });
     let weeks = PAUSES.map(|weeks| {
-        let words = if weeks == 1 { "For a week".to_owned() } else { format!("For {weeks} weeks") };
-        row(&weeks.to_string(), words, false)
+        let count = weeks.to_string();
+        let phrase = if weeks == 1 { "pause_week" } else { "pause_weeks" };
+        row(&count, site.phrases.say(phrase, &[("weeks", &count)]), false)
     });
-    let none = row("0", "No pause".to_owned(), until.is_none());
+    let none = row("0", site.say("pause_none"), until.is_none());
     [none].into_iter().chain(keep).chain(weeks).collect()
 }
 

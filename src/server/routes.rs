@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::answer::Answer;
+use super::answer::{Answer, EVERYWHERE};
 use super::site::Site;
 use super::{clicks, health, joining, leaving, pages, preferences, web};
 
@@ -34,7 +35,9 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .route("/style.css", get(pages::style))
         .fallback(nothing)
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        // What these two layers answer by themselves says so too.
+        .layer(map_response(with_heads));
     // No layer more than they need: these are asked for most.
     Router::new()
         .route("/{issue}/{place}/{token}", get(clicks::click))
@@ -43,8 +46,21 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .merge(pages)
+        .method_not_allowed_fallback(not_allowed)
         .layer(CatchPanicLayer::new())
         .with_state(site)
+}
+
+async fn with_heads(mut answer: Answer) -> Answer {
+    for (name, value) in EVERYWHERE {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    answer
+}
+
+async fn not_allowed(State(site): State<Arc<Site>>, request: Request) -> Answer {
+    let path = request.uri().path();
+    site.notice(path, StatusCode::METHOD_NOT_ALLOWED, "unknown", &["unknown_why"])
 }
 
 async fn nothing(State(site): State<Arc<Site>>, request: Request) -> Answer {

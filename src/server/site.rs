@@ -12,6 +12,7 @@ use super::pages::Pages;
 use crate::app::App;
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
+use crate::app::phrases::Phrases;
 use crate::event::Rules;
 use crate::id::{IssueNumber, Reference};
 use crate::joining::Joining;
@@ -28,6 +29,7 @@ pub(super) struct Site {
     pub(super) joining: Joining,
     pub(super) rules: Rules,
     pub(super) pages: Pages,
+    pub(super) phrases: Arc<Phrases>,
     pub(super) counters: Arc<Counters>,
     pub(super) limits: Limits,
     /// Web editions that were asked for lately.
@@ -84,7 +86,8 @@ impl Site {
         let keys = Arc::new(KeyRing::open(&keys_path, is_unused)?);
         let (tracker, keeping) =
             Tracker::start(app, Arc::clone(&door), Arc::clone(&keys), Arc::clone(&counters)).await?;
-        let joining = Joining::start(app, &door, &keys, &counters);
+        let phrases = Arc::new(Phrases::open(&app.workspace, &app.config.newsletter.language)?);
+        let joining = Joining::start(app, &door, &keys, &counters, &phrases);
         let site = Self {
             app: app.clone(),
             door,
@@ -92,7 +95,8 @@ impl Site {
             tracker,
             joining,
             rules: Rules::built_in()?,
-            pages: Pages::new(&app.config.newsletter)?,
+            pages: Pages::open(app, &phrases)?,
+            phrases,
             counters,
             limits: Limits::default(),
             editions: Mutex::default(),
@@ -100,6 +104,11 @@ impl Site {
             away,
         };
         Ok((Arc::new(site), keeping))
+    }
+
+    /// What is said under this name.
+    pub(super) fn say(&self, name: &str) -> String {
+        self.phrases.say(name, &[])
     }
 
     /// Who it is that a token stands for.

@@ -112,22 +112,30 @@ impl Store {
         joining: Joining,
     ) -> Result<bool, StoreError> {
         let insert = "insert into subscription \
-            (list, subscriber, status, since, origin, name, tracking, format, attributes) \
-            values ($1, $2, 'subscribed', $3, $4, $5, $6, $7, $8) \
-            on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin \
+            (list, subscriber, status, since, origin, name, tracking, format, attributes, \
+            consented_at, consented_from, consent_wording) \
+            values ($1, $2, 'subscribed', $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+            on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin, \
+            consented_at = coalesce(excluded.consented_at, subscription.consented_at), \
+            consented_from = coalesce(excluded.consented_from, subscription.consented_from), \
+            consent_wording = coalesce(excluded.consent_wording, subscription.consent_wording) \
             where subscription.status = 'gone'";
+        let Joining { origin, at, consent } = joining;
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         let id = find_or_insert(&mut transaction, &entry.address, reference).await?;
         let changed = sql(insert)
             .bind(list)
             .bind(id)
-            .bind(joining.at)
-            .bind(word(joining.origin))
+            .bind(at)
+            .bind(word(origin))
             .bind(entry.name.clone())
             .bind(entry.tracking.map(word))
             .bind(entry.format.map(word))
             .bind(json(&entry.attributes))
+            .bind(consent.as_ref().map(|consent| consent.at))
+            .bind(consent.as_ref().and_then(|consent| consent.from.clone()))
+            .bind(consent.and_then(|consent| consent.wording))
             .execute(&mut transaction)
             .await?;
         transaction.commit().await?;

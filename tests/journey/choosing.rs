@@ -47,6 +47,9 @@ async fn what_is_saved_holds_and_is_shown() {
     server.stop().await;
     let held = subscriptions(&folder).await;
     assert_eq!(held.iter().map(|held| held.list.as_str()).collect::<Vec<_>>(), ["outages", "readers"]);
+    let consent = held[0].consent.as_ref().unwrap();
+    assert_eq!(consent.from.as_deref(), Some("https://mail.example.com/preferences"));
+    assert!(consent.wording.as_ref().unwrap().ends_with("Outages only"), "{consent:?}");
     let choices = &held[1].choices;
     assert_eq!(
         (choices.name.as_deref(), choices.tracking, choices.format),

@@ -132,3 +132,18 @@ async fn no_import_brings_back_who_left_by_a_click() {
     assert!(folder.run(&["subscribers", "import"]).status.success());
     assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
 }
+
+#[tokio::test]
+async fn what_no_page_takes_is_refused_with_the_same_headers_as_everything() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let answer = ask(server.addr(), "PUT", &folder.links().to("unsubscribe"), &[], ONE_CLICK).await;
+    server.stop().await;
+    assert_eq!(answer.status, 405);
+    for (name, value) in
+        [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-robots-tag", "noindex")]
+    {
+        assert_eq!(answer.header(name), value);
+    }
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Subscribed);
+}

@@ -26,6 +26,7 @@ mod signatures;
 mod signing;
 mod stores;
 mod trouble;
+mod wording;
 
 #[path = "../postgres/server.rs"]
 mod server;

@@ -44,7 +44,12 @@ async fn who_left_stays_away_whatever_the_file_says() {
     let entry = entry("ada@example.com");
     assert!(
         !store
-            .subscribe(&list(), &entry, store.reference(), Joining { origin: Origin::Command, at: NOW })
+            .subscribe(
+                &list(),
+                &entry,
+                store.reference(),
+                Joining { origin: Origin::Command, at: NOW, consent: None }
+            )
             .await
             .unwrap()
     );
@@ -57,8 +62,8 @@ async fn who_left_stays_away_whatever_the_file_says() {
 async fn who_joined_elsewhere_stays_without_the_file() {
     let store = TestStore::new().await;
     let di = entry("di@example.com");
-    let joining = Joining { origin: Origin::Page, at: NOW };
-    assert!(store.subscribe(&list(), &di, store.reference(), joining).await.unwrap());
+    let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
+    assert!(store.subscribe(&list(), &di, store.reference(), joining.clone()).await.unwrap());
     assert!(!store.subscribe(&list(), &di, store.reference(), joining).await.unwrap());
     store.import(&["ada@example.com", "di@example.com"]).await;
     assert_eq!(store.import(&["ada@example.com"]).await.gone, 0);
@@ -184,7 +189,7 @@ async fn who_left_elsewhere_is_known_as_one_who_left_and_no_later_file_adds_them
 #[tokio::test]
 async fn who_joined_by_themselves_since_stays_whatever_an_old_export_says() {
     let store = TestStore::new().await;
-    let joining = Joining { origin: Origin::Page, at: NOW };
+    let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
     store.subscribe(&list(), &entry("di@example.com"), store.reference(), joining).await.unwrap();
     let left = ListRow { standing: Standing::Left(None), ..row(entry("di@example.com")) };
     let how = TakingIn { list: &list(), now: NOW, allow_shrink: true, keep_absent: false };

@@ -87,7 +87,7 @@ impl TestStore {
                 self.take_off(&list(), &address(&name(reader))).await;
             }
             Event::Join(reader) => {
-                let joining = Joining { origin: Origin::Page, at: NOW };
+                let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
                 let entry = entry(&name(reader));
                 self.subscribe(&list(), &entry, self.reference(), joining).await.unwrap();
             }
