@@ -87,24 +87,23 @@ impl Signer {
         Ok(())
     }
 
-    /// As [`Signer::sign`], on what [`crate::message::Edition::write`] wrote, of which most is known already. Answers what a look over all of it
-    /// would find.
+    /// What [`Signer::sign`] puts on top of what [`crate::message::Edition::write`] wrote, of which most is known already: header fields,
+    /// or nothing. With it comes what a look over all of it would find.
     ///
     /// # Errors
     /// As [`Signer::sign`].
-    pub fn sign_written(
+    pub fn signatures(
         &self,
-        message: &mut Vec<u8>,
+        message: &[u8],
         written: &Written,
         at: Timestamp,
-    ) -> Result<Octets, CannotSign> {
+    ) -> Result<(Vec<u8>, Octets), CannotSign> {
         if self.signatures.is_empty() {
-            return Ok(written.octets);
+            return Ok((Vec::new(), written.octets));
         }
         let fields = self.fields(message, written.blanks.iter().copied(), at)?;
         let octets = written.octets.and(Octets::of(&fields));
-        message.splice(0..0, fields);
-        Ok(octets)
+        Ok((fields, octets))
     }
 
     /// The signatures' fields; `blanks` are the message's.

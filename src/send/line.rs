@@ -45,6 +45,8 @@ struct Letter {
     envelope: Envelope,
     /// The reader's first attempt: the message's Date.
     date: Timestamp,
+    /// What stands on top of the message.
+    signatures: Vec<u8>,
     message: Vec<u8>,
     octets: Octets,
 }
@@ -126,15 +128,15 @@ impl Line {
         let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
         let mut message = self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(edition.room()));
         let written = edition.write(&leased.recipient, keys, date, &mut message)?;
-        let octets = signer.sign_written(&mut message, &written, self.shared.now())?;
+        let (signatures, octets) = signer.signatures(&message, &written, self.shared.now())?;
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
             id: Some(edition.envelope_id(&leased.recipient, keys)),
             smtputf8: edition.needs_smtputf8(&leased.recipient),
-            size: Some(message.len() as u64),
+            size: Some((signatures.len() + message.len()) as u64),
         };
-        Ok(Some(Letter { leased, _claim: claim, envelope, date, message, octets }))
+        Ok(Some(Letter { leased, _claim: claim, envelope, date, signatures, message, octets }))
     }
 
     /// Records what the relay said to a letter whose body is out.
@@ -380,7 +382,7 @@ impl Line {
 
 impl Letter {
     fn content(&self) -> Content<'_> {
-        Content { message: &self.message, octets: self.octets }
+        Content { top: &self.signatures, message: &self.message, octets: self.octets }
     }
 
     fn intent(&self, shared: &Shared) -> Intent {

@@ -5,15 +5,24 @@ use crate::message::Octets;
 /// A message with CRLF line ends, and what a look over its octets finds: whoever wrote it may know that already.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'m> {
-    /// All of it.
+    /// Header fields that were put on top of it afterwards: signatures.
+    pub top: &'m [u8],
+    /// All the rest.
     pub message: &'m [u8],
-    /// What a look over it finds.
+    /// What a look over both finds.
     pub octets: Octets,
+}
+
+impl Content<'_> {
+    /// How many octets there are.
+    pub(super) fn len(&self) -> usize {
+        self.top.len() + self.message.len()
+    }
 }
 
 impl<'m, M: AsRef<[u8]> + ?Sized> From<&'m M> for Content<'m> {
     fn from(message: &'m M) -> Self {
         let message = message.as_ref();
-        Self { message, octets: Octets::of(message) }
+        Self { top: &[], message, octets: Octets::of(message) }
     }
 }

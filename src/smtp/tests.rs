@@ -16,9 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::{ClientId, Connection, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
+use super::{ClientId, Connection, Content, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
 use crate::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use crate::mailbox::EmailAddress;
+use crate::message::Octets;
 
 const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.dot\r\nend\r\n";
 
@@ -54,13 +55,19 @@ async fn arrived(messages: &[&[u8]], reader: &str) -> Vec<String> {
     let mut ready = Some(connection.envelope(&envelope).await.unwrap());
     for (number, message) in messages.iter().enumerate() {
         let next = (number + 1 < messages.len()).then_some(&envelope);
-        let turn = connection.body(ready.take().unwrap(), message, next).await;
+        let turn = connection.body(ready.take().unwrap(), in_two(message), next).await;
         turn.message.unwrap();
         ready = turn.next.map(Result::unwrap);
     }
     connection.quit().await;
     inbox.stop().await;
     files(folder.path())
+}
+
+/// A message with its first line on top.
+fn in_two(message: &[u8]) -> Content<'_> {
+    let (top, rest) = message.split_at(message.iter().position(|octet| *octet == b'\n').unwrap() + 1);
+    Content { top, message: rest, octets: Octets::of(message) }
 }
 
 /// The messages in a Maildir, in the order of their arrival.

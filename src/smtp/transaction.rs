@@ -161,7 +161,7 @@ impl Connection {
     async fn hand_over(
         &mut self,
         ready: &Ready,
-        Content { message, octets }: Content<'_>,
+        Content { top, message, octets }: Content<'_>,
         next: Option<&Envelope>,
     ) -> Result<SmtpReply, SmtpError> {
         if self.state != State::Data {
@@ -171,10 +171,13 @@ impl Connection {
             return self.lose(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
         }
         // A message that needs no stuffing goes out from where it is.
-        let mut as_it_is = message;
+        let (mut at, mut as_it_is) = (top.len(), message);
         if octets.dots || !message.ends_with(b"\r\n") {
+            stuff(top, self.wire.output());
             stuff(message, self.wire.output());
-            as_it_is = &[];
+            (at, as_it_is) = (0, &[]);
+        } else {
+            self.wire.output().extend_from_slice(top);
         }
         let dot = self.wire.output().len() + as_it_is.len();
         self.wire.output().extend_from_slice(b".\r\n");
@@ -182,7 +185,7 @@ impl Connection {
         if let Some(envelope) = next {
             self.write_envelope(envelope);
         }
-        let sent = self.wire.send_with(0, as_it_is, self.timeouts.body).await;
+        let sent = self.wire.send_with(at, as_it_is, self.timeouts.body).await;
         let patience = if sent.is_ok() { self.timeouts.end_of_data } else { self.timeouts.quit };
         let heard = self.wire.reply(patience).await;
         if sent.is_err() {

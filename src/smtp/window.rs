@@ -43,7 +43,8 @@ impl Connection {
         envelope: &Envelope,
         message: impl Into<Content<'m>>,
     ) -> Result<(), SmtpError> {
-        let Content { message, octets } = message.into();
+        let content = message.into();
+        let Content { top, message, octets } = content;
         self.admit(envelope)?;
         if let Some(flaw) = flaw(octets, envelope.needs_smtputf8()) {
             return Err(SmtpError::permanent(Step::Body, 554, "5.6.0", flaw));
@@ -56,7 +57,8 @@ impl Connection {
         }
         let out = self.wire.output();
         // Writing to memory cannot fail.
-        let _written = write!(out, "BDAT {} LAST\r\n", message.len());
+        let _written = write!(out, "BDAT {} LAST\r\n", content.len());
+        out.extend_from_slice(top);
         let at = out.len();
         let length = at + message.len();
         self.state = State::Idle;

@@ -280,10 +280,11 @@ fn try_write(issue: &FrozenIssue, recipient: &Recipient) -> Result<String, Missi
 fn assert_known(message: &[u8], written: &Written) {
     assert_eq!(written.octets, Octets::of(message));
     assert!(!written.octets.broken && !written.octets.dots);
-    let (mut looked_over, mut known) = (message.to_vec(), message.to_vec());
-    SIGNER.sign(&mut looked_over, date()).unwrap();
-    assert_eq!(SIGNER.sign_written(&mut known, written, date()).unwrap(), Octets::of(&known));
-    assert!(known == looked_over, "{}", String::from_utf8_lossy(&known));
+    let mut signed = message.to_vec();
+    SIGNER.sign(&mut signed, date()).unwrap();
+    let (signatures, octets) = SIGNER.signatures(message, written, date()).unwrap();
+    assert_eq!(octets, Octets::of(&signed));
+    assert!([&signatures, message].concat() == signed, "{}", String::from_utf8_lossy(&signatures));
 }
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::relay::{Act, serve};
 use super::{Action, Inbox, Keep, Options, Script, Stage};
-use super::{MESSAGE, chatter, files, relay_at, to, words};
+use super::{MESSAGE, chatter, files, in_two, relay_at, to, words};
 use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts};
 use Act::{Hear, Say, Stall};
 
@@ -32,7 +32,7 @@ async fn three(script: &[&[Act]]) -> (Vec<&'static str>, Connection) {
     let relay = serve(script.concat(), None).await.0;
     let mut connection = Connection::open(&Relay { chunking: true, timeouts, ..relay }).await.unwrap();
     for name in ["ada", "bo", "cy"] {
-        connection.launch(&to(&format!("{name}@example.com")), MESSAGE).await.unwrap();
+        connection.launch(&to(&format!("{name}@example.com")), in_two(MESSAGE)).await.unwrap();
     }
     let mut verdicts = Vec::new();
     for _ in 0..3 {
@@ -60,7 +60,7 @@ async fn several_messages_on_the_way_arrive_as_they_are_and_a_refused_recipient_
     let mut connection = Connection::open(&relay).await.unwrap();
     assert_eq!(connection.window(), 4);
     for name in ["ada", "bo", "cy"] {
-        connection.launch(&to(&format!("{name}@example.com")), MESSAGE).await.unwrap();
+        connection.launch(&to(&format!("{name}@example.com")), in_two(MESSAGE)).await.unwrap();
     }
     connection.landed().await.unwrap();
     let error = connection.landed().await.unwrap_err();
