@@ -3,12 +3,34 @@
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Input};
+use serde::Deserialize;
 
 use super::AgentClass;
-use super::rules::{Modern, Words};
 
 /// Longer agents are cut: programs say who they are at the beginning.
 const LONGEST: usize = 1024;
+
+/// A browser that says how it fetches, and since which version.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Modern {
+    /// What stands before the version, in lower case.
+    browser: String,
+    from: u32,
+}
+
+/// Words of one class.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    class: AgentClass,
+    #[serde(default)]
+    is: Vec<String>,
+    #[serde(default)]
+    starts: Vec<String>,
+    #[serde(default)]
+    contains: Vec<String>,
+}
 
 /// All words of the rules, sought in one pass.
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::AgentClass;
-use super::agent::Agents;
+use super::agent::{Agents, Modern, Words};
 
 /// The rules, ready for use.
 #[derive(Debug)]
@@ -82,28 +81,6 @@ struct Sweeps {
 #[serde(deny_unknown_fields)]
 struct Companion {
     within: i64,
-}
-
-/// A browser that says how it fetches, and since which version.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Modern {
-    /// What stands before the version, in lower case.
-    pub(super) browser: String,
-    pub(super) from: u32,
-}
-
-/// Words of one class.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Words {
-    pub(super) class: AgentClass,
-    #[serde(default)]
-    pub(super) is: Vec<String>,
-    #[serde(default)]
-    pub(super) starts: Vec<String>,
-    #[serde(default)]
-    pub(super) contains: Vec<String>,
 }
 
 impl Rules {

@@ -8,8 +8,10 @@ use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
 use super::answer::Answer;
-use super::routes::LARGEST_FORM;
 use super::site::Site;
+
+/// A form at most, in octets.
+pub(super) const LARGEST_FORM: usize = 16 * 1024;
 
 /// The fields of a request's body, in order. Of multipart only fields of plain text are read: nobody sends us files.
 pub(super) struct Fields(Vec<(String, String)>);

@@ -13,11 +13,10 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::answer::{Answer, EVERYWHERE};
+use super::form::LARGEST_FORM;
 use super::site::Site;
 use super::{clicks, health, joining, leaving, pages, preferences, web};
 
-/// A form at most, in octets.
-pub(super) const LARGEST_FORM: usize = 16 * 1024;
 /// How long an answer may take, its request's body included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
