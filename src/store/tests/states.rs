@@ -1,9 +1,13 @@
 //! The journal's states under events in any order, beside a small model of what may become of a reader.
 
+#[path = "states/model.rs"]
+mod model;
+
 use proptest::prelude::*;
 
 use super::sending::{issue, number, of_all, reply};
 use super::*;
+use model::{Model, Stand};
 
 const READERS: usize = 4;
 const SENDERS: [SenderId; 2] = [SenderId(1), SenderId(2)];
@@ -92,154 +96,6 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => word.prop_map(Event::Said),
     ];
     proptest::collection::vec(event, 1..60)
-}
-
-/// Where the model has a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    Queued,
-    Leased(usize),
-    Sending(usize),
-    Accepted,
-    Deferred {
-        retry_at: Timestamp,
-    },
-    Refused,
-    /// The sender, if it still can say what became of it.
-    InDoubt(usize),
-    Skipped,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Person {
-    stand: Stand,
-    /// They left, or are suppressed.
-    is_gone: bool,
-    /// A message may have reached them, and nobody has decided to risk another.
-    may_have_it: bool,
-}
-
-/// The issue as it should stand.
-struct Model {
-    people: [Person; READERS],
-    now: Timestamp,
-    state: IssueState,
-}
-
-impl Model {
-    fn new() -> Self {
-        let person = Person { stand: Stand::Queued, is_gone: false, may_have_it: false };
-        Self { people: [person; READERS], now: NOW, state: IssueState::Running }
-    }
-
-    fn lease(&mut self, by: usize, limit: u16) -> Vec<usize> {
-        let waiting = (0..READERS).filter(|reader| self.people[*reader].stand == Stand::Queued);
-        let leased: Vec<usize> = waiting.take(usize::from(limit)).collect();
-        for reader in &leased {
-            self.people[*reader].stand = Stand::Leased(by);
-        }
-        leased
-    }
-
-    fn settle(&mut self, by: usize, reader: usize, ended: Ended) {
-        let retry_at = self.retry_at();
-        let person = &mut self.people[reader];
-        let is_theirs = [Stand::Leased(by), Stand::Sending(by), Stand::InDoubt(by)].contains(&person.stand);
-        if !is_theirs {
-            return;
-        }
-        person.stand = match ended {
-            Ended::Accepted => Stand::Accepted,
-            Ended::Deferred | Ended::Postponed => Stand::Deferred { retry_at },
-            Ended::Refused => Stand::Refused,
-            Ended::InDoubt => Stand::InDoubt(by),
-            Ended::PutBack => Stand::Queued,
-        };
-        person.may_have_it = matches!(ended, Ended::Accepted | Ended::InDoubt);
-    }
-
-    /// Whether the message may go out.
-    fn start(&mut self, by: usize, reader: usize) -> bool {
-        let person = &mut self.people[reader];
-        if person.stand != Stand::Leased(by) {
-            return false;
-        }
-        person.stand = if person.is_gone { Stand::Skipped } else { Stand::Sending(by) };
-        !person.is_gone
-    }
-
-    fn retry_at(&self) -> Timestamp {
-        self.now + SignedDuration::from_secs(30)
-    }
-
-    /// Whether it can be decided so about them.
-    fn decide(&mut self, reader: usize, decision: Decision) -> bool {
-        if decision == Decision::Resend && self.people[reader].is_gone {
-            return false;
-        }
-        let stand = match (decision, self.people[reader].stand) {
-            (Decision::Resend, Stand::InDoubt(_) | Stand::Refused) => Stand::Queued,
-            (Decision::Accepted, Stand::InDoubt(_)) => Stand::Accepted,
-            (Decision::Resend | Decision::Accepted, _) => return false,
-        };
-        self.people[reader].stand = stand;
-        self.people[reader].may_have_it &= decision == Decision::Accepted;
-        let is_left = self.people.iter().any(|person| person.stand == Stand::Queued);
-        if is_left && self.state == IssueState::Finished {
-            self.state = IssueState::Running;
-        }
-        true
-    }
-
-    /// Whoever was at work is dead.
-    fn die(&mut self) {
-        self.move_all(|stand| match stand {
-            Stand::Leased(_) => Stand::Queued,
-            Stand::Sending(by) => Stand::InDoubt(by),
-            Stand::Queued
-            | Stand::Accepted
-            | Stand::Deferred { .. }
-            | Stand::Refused
-            | Stand::InDoubt(_)
-            | Stand::Skipped => stand,
-        });
-    }
-
-    fn resend_all_in_doubt(&mut self) {
-        for person in &mut self.people {
-            if matches!(person.stand, Stand::InDoubt(_)) {
-                (person.stand, person.may_have_it) = (Stand::Queued, false);
-            }
-        }
-    }
-
-    /// Moves everybody who stands somewhere.
-    fn move_all(&mut self, to: impl Fn(Stand) -> Stand) {
-        for person in &mut self.people {
-            person.stand = to(person.stand);
-        }
-    }
-
-    fn cancel(&mut self) {
-        if matches!(self.state, IssueState::Running | IssueState::Paused) {
-            self.state = IssueState::Cancelled;
-        }
-        if self.state == IssueState::Cancelled {
-            self.move_all(|stand| match stand {
-                Stand::Queued | Stand::Leased(_) | Stand::Deferred { .. } => Stand::Skipped,
-                Stand::Sending(_) | Stand::Accepted | Stand::Refused | Stand::InDoubt(_) | Stand::Skipped => {
-                    stand
-                }
-            });
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.people.iter().all(|person| match person.stand {
-            Stand::Queued | Stand::Leased(_) | Stand::Sending(_) | Stand::Deferred { .. } => false,
-            Stand::Accepted | Stand::Refused | Stand::InDoubt(_) | Stand::Skipped => true,
-        })
-    }
 }
 
 /// The store and the model beside it.
