@@ -24,7 +24,8 @@ impl TryFrom<Cells<'_>> for Departure {
 }
 
 impl Store {
-    /// Takes a reader off a list at once, also for a run under way. Twice is the same as once. Answers whether anything changed.
+    /// Takes a reader off a list at once, also for a run under way. Twice is the same as once; one that was told late, by whom since came
+    /// back, is over. Answers whether anything changed.
     ///
     /// # Errors
     /// A database's error.
@@ -35,7 +36,8 @@ impl Store {
         leaving: Leaving,
     ) -> Result<bool, StoreError> {
         let update = "update subscription set status = 'left', left_at = $1 \
-            where list = $2 and subscriber = $3 and status <> 'left'";
+            where list = $2 and subscriber = $3 and status <> 'left' \
+            and not exists (select 1 from departure where list = $2 and subscriber = $3 and undone_at > $1)";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         let update = sql(update).bind(leaving.at).bind(list).bind(subscriber);

@@ -175,7 +175,8 @@ impl Keeper {
             match entry {
                 Entry::Event(arrival) => arrivals.push(*arrival),
                 Entry::Leaving { reference, leaving } => {
-                    lists::leave(&store, *reference, *leaving).await?;
+                    let is_new = lists::leave(&store, *reference, *leaving).await? == Some(true);
+                    self.counters.left.fetch_add(is_new.into(), Ordering::Relaxed);
                 }
             }
         }

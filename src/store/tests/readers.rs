@@ -137,6 +137,19 @@ async fn who_leaves_is_gone_at_once_says_why_and_may_come_back() {
 }
 
 #[tokio::test]
+async fn a_leaving_that_is_told_after_its_reader_came_back_is_over_and_a_new_one_is_not() {
+    let store = TestStore::queued(2).await;
+    let (id, _) = store.served().await;
+    let leaving = |at| Leaving { at, issue: Some(number()), way: Way::Page };
+    assert!(store.leave(&list(), id, leaving(later(3))).await.unwrap());
+    assert!(store.come_back(&list(), id, later(9)).await.unwrap());
+    assert!(!store.leave(&list(), id, leaving(later(2))).await.unwrap());
+    assert_eq!(store.audience_of().await.len(), 2);
+    assert!(store.leave(&list(), id, leaving(later(10))).await.unwrap());
+    assert_eq!(store.audience_of().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_mended_link_is_kept_with_what_it_was() {
     let store = TestStore::queued(1).await;
     let change = LinkChange {
