@@ -1,14 +1,12 @@
 //! A reader clicks: sent on at once, and kept for whom they let be counted.
 
-use std::fs;
-
 use pressroom::event::{AgentClass, EventKind, HeaderFlags, Method};
 use pressroom::id::{IssueNumber, Place};
 use pressroom::store::{Kept, LinkChange};
 use pressroom::subscriber::Choices;
 
-use crate::folder::Folder;
-use crate::reader::{BROWSER, ask, get, post};
+use super::Folder;
+use crate::reader::{BROWSER, Links, ask, get, post};
 
 const LATER: &str = "2023-07-03T00:05:00Z";
 const TARGET: &str = "https://halyard.example/queue?a=1&b=2#end";
@@ -138,10 +136,7 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
     let folder = sent().await;
     // It makes its own copy of the links.
     folder.serve().await.stop().await;
-    let store = folder.path().join("trial.db");
-    let aside = folder.path().join("aside.db");
-    fs::rename(&store, &aside).unwrap();
-    fs::create_dir(&store).unwrap();
+    let away = folder.take_store_away();
 
     let server = folder.serve_at(LATER).await;
     let links = folder.links();
@@ -158,10 +153,10 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
     server.stop().await;
 
     // Another server, later, on the store as it was: it takes over what the first one left.
-    fs::remove_dir(&store).unwrap();
-    fs::rename(&aside, &store).unwrap();
+    away.put_back();
     let server = folder.serve_at(LATER).await;
     Folder::until(&server, "kept_total", 3).await;
+    Folder::until(&server, "left_total", 1).await;
     server.stop().await;
     assert_eq!(kept(&folder).await.len(), 3);
     let (store, list) = (folder.app().store().await.unwrap(), "readers".parse().unwrap());
@@ -173,14 +168,11 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
 async fn a_store_that_comes_back_gets_what_was_heard_meanwhile_once() {
     let folder = sent().await;
     folder.serve().await.stop().await;
-    let (store, aside) = (folder.path().join("trial.db"), folder.path().join("aside.db"));
-    fs::rename(&store, &aside).unwrap();
-    fs::create_dir(&store).unwrap();
+    let away = folder.take_store_away();
     let server = folder.serve_at(LATER).await;
     get(&server, &folder.links().to("1")).await;
     Folder::until(&server, "pending", 1).await;
-    fs::remove_dir(&store).unwrap();
-    fs::rename(&aside, &store).unwrap();
+    away.put_back();
     Folder::until(&server, "kept_total", 1).await;
     get(&server, &folder.links().to("2")).await;
     Folder::until(&server, "kept_total", 2).await;
@@ -265,10 +257,10 @@ async fn the_web_edition_bears_nobodys_token() {
 #[tokio::test]
 async fn a_test_copys_links_say_that_they_are_specimens() {
     let folder = sent().await;
-    fs::remove_dir_all(folder.path().join("build/inbox")).unwrap();
     let editor = ["editor@example.com".parse().unwrap()];
     pressroom::send::test_copy::send(&folder.app(), "1", &editor).await.unwrap();
-    let (server, links) = (folder.serve().await, folder.links());
+    let [_, copy] = &folder.received()[..] else { panic!("Ada's and the editor's") };
+    let (server, links) = (folder.serve().await, Links::of(copy));
     for what in ["1", "unsubscribe", "preferences"] {
         let answer = get(&server, &links.to(what)).await;
         assert_eq!(answer.status, 200, "{what}");
@@ -291,8 +283,7 @@ async fn a_rotated_key_leaves_old_links_alive_and_new_ones_are_believed_by_a_ser
     run.go(crate::folder::options()).await.unwrap();
     let newer =
         folder.received().into_iter().map(|message| message.replace("=\r\n", "").replace("/2/", "/1/"));
-    let newer =
-        newer.map(|message| crate::reader::Links::of(&message).to("1")).find(|link| *link != old).unwrap();
+    let newer = newer.map(|message| Links::of(&message).to("1")).find(|link| *link != old).unwrap();
     let newer = newer.replace("/1/1/", "/2/1/");
     // The server looks for new keys now and then; until then nobody signed this for it.
     let mut unsigned = 0;

@@ -7,12 +7,11 @@
     reason = "a test says what it missed by panicking"
 )]
 
-mod clicking;
 mod command_line;
 mod composing;
 mod folder;
+mod gate;
 mod killing;
-mod leaving;
 mod machines;
 #[expect(clippy::duplicate_mod, reason = "the same journeys with either store")]
 mod on_postgres;
@@ -20,7 +19,6 @@ mod on_sqlite;
 mod own_server;
 mod reader;
 mod rehearsing;
-mod reporting;
 mod saying;
 mod signatures;
 mod signing;

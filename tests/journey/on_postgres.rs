@@ -13,16 +13,22 @@ mod chaos;
 mod choosing;
 #[path = "circle.rs"]
 mod circle;
+#[path = "clicking.rs"]
+mod clicking;
 #[path = "dispatching.rs"]
 mod dispatching;
 #[path = "joining.rs"]
 mod joining;
 #[path = "keeping.rs"]
 mod keeping;
+#[path = "leaving.rs"]
+mod leaving;
 #[path = "leaving_by_mail.rs"]
 mod leaving_by_mail;
 #[path = "pacing.rs"]
 mod pacing;
+#[path = "reporting.rs"]
+mod reporting;
 #[path = "reviewing.rs"]
 mod reviewing;
 #[path = "sending.rs"]

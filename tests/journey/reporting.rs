@@ -15,7 +15,8 @@ use pressroom::store::{Arrival, Batch, Store};
 use pressroom::subscriber::{Choices, Leaving, Way};
 use serde_json::Value;
 
-use crate::folder::{Folder, NOW};
+use super::Folder;
+use crate::folder::NOW;
 
 /// A week after the issue was sent.
 const LATER: &str = "2023-07-10T00:00:00Z";
@@ -116,7 +117,12 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
     let places: Vec<_> = report.parts.iter().flat_map(|part| &part.places).collect();
     assert_eq!(places.iter().map(|place| place.count.requests.people).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((report.times.hours[2].people, report.times.days[1].people), (2, 1));
-    insta::assert_snapshot!(report.to_string());
+    let said = report.to_string();
+    let (head, counted) = said.split_once("\n\n").unwrap();
+    assert_eq!(head.contains("A trial: nothing left this machine."), super::STORE == "SQLite", "{head}");
+    insta::with_settings!({ prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("report", counted);
+    });
 }
 
 #[tokio::test]
@@ -225,8 +231,8 @@ async fn a_mended_link_is_kept_with_its_old_target() {
     let mend = |to: &str| folder.run(&["links", "1", "2", "--to", to]);
     let said = String::from_utf8(mend("https://halyard.example/moved").stdout).unwrap();
     assert_eq!(
-        said,
-        "trial: place 2 of issue 1 leads to https://halyard.example/moved from now on; \
+        said.trim_start_matches("trial: "),
+        "place 2 of issue 1 leads to https://halyard.example/moved from now on; \
          it led to https://halyard.example/path\n"
     );
     assert!(String::from_utf8(mend("https://halyard.example/moved").stdout).unwrap().contains("already"));
