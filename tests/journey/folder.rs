@@ -15,9 +15,7 @@ use pressroom::inbox::{Inbox, Keep};
 use pressroom::send::{self, Options, Run, Sent};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use url::Url;
 
-use crate::gate::{Away, Gate};
 use crate::server::Schema;
 
 /// The clock that stands still: Sunday, 2 July 2023, 20:00 in New York.
@@ -178,14 +176,9 @@ impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
         self.edit("newsletter.toml", "\n[smtp]\n", &format!("\n[store]\nurl = \"{url}\"\n\n[smtp]\n"));
     }
 
-    /// Whoever asks for the store from now on does not find it.
-    pub(crate) fn take_store_away(&self) -> Away {
-        let Some(server) = &self.server else { return Away::file(self.path().join("trial.db")) };
-        let url = Url::parse(&server.store.url()).expect("a URL");
-        let addr = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
-        let gate = Gate::before(addr.parse().expect("an address"));
-        self.edit("newsletter.toml", &format!("@{addr}/"), &format!("@{}/", gate.addr));
-        Away::Server(gate)
+    /// Its store's, where that is on a server.
+    pub(crate) fn server_url(&self) -> Option<String> {
+        self.server.as_ref().map(|server| server.store.url())
     }
 
     pub(crate) fn app(&self) -> App {

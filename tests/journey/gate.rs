@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+use crate::folder::Fixture;
 
 /// A store that is away.
 pub(crate) enum Away {
@@ -17,8 +20,20 @@ pub(crate) enum Away {
     Server(Gate),
 }
 
+impl<const ON_SERVER: bool> Fixture<ON_SERVER> {
+    /// Whoever asks for the store from now on does not find it.
+    pub(crate) fn take_store_away(&self) -> Away {
+        let Some(url) = self.server_url() else { return Away::file(self.path().join("trial.db")) };
+        let url = Url::parse(&url).expect("a URL");
+        let server = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+        let gate = Gate::before(server.parse().expect("an address"));
+        self.edit("newsletter.toml", &format!("@{server}/"), &format!("@{}/", gate.addr));
+        Away::Server(gate)
+    }
+}
+
 impl Away {
-    pub(crate) fn file(store: PathBuf) -> Self {
+    fn file(store: PathBuf) -> Self {
         let aside = store.with_extension("aside");
         fs::rename(&store, &aside).expect("a store");
         fs::create_dir(&store).expect("a folder");
@@ -38,13 +53,13 @@ impl Away {
 
 /// Stands before a server. Shut, as it is at first, it hangs up on whoever comes.
 pub(crate) struct Gate {
-    pub(crate) addr: SocketAddr,
+    addr: SocketAddr,
     is_open: Arc<AtomicBool>,
 }
 
 impl Gate {
     /// Lives as long as the test's runtime.
-    pub(crate) fn before(server: SocketAddr) -> Self {
+    fn before(server: SocketAddr) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener");
         let addr = listener.local_addr().expect("an address");
