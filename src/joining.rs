@@ -64,6 +64,7 @@ impl Joining {
             app: app.clone(),
             door: Arc::clone(&door),
             counters: Arc::clone(&counters),
+            keys: Arc::clone(keys),
             phrases: Arc::clone(&phrases),
         };
         tokio::spawn(mailing.run(waiting));
@@ -85,7 +86,7 @@ impl Joining {
             list: form.list,
             address: form.address,
             name: form.name,
-            // Nobody gets this one: each mail has its own.
+            // Nobody gets this one: what its mails bear is made when they leave.
             token_hash: hash(&new_token()),
             at,
             expires_at: at + VALID,

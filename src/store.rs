@@ -54,7 +54,7 @@ pub use self::issue::{IssueState, Queued, StoredIssue};
 pub use self::journal::{Domains, Leased, Share};
 pub use self::link::LinkChange;
 pub use self::lock::SenderLock;
-pub use self::pending::{Asked, Confirmed, Invitation, JoinRequest, Pending};
+pub use self::pending::{Asked, Confirmed, Invitation, JoinRequest, Pending, Progress};
 pub use self::quota::{Booked, Span};
 pub use self::report::{AcceptedBy, Activity, Alike};
 pub use self::stats::{Group, Turnover};

@@ -1,5 +1,6 @@
 //! Confirmations on their way: each waits in the store until a relay takes it, so that none is lost with the server, and is written down
-//! as gone before its body leaves, so that none goes out twice, however many servers there are.
+//! as leaving before its body does, so that one that was taken goes out once, however many servers there are. One whose server died in
+//! between, or whose relay did not answer, may have arrived or not: it goes out again once another mail may, with the same link.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use crate::app::door::Door;
+use crate::app::keys::KeyRing;
 use crate::app::phrases::Phrases;
 use crate::app::{App, random};
 use crate::letter::{self, Letter};
 use crate::smtp::{SmtpError, Step};
-use crate::store::{Invitation, Store};
+use crate::store::{Invitation, Progress, Store};
 use crate::track::Counters;
 use crate::wrap::wrap;
 
@@ -32,6 +34,7 @@ const COLUMNS: usize = 72;
 pub(super) struct Mailing {
     pub(super) app: App,
     pub(super) door: Arc<Door>,
+    pub(super) keys: Arc<KeyRing>,
     pub(super) counters: Arc<Counters>,
     pub(super) phrases: Arc<Phrases>,
 }
@@ -66,21 +69,24 @@ impl Mailing {
     /// Until none is due, or the relay is away: then the others wait too.
     async fn post_all(&self) -> anyhow::Result<()> {
         let store = self.door.store().await?;
-        loop {
-            let token = new_token();
-            let Some(invitation) = store.take_invitation(&hash(&token), self.app.now(), LEASE).await? else {
-                return Ok(());
-            };
-            let posted = self.post(&store, &invitation, &token).await;
-            if self.settle(&store, &invitation, &hash(&token), posted).await? {
-                return Ok(());
+        let keys = self.keys.keys();
+        let token = |Invitation { list, address, asked_at, .. }: &Invitation| {
+            keys.confirmation(list, address, *asked_at)
+        };
+        while let Some(invitation) =
+            store.take_invitation(|taken| hash(&token(taken)), self.app.now(), LEASE).await?
+        {
+            let posted = self.post(&store, &invitation, &token(&invitation)).await;
+            if self.settle(&store, &invitation, posted).await? {
+                break;
             }
         }
+        Ok(())
     }
 
     async fn post(&self, store: &Store, invitation: &Invitation, token: &str) -> Posted {
         let letter = self.letter(invitation, token);
-        let leaves = async || Ok(store.put_invitation(&hash(token), None).await?);
+        let leaves = async || Ok(store.put_invitation(invitation, Progress::Leaves(self.app.now())).await?);
         let error = match letter::post_if(&self.app, &letter, leaves).await {
             Ok(true) => return Posted::Taken,
             Ok(false) => return Posted::Void,
@@ -93,32 +99,32 @@ impl Mailing {
     }
 
     /// Answers whether the relay is away.
-    async fn settle(
-        &self,
-        store: &Store,
-        invitation: &Invitation,
-        hash: &str,
-        posted: Posted,
-    ) -> anyhow::Result<bool> {
+    async fn settle(&self, store: &Store, invitation: &Invitation, posted: Posted) -> anyhow::Result<bool> {
         match posted {
-            Posted::Taken => Counters::count(&self.counters.invited),
+            Posted::Taken => {
+                store.put_invitation(invitation, Progress::Left).await?;
+                Counters::count(&self.counters.invited);
+            }
             Posted::Void => {}
             Posted::Refused(error) => {
                 tracing::error!(
                     reply = said(&error),
                     "a confirmation is refused for good; its request is forgotten"
                 );
-                store.forget_request(hash).await?;
+                store.forget_request(invitation).await?;
             }
             Posted::InDoubt(error) => {
-                tracing::warn!(reply = said(&error), "a confirmation may have arrived; it is not sent again");
+                tracing::warn!(
+                    reply = said(&error),
+                    "a confirmation may have arrived; while nobody confirms, it is sent again when its address may have another mail"
+                );
             }
             Posted::Later(error) => {
                 Counters::count(&self.counters.uninvited);
                 let reply = error.downcast_ref().map_or_else(|| format!("{error:#}"), said);
                 tracing::warn!(reply, tries = invitation.tries, "a confirmation is not taken; it waits");
                 let again_at = self.app.now() + pause(invitation.tries);
-                store.put_invitation(hash, Some(again_at)).await?;
+                store.put_invitation(invitation, Progress::Waits(again_at)).await?;
                 return Ok(error.downcast_ref().is_none_or(is_of_connection));
             }
         }
@@ -170,14 +176,14 @@ fn pause(tries: u32) -> SignedDuration {
     doubled.map_or(LONGEST, SignedDuration::from_secs).min(LONGEST)
 }
 
-/// 128 random bits, for one mail.
+/// 128 random bits.
 pub(super) fn new_token() -> String {
     let mut token = [0; 16];
     random(&mut token);
     URL_SAFE_NO_PAD.encode(token)
 }
 
-/// By what a token is known in the store: it is 128 random bits, so nobody finds it from this.
+/// By what a token is known in the store: nobody finds its 128 bits from this.
 pub(super) fn hash(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }

@@ -55,10 +55,25 @@ pub struct Invitation {
     pub list: ListName,
     /// Where it goes.
     pub address: EmailAddress,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
     /// Until when it can be answered.
     pub expires_at: Timestamp,
     /// How often it was tried, this time included.
     pub tries: u32,
+    /// How many mails left for this address before.
+    pub mails: u32,
+}
+
+/// How far a confirmation has come that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// At this time its body is about to be handed over.
+    Leaves(Timestamp),
+    /// A relay has it.
+    Left,
+    /// It did not leave, and is tried again at this time.
+    Waits(Timestamp),
 }
 
 /// Somebody asked, and has not confirmed it yet.
@@ -85,11 +100,26 @@ pub struct Confirmed {
     pub is_new: bool,
 }
 
+impl TryFrom<Cells<'_>> for Invitation {
+    type Error = StoreError;
+
+    fn try_from(row: Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            list: row.parsed("list")?,
+            address: row.address("address")?,
+            asked_at: row.time("asked_at")?,
+            expires_at: row.time("expires_at")?,
+            tries: row.number("tries")?,
+            mails: row.number("mails")?,
+        })
+    }
+}
+
 impl Store {
     /// Between two mails to one address lies at least this.
     const APART: SignedDuration = SignedDuration::from_hours(1);
     /// An address gets no more mails than these before what it was asked expires.
-    const MAILS: i64 = 3;
+    const MAILS: u32 = 3;
 
     /// Keeps a request, whose confirmation is to be mailed now, unless there is a reason not to; an earlier one of the same address is
     /// void then. `limit`: how many are kept in how much time, all addresses together.
@@ -111,9 +141,9 @@ impl Store {
         }
         let upsert = "insert into pending \
             (list, key, token_hash, address, name, asked_at, mails, expires_at, wording, source, mail_at) \
-            values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $6) on conflict (list, key) do update set \
+            values ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $6) on conflict (list, key) do update set \
             token_hash = excluded.token_hash, address = excluded.address, name = excluded.name, \
-            asked_at = excluded.asked_at, mails = pending.mails + 1, expires_at = excluded.expires_at, \
+            asked_at = excluded.asked_at, expires_at = excluded.expires_at, \
             wording = excluded.wording, source = excluded.source, confirmed_at = null, \
             mail_at = excluded.mail_at, mail_tries = 0";
         sql(upsert)
@@ -132,14 +162,14 @@ impl Store {
         Ok(Asked::Mail)
     }
 
-    /// Takes a confirmation that is due, for as long as it may take to hand it over, and makes `token_hash` what confirms it: a token is
-    /// made for each attempt, and kept nowhere. What expired is gone.
+    /// Takes a confirmation that is due, for as long as it may take to hand it over, and makes what `token_hash` says of it what confirms
+    /// it. What expired is gone.
     ///
     /// # Errors
     /// A database's error.
     pub async fn take_invitation(
         &self,
-        token_hash: &str,
+        token_hash: impl Fn(&Invitation) -> String + Send,
         now: Timestamp,
         lease: SignedDuration,
     ) -> Result<Option<Invitation>, StoreError> {
@@ -147,35 +177,48 @@ impl Store {
         let mut transaction = writing.begin().await?;
         transaction.exclude("pending").await?;
         purge(&mut transaction, now).await?;
-        let update = "update pending set token_hash = $1, mail_at = $2, mail_tries = mail_tries + 1 \
-            where token_hash = (select token_hash from pending where mail_at <= $3 order by mail_at limit 1) \
-            returning list, address, expires_at, mail_tries";
-        let update = sql(update).bind(token_hash).bind(now + lease).bind(now);
-        let row = update.fetch_optional(&mut transaction).await?;
-        let invitation = row.as_ref().map(Cells).map(|row| -> Result<_, StoreError> {
-            Ok(Invitation {
-                list: row.parsed("list")?,
-                address: row.address("address")?,
-                expires_at: row.time("expires_at")?,
-                tries: row.number("mail_tries")?,
-            })
-        });
+        let select = "select list, address, asked_at, expires_at, mail_tries + 1 as tries, mails from pending \
+            where mail_at <= $1 order by mail_at limit 1";
+        let row = sql(select).bind(now).fetch_optional(&mut transaction).await?;
+        let Some(row) = row.as_ref().map(Cells) else {
+            transaction.commit().await?;
+            return Ok(None);
+        };
+        let invitation = Invitation::try_from(row)?;
+        let update =
+            "update pending set token_hash = $1, mail_at = $2, mail_tries = $3 where list = $4 and key = $5";
+        let update =
+            sql(update).bind(token_hash(&invitation)).bind(now + lease).bind(i64::from(invitation.tries));
+        let update = update.bind(&invitation.list).bind(invitation.address.key());
+        update.execute(&mut transaction).await?;
         transaction.commit().await?;
-        invitation.transpose()
+        Ok(Some(invitation))
     }
 
-    /// A confirmation is about to leave, or to be tried again later: only whoever took it last may say so, and only while it is wanted.
-    /// Once it leaves nobody takes it any more, so that nobody gets it twice. Answers whether it may.
+    /// How far a confirmation has come: only whoever took it last may say so, and only while it is wanted. Answers whether it is. One that
+    /// leaves is due again when another mail may go to its address, unless it is known to have left by then: nobody waits in vain for one
+    /// whose server died with it.
     ///
     /// # Errors
     /// A database's error.
     pub async fn put_invitation(
         &self,
-        token_hash: &str,
-        again_at: Option<Timestamp>,
+        invitation: &Invitation,
+        progress: Progress,
     ) -> Result<bool, StoreError> {
-        let update = "update pending set mail_at = $1 where token_hash = $2 and confirmed_at is null";
-        let update = sql(update).bind(again_at).bind(token_hash);
+        let (mail_at, mails) = match progress {
+            Progress::Leaves(now) => {
+                let mails = invitation.mails + 1;
+                ((mails < Self::MAILS).then(|| now + Self::APART), mails)
+            }
+            Progress::Left => (None, invitation.mails + 1),
+            Progress::Waits(again_at) => (Some(again_at), invitation.mails),
+        };
+        let update = "update pending set mail_at = $1, mails = $2 where list = $3 and key = $4 \
+            and asked_at = $5 and mail_tries = $6 and confirmed_at is null";
+        let update = sql(update).bind(mail_at).bind(i64::from(mails)).bind(&invitation.list);
+        let update = update.bind(invitation.address.key()).bind(invitation.asked_at);
+        let update = update.bind(i64::from(invitation.tries));
         Ok(update.execute(&mut self.write().await?).await? > 0)
     }
 
@@ -231,9 +274,11 @@ impl Store {
     ///
     /// # Errors
     /// A database's error.
-    pub async fn forget_request(&self, token_hash: &str) -> Result<(), StoreError> {
-        let delete = "delete from pending where token_hash = $1 and confirmed_at is null";
-        sql(delete).bind(token_hash).execute(&mut self.write().await?).await?;
+    pub async fn forget_request(&self, invitation: &Invitation) -> Result<(), StoreError> {
+        let delete =
+            "delete from pending where list = $1 and key = $2 and asked_at = $3 and confirmed_at is null";
+        let delete = sql(delete).bind(&invitation.list).bind(invitation.address.key());
+        delete.bind(invitation.asked_at).execute(&mut self.write().await?).await?;
         Ok(())
     }
 }
@@ -263,7 +308,7 @@ async fn obstacle(
         .bind(request.address.key())
         .bind(&request.list)
         .bind(request.at - Store::APART)
-        .bind(Store::MAILS)
+        .bind(i64::from(Store::MAILS))
         .bind(request.at - limit.1);
     let row = select.fetch_one(transaction).await?;
     let row = Cells(&row);

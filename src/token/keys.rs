@@ -5,7 +5,8 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
 
@@ -18,6 +19,8 @@ const BOUNCES: &str = "bounces+";
 
 /// What a return path is signed for: beside the numbers of [`Purpose`], and like them in mail that is out there.
 const RETURN_PATH: u8 = 5;
+/// What the link that confirms a request is signed for.
+const CONFIRMATION: u8 = 6;
 
 /// A newsletter's keys. `Debug` prints none of them.
 pub struct Keys {
@@ -157,6 +160,19 @@ impl Keys {
         let expected = self.verifying(*key_id)?.token_mac(RETURN_PATH, issue, reference);
         verify_slices_are_equal(&expected, mac).ok()?;
         Some((issue, reference))
+    }
+
+    /// What confirms that an address joins a list, 22 characters: the same in each mail of a request, and in no other request's.
+    pub fn confirmation(&self, list: &ListName, address: &EmailAddress, asked_at: Timestamp) -> String {
+        // No list's name holds a NUL.
+        let mac = self.newest.secret.mac(&[
+            &[CONFIRMATION],
+            &asked_at.as_millisecond().to_be_bytes(),
+            list.as_str().as_bytes(),
+            &[0],
+            address.key().as_bytes(),
+        ]);
+        URL_SAFE_NO_PAD.encode(mac)
     }
 
     /// The secret of a key id; a specimen verifies nothing.

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 
 const PURPOSES: [Purpose; 4] = [Purpose::Click, Purpose::Open, Purpose::Unsubscribe, Purpose::Preferences];
@@ -32,6 +35,24 @@ fn a_token_names_its_reader_for_its_purpose_and_issue_alone() {
         }
         assert_eq!(keys.verify(made, issue(380), token.as_str()), None);
         assert_eq!(stranger.verify(made, issue(379), token.as_str()), None);
+    }
+}
+
+#[test]
+fn what_confirms_a_request_is_the_same_in_each_of_its_mails_and_in_no_others() {
+    let (keys, stranger) = (keys(1), keys(2));
+    let (list, address): (ListName, _) = ("readers".parse().unwrap(), "Ada@example.com".parse().unwrap());
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let made = keys.confirmation(&list, &address, at(1));
+    assert_eq!(made.len(), 22);
+    assert_eq!(made, keys.confirmation(&list, &address, at(1)));
+    for other in [
+        keys.confirmation(&list, &address, at(2)),
+        keys.confirmation(&list, &"bo@example.com".parse().unwrap(), at(1)),
+        keys.confirmation(&"others".parse().unwrap(), &address, at(1)),
+        stranger.confirmation(&list, &address, at(1)),
+    ] {
+        assert_ne!(made, other);
     }
 }
 

@@ -192,11 +192,14 @@ async fn a_confirmation_that_expired_or_was_never_asked_for_joins_nobody() {
 async fn an_address_has_one_mail_an_hour_and_all_together_so_many() {
     let store = TestStore::new().await;
     let hour = SignedDuration::from_hours(1);
-    assert_eq!(store.ask("ada@example.com", "a", NOW).await, Asked::Mail);
+    assert_eq!(store.ask("ada@example.com", "h", NOW).await, Asked::Mail);
+    store.mail("a", NOW).await;
     assert_eq!(store.ask("Ada@example.com", "b", later(60)).await, Asked::Waiting);
-    assert_eq!(store.ask("ada@example.com", "c", NOW + hour).await, Asked::Mail);
+    assert_eq!(store.ask("ada@example.com", "h", NOW + hour).await, Asked::Mail);
+    store.mail("c", NOW + hour).await;
     assert_eq!(store.pending("a", NOW + hour).await.unwrap(), None, "the later request voids the earlier");
-    assert_eq!(store.ask("ada@example.com", "d", NOW + hour * 2).await, Asked::Mail);
+    assert_eq!(store.ask("ada@example.com", "h", NOW + hour * 2).await, Asked::Mail);
+    store.mail("d", NOW + hour * 2).await;
     assert_eq!(store.ask("ada@example.com", "e", NOW + hour * 3).await, Asked::Waiting);
     for (name, answer) in
         [("bo", Asked::Mail), ("cy", Asked::Mail), ("di", Asked::Mail), ("ed", Asked::TooMany)]
@@ -219,7 +222,18 @@ async fn who_left_comes_back_by_their_own_confirmation_and_who_complained_gets_n
 
 impl TestStore {
     async fn take(&self, token_hash: &str, at: Timestamp) -> Option<Invitation> {
-        self.take_invitation(token_hash, at, SignedDuration::from_mins(10)).await.unwrap()
+        let lease = SignedDuration::from_mins(10);
+        self.take_invitation(|_| token_hash.to_owned(), at, lease).await.unwrap()
+    }
+
+    async fn put(&self, invitation: &Invitation, progress: Progress) -> bool {
+        self.put_invitation(invitation, progress).await.unwrap()
+    }
+
+    /// Its mail leaves, and is taken.
+    async fn mail(&self, token_hash: &str, at: Timestamp) {
+        let taken = self.take(token_hash, at).await.unwrap();
+        assert!(self.put(&taken, Progress::Leaves(at)).await && self.put(&taken, Progress::Left).await);
     }
 }
 
@@ -233,15 +247,46 @@ async fn a_confirmation_waits_until_it_leaves_and_leaves_once_whoever_takes_it()
     assert!(store.take("b", later(2)).await.is_none(), "it is taken");
     assert_eq!(store.pending("h", later(2)).await.unwrap(), None, "a mail has a token of its own");
     // The server that took it is gone, or slow: another one has it now.
-    let again = other.take_invitation("c", later(700), SignedDuration::from_mins(10)).await.unwrap();
-    assert_eq!(again.unwrap().tries, 2);
-    assert!(!store.put_invitation("a", None).await.unwrap(), "the slow one must not send it too");
-    assert!(other.put_invitation("c", Some(later(800))).await.unwrap(), "the relay wants it later");
+    let lease = SignedDuration::from_mins(10);
+    let again = other.take_invitation(|_| "c".to_owned(), later(700), lease).await.unwrap().unwrap();
+    assert_eq!(again.tries, 2);
+    let leaves = Progress::Leaves(later(701));
+    assert!(!store.put(&taken, leaves).await, "the slow one must not send it too");
+    assert!(
+        other.put_invitation(&again, Progress::Waits(later(800))).await.unwrap(),
+        "the relay wants it later"
+    );
     assert!(store.take("d", later(799)).await.is_none());
-    assert_eq!(store.take("d", later(800)).await.unwrap().tries, 3);
-    assert!(store.put_invitation("d", None).await.unwrap());
-    assert!(store.take("e", later(5000)).await.is_none(), "it left");
+    store.mail("d", later(800)).await;
+    assert!(store.take("e", later(80_000)).await.is_none(), "it left");
     assert!(store.confirm("d", Reference(9), later(5000), unerased).await.unwrap().unwrap().is_new);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_may_have_left_is_due_again_an_hour_later_and_three_leave_at_most() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    for nth in 0..3 {
+        let at = later(nth * 3600);
+        assert!(store.take("a", at - SignedDuration::from_secs(1)).await.is_none());
+        let taken = store.take("a", at).await.unwrap();
+        assert_eq!(i64::from(taken.mails), nth);
+        assert!(store.put(&taken, Progress::Leaves(at)).await);
+    }
+    assert!(store.take("a", later(80_000)).await.is_none(), "three may have left");
+    assert_eq!(store.ask("ada@example.com", "b", later(80_000)).await, Asked::Waiting);
+    assert!(store.confirm("a", Reference(9), later(80_000), unerased).await.unwrap().unwrap().is_new);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_may_have_left_and_is_confirmed_is_due_no_more() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    let taken = store.take("a", later(1)).await.unwrap();
+    assert!(store.put(&taken, Progress::Leaves(later(1))).await);
+    store.confirm("a", Reference(9), later(60), unerased).await.unwrap().unwrap();
+    assert!(store.take("b", later(5000)).await.is_none());
+    assert!(!store.put(&taken, Progress::Left).await);
 }
 
 #[tokio::test]
@@ -249,9 +294,10 @@ async fn a_confirmation_that_expired_or_is_of_somebody_erased_is_mailed_to_nobod
     let store = TestStore::new().await;
     store.ask("ada@example.com", "h", NOW).await;
     store.ask("bo@example.com", "i", NOW).await;
-    assert_eq!(store.take("a", later(1)).await.unwrap().address.as_str(), "ada@example.com");
+    let taken = store.take("a", later(1)).await.unwrap();
+    assert_eq!(taken.address.as_str(), "ada@example.com");
     store.erase(&address("ada@example.com"), "hash", later(2)).await.unwrap();
-    assert!(!store.put_invitation("a", None).await.unwrap(), "erased while it was on its way");
+    assert!(!store.put(&taken, Progress::Leaves(later(3))).await, "erased while it was on its way");
     assert!(store.take("b", NOW + SignedDuration::from_hours(48)).await.is_none());
     let held = store.held(&address("bo@example.com"), None).await.unwrap();
     assert_eq!(held.requests, [], "what expired is gone");
