@@ -92,7 +92,15 @@ async fn undo(site: &Site, parts: &Path<'_>) -> Done {
     if visitor.store.come_back(&list, visitor.reader.id, site.app.now()).await? {
         Counters::count(&site.counters.returned);
     }
-    Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "undone"))
+    let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
+    let said = match visitor.store.suppression(&visitor.reader.address).await? {
+        // Gone from the file meanwhile, say.
+        _ if !is_on(&visitor, &list) => "",
+        // Whoever has this link may know: it is their mail, and no reason is told.
+        Some(_) => "undone_unsent",
+        None => "undone",
+    };
+    Ok((visitor, said))
 }
 
 async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
@@ -112,14 +120,17 @@ pub(super) async fn list(site: &Site, visitor: &Visitor) -> Result<ListName, Clo
     Ok(site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?.list.clone())
 }
 
+fn is_on(visitor: &Visitor, list: &ListName) -> bool {
+    let mut held = visitor.reader.subscriptions.iter();
+    held.any(|held| held.list == *list && held.status == SubscriptionStatus::Subscribed)
+}
+
 /// The page as it is for this reader now.
 async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answer {
     let list = match list(site, visitor).await {
         Ok(list) => list,
         Err(closed) => return site.closed(path, closed),
     };
-    let on_list = visitor.reader.subscriptions.iter().find(|subscription| subscription.list == list);
-    let is_on = on_list.is_some_and(|subscription| subscription.status == SubscriptionStatus::Subscribed);
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
     let mut context = Context::new();
     context.insert("address", &visitor.reader.address.masked());
@@ -128,5 +139,10 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
         "preferences_url",
         &preferences_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),
     );
-    site.page(path, StatusCode::OK, if is_on { "unsubscribe.html" } else { "left.html" }, context)
+    site.page(
+        path,
+        StatusCode::OK,
+        if is_on(visitor, &list) { "unsubscribe.html" } else { "left.html" },
+        context,
+    )
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pressroom::app::App;
 use pressroom::server::Server;
-use pressroom::subscriber::{SubscriptionStatus, Way};
+use pressroom::subscriber::{SubscriptionStatus, SuppressionReason, Way};
 
 use super::Folder;
 use crate::reader::{ask, get, post};
@@ -135,6 +135,34 @@ async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
     assert!(ways(&folder.app()).await[0].2);
     assert_eq!(Folder::counted(&server, "returned_total").await, 1);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_to_an_address_that_nothing_is_sent_to_is_told_so() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("unsubscribe");
+    post(&server, &path, "action=leave").await;
+    until_gone(&folder, &server).await;
+    let app = folder.app();
+    let address = "ada@example.com".parse().unwrap();
+    let store = app.store().await.unwrap();
+    store.suppress(&address, SuppressionReason::Complained, app.now()).await.unwrap();
+    let back = post(&server, &path, "action=undo").await.body;
+    assert!(back.contains("nothing is sent to this address") && !back.contains("never left"), "{back}");
+    server.stop().await;
+    assert_eq!(status(&app).await, SubscriptionStatus::Subscribed);
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_list_file_is_not_told_that_they_are_back() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    folder.write_readers(&["bo@example.com"]);
+    assert!(folder.run(&["subscribers", "import", "--allow-shrink"]).status.success());
+    let page = post(&server, &folder.links().to("unsubscribe"), "action=undo").await.body;
+    server.stop().await;
+    assert!(!page.contains("You are back"), "{page}");
 }
 
 #[tokio::test]
