@@ -132,6 +132,22 @@ async fn who_asks_not_to_be_tracked_or_withdrew_is_counted_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_list_file_that_lets_less_be_counted_acts_on_later_clicks_of_old_mail_and_on_no_earlier_ones() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    let path = folder.links().to("1");
+    get(&server, &path).await;
+    Folder::until(&server, "kept_total", 1).await;
+    folder.write("subscribers/readers.csv", "email,tracking\nada@example.com,none\n");
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    get(&server, &path).await;
+    server.stop().await;
+    let mut whose: Vec<bool> = kept(&folder).await.iter().map(|kept| kept.subscriber.is_some()).collect();
+    whose.sort_unstable();
+    assert_eq!(whose, [false, true]);
+}
+
+#[tokio::test]
 async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() {
     let folder = sent().await;
     // It makes its own copy of the links.
