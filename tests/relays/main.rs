@@ -158,6 +158,28 @@ fn postfix_refuses_a_wrong_password_and_nothing_is_lost() {
 }
 
 #[test]
+fn postfix_believes_a_login_and_a_token_that_are_right_and_those_that_are_wrong_lose_nothing() {
+    for (mechanism, user) in [("LOGIN", login::USER), ("XOAUTH2", "weekly;AUTH=XOAUTH2")] {
+        let postfix = Postfix::start_with("", mechanism);
+        let folder = Folder::with_readers(&["ada@example.com"]);
+        let url = format!("smtps://{user}@localhost:{}", postfix.tls_port);
+        folder.relay_is(&format!("url = \"{url}\"\npassword_file = \"password\""));
+        write_password(&folder, "wrong");
+        let (refused, said) = send(&folder, Some(&postfix));
+        assert_eq!(refused.status.code(), Some(1), "{mechanism}: {said}");
+        assert!(said.contains("AUTH") && said.contains("535"), "{mechanism}: {said}");
+        write_password(&folder, login::PASSWORD);
+        let (sent, said) = send(&folder, Some(&postfix));
+        assert_eq!(sent.status.code(), Some(0), "{mechanism}: {said}{}", postfix.log());
+        assert_eq!(postfix.received(1).len(), 1);
+        let [failed @ .., believed] = &postfix.login.asked()[..] else { panic!("nobody was asked") };
+        assert_eq!(*believed, format!("{mechanism} OK"));
+        assert!(!failed.is_empty() && failed.iter().all(|said| *said == format!("{mechanism} FAIL")));
+        assert!(postfix.log().contains(&format!("sasl_method={mechanism}")), "{}", postfix.log());
+    }
+}
+
+#[test]
 fn no_password_is_said_to_a_relay_without_tls_or_with_a_certificate_of_nobody() {
     let clear = Postfix::start("smtpd_tls_security_level = none\nsmtpd_tls_auth_only = no");
     let (folder, _dns) = signed(&format!("smtp://{}@localhost:{}", login::USER, clear.port));

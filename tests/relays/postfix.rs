@@ -33,14 +33,19 @@ pub(crate) struct Postfix {
 }
 
 impl Postfix {
-    /// Starts it with other settings than `postfix.cf`'s.
+    /// Starts it with other settings than `postfix.cf`'s; a login is PLAIN.
     pub(crate) fn start(settings: &str) -> Self {
+        Self::start_with(settings, "PLAIN")
+    }
+
+    /// The same with a login of this mechanism alone.
+    pub(crate) fn start_with(settings: &str, mechanism: &'static str) -> Self {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/postfix");
         assert!(tools.join("complete").exists(), "postfix is not there: run tests/relays/unpack");
         let root = TempDir::new().expect("a temporary folder");
         let (port, tls_port) = (free_port(), free_port());
         prepare(root.path(), &tools, (port, tls_port), settings);
-        let login = Login::start(&root.path().join("spool/private/login"));
+        let login = Login::start(&root.path().join("spool/private/login"), mechanism);
         let libraries = ["usr/lib/postfix", "usr/lib/x86_64-linux-gnu"].map(|path| tools.join(path));
         let libraries = std::env::join_paths(libraries).expect("paths");
         let master = Command::new(tools.join("usr/lib/postfix/sbin/master"))
