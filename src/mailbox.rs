@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 
 /// An address of at most 254 octets (RFC 5321 4.5.3.1): a local part as its owner writes it, and a domain as lower-case A-labels (RFC 5891).
@@ -84,7 +85,7 @@ impl EmailAddress {
 /// Where the `@` stands in an address as nearly all are: a dot-atom (RFC 5322 3.2.3) of at most 64 octets at a domain of several lower-case
 /// labels, none of them an A-label. `None` says nothing of an address.
 fn plain(text: &str) -> Option<usize> {
-    let is_atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    let is_atom = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(byte);
     let is_label = |label: &[u8]| {
         let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
         !label.is_empty()
@@ -94,13 +95,15 @@ fn plain(text: &str) -> Option<usize> {
             && !label.ends_with(b"-")
             && !label.starts_with(b"xn--")
     };
-    let (local, domain) = text.split_once('@')?;
-    let (is_short, has_dot) = (local.len() <= 64 && text.len() <= 254, domain.contains('.'));
+    let is_dot = |byte: &u8| *byte == b'.';
+    let at = memchr(b'@', text.as_bytes())?;
+    let (local, domain) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
+    let (is_short, has_dot) = (at <= 64 && text.len() <= 254, domain.contains(&b'.'));
     // A last label of digits alone may be a number's: the whole rule looks at it.
-    let ends_in_letter = domain.as_bytes().last().is_some_and(u8::is_ascii_lowercase);
-    let is_local = local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
-    let is_domain = domain.as_bytes().split(|byte| *byte == b'.').all(is_label);
-    (is_short && has_dot && ends_in_letter && is_local && is_domain).then_some(local.len())
+    let ends_in_letter = domain.last().is_some_and(u8::is_ascii_lowercase);
+    let is_local = local.split(is_dot).all(|atom| !atom.is_empty() && atom.iter().all(is_atom));
+    let is_domain = domain.split(is_dot).all(is_label);
+    (is_short && has_dot && ends_in_letter && is_local && is_domain).then_some(at)
 }
 
 /// A host name as lower-case A-labels; `None` where it is none.
@@ -193,10 +196,13 @@ pub fn display_name(text: &str) -> Result<Option<String>, MailboxError> {
 /// separator, an encoded-word (RFC 2047), which would decode to who knows what.
 pub fn unfit_for_header(line: &str) -> Option<(Range<usize>, &'static str)> {
     let breaks = |(_, c): &(usize, char)| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if let Some((at, c)) = line.char_indices().find(breaks) {
+    let is_printable = |byte: u8| (b' '..=b'~').contains(&byte);
+    if !line.bytes().all(is_printable)
+        && let Some((at, c)) = line.char_indices().find(breaks)
+    {
         return Some((at..at + c.len_utf8(), "it holds a line break or another control character"));
     }
-    let start = line.find("=?")?;
+    let start = memmem::find(line.as_bytes(), b"=?")?;
     let end = start + 2 + line[start + 2..].find("?=")? + 2;
     Some((start..end, "it holds an encoded-word (`=?…?=`); write the words themselves"))
 }
