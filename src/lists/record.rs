@@ -3,6 +3,7 @@
 //! Length of all that follows (4 bytes), of the key (2), the key, how much mail it asks for (1), then the row's fields: texts with their
 //! length before them. It never leaves the process that wrote it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
@@ -18,12 +19,26 @@ use crate::subscriber::{Consent, Entry, Format, SuppressionReason};
 pub(super) struct Record<'r>(&'r [u8]);
 
 /// A record of its own, in the order of records.
-#[derive(Eq)]
+#[derive(Default, Eq)]
 pub(super) struct OwnRecord(Vec<u8>);
 
 impl OwnRecord {
     pub(super) fn borrow(&self) -> Record<'_> {
         Record(&self.0)
+    }
+
+    /// Becomes the next record of a file. Answers whether there was one.
+    pub(super) fn read_from(&mut self, file: &mut impl Read) -> io::Result<bool> {
+        let mut length = [0; LENGTH];
+        match file.read_exact(&mut length) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.0.resize(LENGTH + u32::from_le_bytes(length) as usize, 0);
+        self.0[..LENGTH].copy_from_slice(&length);
+        file.read_exact(&mut self.0[LENGTH..])?;
+        Ok(true)
     }
 }
 
@@ -70,6 +85,15 @@ impl<'r> Record<'r> {
         (&rest[2..2 + length], rest[2 + length])
     }
 
+    /// The first eight bytes of its key, in the order of keys.
+    pub(super) fn prefix(self) -> u64 {
+        let mut bytes = [0; 8];
+        for (byte, key) in bytes.iter_mut().zip(self.key()) {
+            *byte = *key;
+        }
+        u64::from_be_bytes(bytes)
+    }
+
     /// The key, and the row.
     pub(super) fn read(self) -> io::Result<(&'r str, Row)> {
         let (key, rank) = self.order();
@@ -80,31 +104,19 @@ impl<'r> Record<'r> {
     }
 }
 
-/// The next record of a file; `None` at its end.
-pub(super) fn read_from(file: &mut impl Read) -> io::Result<Option<OwnRecord>> {
-    let mut length = [0; LENGTH];
-    match file.read_exact(&mut length) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let mut bytes = vec![0; LENGTH + u32::from_le_bytes(length) as usize];
-    bytes[..LENGTH].copy_from_slice(&length);
-    file.read_exact(&mut bytes[LENGTH..])?;
-    Ok(Some(OwnRecord(bytes)))
-}
-
 /// Appends a row.
 pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     let start = into.len();
     into.extend_from_slice(&[0; LENGTH]);
     let Row { entry, standing, since, suppressed, more } = row;
-    let key = entry.address.key();
+    let address = entry.address.as_str();
+    let is_key = address.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    let key = if is_key { Cow::Borrowed(address) } else { Cow::Owned(entry.address.key()) };
     // An address has at most 254 octets, and its lower case not many more.
     into.extend_from_slice(&(u16::try_from(key.len()).unwrap_or(u16::MAX)).to_le_bytes());
     into.extend_from_slice(key.as_bytes());
     into.push(rank(*standing));
-    text(into, if key == entry.address.as_str() { None } else { Some(entry.address.as_str()) });
+    text(into, if is_key { None } else { Some(address) });
     text(into, entry.name.as_deref());
     number(into, entry.tracking.map(|tracking| tracking as i64));
     number(into, entry.format.map(|format| format as i64));

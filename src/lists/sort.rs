@@ -1,20 +1,23 @@
 //! The readers of a file in the order of their keys, each once, however many there are: what fits is sorted in memory, more than that
-//! goes to a file without a name, in sorted runs that are merged.
+//! goes to a file without a name, in sorted runs that are merged. A run is sorted and written while the next one is read.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::mem;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
 
 use crate::subscriber::list::Row;
 
-use super::record::{self, Record};
+use super::record::{self, OwnRecord, Record};
 
-/// How much is held in memory, in bytes.
+/// How much is held in memory, in bytes; twice, while a run is written.
 const HELD: usize = 4 << 20;
 /// How much of a run is read at once.
 const READ: usize = 32 << 10;
@@ -23,10 +26,16 @@ const READ: usize = 32 << 10;
 pub(super) struct Sorter {
     /// Where what does not fit goes for a while.
     folder: PathBuf,
-    /// Records, one after the other.
-    held: Vec<u8>,
-    starts: Vec<u32>,
-    spilled: Option<Spilled>,
+    held: Held,
+    spilling: Option<JoinHandle<io::Result<Spilled>>>,
+}
+
+/// Records, one after the other.
+#[derive(Default)]
+struct Held {
+    records: Vec<u8>,
+    /// The start of each one's key, and where it stands.
+    places: Vec<(u64, u32)>,
 }
 
 /// Sorted runs in a file.
@@ -36,43 +45,53 @@ struct Spilled {
     ends: Vec<u64>,
 }
 
-impl Sorter {
-    pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), held: Vec::new(), starts: Vec::new(), spilled: None }
-    }
-
-    pub(super) fn add(&mut self, row: &Row) -> io::Result<()> {
-        if self.held.len() >= HELD {
-            self.spill()?;
-        }
-        self.starts.push(u32::try_from(self.held.len()).map_err(io::Error::other)?);
-        record::write(&mut self.held, row);
+impl Held {
+    fn add(&mut self, row: &Row) -> io::Result<()> {
+        let place = u32::try_from(self.records.len()).map_err(io::Error::other)?;
+        record::write(&mut self.records, row);
+        self.places.push((Record::at(&self.records, place).prefix(), place));
         Ok(())
     }
 
     /// Lines with one address stand together, the one that asks for less mail first, then as in the file.
     fn sort(&mut self) {
-        let held = &self.held;
-        self.starts.sort_by(|a, b| Record::at(held, *a).order().cmp(&Record::at(held, *b).order()));
+        let order = |place| Record::at(&self.records, place).order();
+        self.places.sort_unstable_by(|(a, at), (b, other)| {
+            a.cmp(b).then_with(|| order(*at).cmp(&order(*other))).then(at.cmp(other))
+        });
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        self.places.iter().map(|(_, place)| Record::at(&self.records, *place))
+    }
+}
+
+impl Sorter {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), held: Held::default(), spilling: None }
+    }
+
+    pub(super) fn add(&mut self, row: &Row) -> io::Result<()> {
+        if self.held.records.len() >= HELD {
+            self.spill()?;
+        }
+        self.held.add(row)
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.sort();
-        let spilled = match self.spilled.take() {
+        let spilled = match self.spilled()? {
             Some(spilled) => spilled,
             None => Spilled { file: nameless(&self.folder)?, ends: Vec::new() },
         };
-        let spilled = self.spilled.insert(spilled);
-        let mut run = BufWriter::with_capacity(READ, &spilled.file);
-        for start in &self.starts {
-            run.write_all(Record::at(&self.held, *start).bytes())?;
-        }
-        run.flush()?;
-        drop(run);
-        spilled.ends.push(spilled.file.stream_position()?);
-        self.held.clear();
-        self.starts.clear();
+        let held = mem::take(&mut self.held);
+        self.spilling = Some(thread::spawn(|| spilled.add(held)));
         Ok(())
+    }
+
+    /// What was spilled, once it is written.
+    fn spilled(&mut self) -> io::Result<Option<Spilled>> {
+        let Some(spilling) = self.spilling.take() else { return Ok(None) };
+        spilling.join().map_err(|_| io::Error::other("sorting broke off"))?.map(Some)
     }
 
     /// All rows, each address once, given to `take` with their keys until it has enough. Answers how many lines were repetitions.
@@ -90,17 +109,17 @@ impl Sorter {
             let (key, row) = record.read()?;
             Ok(take(key, row))
         };
-        if self.spilled.is_none() {
-            self.sort();
-            for start in &self.starts {
-                if !each(Record::at(&self.held, *start))? {
+        if self.spilling.is_none() {
+            self.held.sort();
+            for record in self.held.iter() {
+                if !each(record)? {
                     break;
                 }
             }
             return Ok(repeated);
         }
         self.spill()?;
-        if let Some(spilled) = self.spilled {
+        if let Some(spilled) = self.spilled()? {
             spilled.merge(each)?;
         }
         Ok(repeated)
@@ -108,6 +127,18 @@ impl Sorter {
 }
 
 impl Spilled {
+    fn add(mut self, mut held: Held) -> io::Result<Self> {
+        held.sort();
+        let mut run = BufWriter::with_capacity(READ, &self.file);
+        for record in held.iter() {
+            run.write_all(record.bytes())?;
+        }
+        run.flush()?;
+        drop(run);
+        self.ends.push(self.file.stream_position()?);
+        Ok(self)
+    }
+
     fn merge(self, mut each: impl FnMut(Record<'_>) -> io::Result<bool>) -> io::Result<()> {
         let file = Arc::new(self.file);
         let mut runs = Vec::with_capacity(self.ends.len());
@@ -116,18 +147,20 @@ impl Spilled {
         for end in self.ends {
             let section = Section { file: Arc::clone(&file), at: start, end };
             let mut run = BufReader::with_capacity(READ, section);
-            if let Some(head) = record::read_from(&mut run)? {
+            let mut head = OwnRecord::default();
+            if head.read_from(&mut run)? {
                 heads.push(Reverse((head, runs.len())));
             }
             runs.push(run);
             start = end;
         }
-        while let Some(Reverse((head, run))) = heads.pop() {
+        while let Some(mut first) = heads.peek_mut() {
+            let Reverse((head, run)) = &mut *first;
             if !each(head.borrow())? {
                 break;
             }
-            if let Some(next) = record::read_from(&mut runs[run])? {
-                heads.push(Reverse((next, run)));
+            if !head.read_from(&mut runs[*run])? {
+                PeekMut::pop(first);
             }
         }
         Ok(())
