@@ -4,6 +4,7 @@
 //! nothing is staged, memory does not grow with the list, tables are walked through from end to end, and only what differs is written.
 
 mod merge;
+mod sqlite;
 mod write;
 
 use std::collections::HashSet;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 
 use self::merge::Merge;
 use self::write::Pending;
-use super::connection::{Connected, Connection, Reading, Transaction, Writing};
+use super::connection::{Connected, Connection, Transaction, Writing};
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -101,12 +102,47 @@ impl Store {
         portions: &mut mpsc::Receiver<Vec<Incoming>>,
         fill_random: impl FnMut(&mut [u8]) + Send,
     ) -> Result<Imported, StoreError> {
-        let mut reading = self.read().await?;
         let mut writing = self.write().await?;
-        trust(&mut writing, true).await?;
-        let imported = take_in(&mut reading, &mut writing, how, portions, fill_random).await;
-        trust(&mut writing, false).await?;
+        sqlite::prepare(&mut writing).await?;
+        let imported = self.merge(&mut writing, how, portions, fill_random).await;
+        sqlite::restore(&mut writing).await?;
         imported
+    }
+
+    /// Who is known is read on a connection of its own, as it was before: so that a portion is merged while the one before is written. Where
+    /// they are few, they are read at once.
+    async fn merge(
+        &self,
+        writing: &mut Writing<'_>,
+        how: TakingIn<'_>,
+        portions: &mut mpsc::Receiver<Vec<Incoming>>,
+        fill_random: impl FnMut(&mut [u8]) + Send,
+    ) -> Result<Imported, StoreError> {
+        let mut transaction = writing.begin().await?;
+        alone(&mut transaction, how.list).await?;
+        let erased = erased(&mut transaction).await?;
+        let mut merge = Merge::new(how, erased, next_id(&mut transaction).await?, fill_random);
+        merge.read_page(&mut transaction).await?;
+        let mut reading = if merge.knows_all() { None } else { Some(self.read().await?) };
+        let (sender, mut pending) = mpsc::channel::<Pending>(AHEAD);
+        let merging = merge.all(&mut reading, portions, sender);
+        let writing = async {
+            while let Some(pending) = pending.recv().await {
+                pending.write(&mut transaction, &how).await?;
+            }
+            Ok(())
+        };
+        let (is_whole, ()) = tokio::try_join!(merging, writing)?;
+        if !is_whole {
+            return Ok(Imported::Broken);
+        }
+        if let Some((before, after)) = merge.shrunk() {
+            transaction.rollback().await?;
+            return Ok(Imported::Shrunk { before, after });
+        }
+        use_ids(&mut transaction, merge.next_id).await?;
+        transaction.commit().await?;
+        Ok(Imported::Applied(merge.counts))
     }
 
     /// Whether anybody was erased: then an import needs the keys, so as not to bring them back.
@@ -114,60 +150,13 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn has_erased(&self) -> Result<bool, StoreError> {
-        Ok(!erased(&mut self.read().await?).await?.is_empty())
+        // A second connection would keep the import from having the store to itself.
+        Ok(!erased(&mut self.write().await?).await?.is_empty())
     }
-}
-
-/// SQLite checks a table's constraints with every row, at the price of the row itself; what an import writes keeps them by construction.
-async fn trust(on: &mut impl Connected, is_trusted: bool) -> Result<(), StoreError> {
-    let pragmas = match (on.connection(), is_trusted) {
-        (Connection::Postgres(_), _) => return Ok(()),
-        (Connection::Sqlite(_), true) => {
-            ["pragma ignore_check_constraints = on", "pragma foreign_keys = off"]
-        }
-        (Connection::Sqlite(_), false) => {
-            ["pragma ignore_check_constraints = off", "pragma foreign_keys = on"]
-        }
-    };
-    for pragma in pragmas {
-        sql(pragma).execute(on).await?;
-    }
-    Ok(())
 }
 
 /// How many portions wait to be written.
 const AHEAD: usize = 2;
-
-/// Who is known is read on a connection of its own, as it was before: so that a portion is merged while the one before is written.
-async fn take_in(
-    reading: &mut Reading,
-    writing: &mut Writing<'_>,
-    how: TakingIn<'_>,
-    portions: &mut mpsc::Receiver<Vec<Incoming>>,
-    fill_random: impl FnMut(&mut [u8]) + Send,
-) -> Result<Imported, StoreError> {
-    let mut transaction = writing.begin().await?;
-    alone(&mut transaction, how.list).await?;
-    let mut merge = Merge::new(how, erased(&mut transaction).await?, fill_random);
-    let (sender, mut pending) = mpsc::channel::<Pending>(AHEAD);
-    let merging = merge.all(reading, portions, sender);
-    let writing = async {
-        while let Some(pending) = pending.recv().await {
-            pending.write(&mut transaction, &how).await?;
-        }
-        Ok(())
-    };
-    let (is_whole, ()) = tokio::try_join!(merging, writing)?;
-    if !is_whole {
-        return Ok(Imported::Broken);
-    }
-    if let Some((before, after)) = merge.shrunk() {
-        transaction.rollback().await?;
-        return Ok(Imported::Shrunk { before, after });
-    }
-    transaction.commit().await?;
-    Ok(Imported::Applied(merge.counts))
-}
 
 /// Nobody else changes the list's file, or adds a person, before this is over; leaving goes on.
 async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(), StoreError> {
@@ -178,24 +167,24 @@ async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(),
     Ok(())
 }
 
-/// Ids for so many new people.
-async fn reserve(on: &mut impl Connected, last: i64, count: usize) -> Result<Vec<i64>, StoreError> {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let select = match on.connection() {
-        // None is used twice, also of those who were erased.
-        Connection::Sqlite(_) if last > 0 => return Ok((last + 1..=last + count).collect()),
+/// The id of the first new person; more follow, since nobody else adds any. None is used twice, also of those who were erased.
+async fn next_id(transaction: &mut Transaction<'_>) -> Result<i64, StoreError> {
+    let select = match transaction.connection() {
         Connection::Sqlite(_) => {
-            sql("select coalesce((select max(seq) from sqlite_sequence where name = 'subscriber'), 0) as id")
+            "select coalesce(max(seq), 0) + 1 as id from sqlite_sequence where name = 'subscriber'"
         }
-        Connection::Postgres(_) => sql(
-            "select nextval(pg_get_serial_sequence('subscriber', 'id')) as id from generate_series(1, $1)",
-        )
-        .bind(count),
+        Connection::Postgres(_) => "select nextval(pg_get_serial_sequence('subscriber', 'id')) as id",
     };
-    let is_last = matches!(on.connection(), Connection::Sqlite(_));
-    let rows = select.fetch_all(on).await?;
-    let ids: Vec<i64> = rows.iter().map(|row| Cells(row).integer("id")).collect::<Result<_, _>>()?;
-    Ok(if is_last { ids.iter().flat_map(|last| last + 1..=last + count).collect() } else { ids })
+    Cells(&sql(select).fetch_one(transaction).await?).integer("id")
+}
+
+/// Ids below this one are somebody's. SQLite sees that for itself.
+async fn use_ids(transaction: &mut Transaction<'_>, next: i64) -> Result<(), StoreError> {
+    if matches!(transaction.connection(), Connection::Postgres(_)) {
+        let set = "select setval(pg_get_serial_sequence('subscriber', 'id'), $1, false)";
+        sql(set).bind(next).execute(transaction).await?;
+    }
+    Ok(())
 }
 
 /// The hashes by which those are known who were erased.

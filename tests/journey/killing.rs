@@ -51,3 +51,25 @@ fn kill_after(folder: &Folder, messages: usize) {
     run.kill().expect("kill -9");
     run.wait().expect("its end");
 }
+
+#[test]
+fn a_first_import_killed_in_the_middle_leaves_all_or_nothing_and_the_next_one_all() {
+    const READERS: u64 = 30_000;
+    let folder = Folder::with_many_readers(30_000);
+    let subscribed = || {
+        let stats = folder.run(&["--json", "subscribers", "stats", "readers"]);
+        let stats: Value = serde_json::from_slice(&stats.stdout).expect("one object");
+        stats["status"]["subscribed"].as_u64().unwrap_or(0)
+    };
+    let size = || fs::metadata(folder.path().join("trial.db")).map_or(0, |file| file.len());
+    let mut import = folder.command(&["subscribers", "import"]).stdout(Stdio::null()).spawn().expect("a run");
+    while size() < 1 << 20 && import.try_wait().expect("a process").is_none() {
+        std::thread::yield_now();
+    }
+    import.kill().expect("kill -9");
+    import.wait().expect("its end");
+    let left = subscribed();
+    assert!(left == 0 || left == READERS, "{left} readers");
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    assert_eq!(subscribed(), READERS);
+}

@@ -6,18 +6,18 @@ use std::mem;
 use tokio::sync::mpsc;
 
 use super::write::{Pending, Written};
-use super::{ImportCounts, Incoming, TakingIn, reserve};
+use super::{ImportCounts, Incoming, TakingIn};
 use crate::id::Reference;
 use crate::newsletter::Tracking;
 use crate::store::StoreError;
-use crate::store::connection::Reading;
+use crate::store::connection::{Connected, Reading};
 use crate::store::statement::{Row as Cell, sql};
 use crate::store::word::Cells;
 use crate::subscriber::list::{Row, Standing};
 use crate::subscriber::{Entry, Format, Origin, SubscriptionStatus};
 
 /// How many of those who are known are read at once.
-const PAGE: u32 = 1000;
+pub(super) const PAGE: u32 = 1000;
 
 /// A file on its way in.
 pub(super) struct Merge<'t, F> {
@@ -27,8 +27,7 @@ pub(super) struct Merge<'t, F> {
     known: VecDeque<Known>,
     /// The last key that was read, until there are no more.
     read_to: Option<String>,
-    ids: VecDeque<i64>,
-    last_id: i64,
+    pub(super) next_id: i64,
     before: u64,
     after: u64,
     pending: Pending,
@@ -80,39 +79,27 @@ impl OnList {
         self.is_from_file && self.status == SubscriptionStatus::Subscribed
     }
 
-    fn says(&self, entry: &Entry, attributes: &str) -> bool {
+    fn says(&self, entry: &Entry, attributes: Option<&str>) -> bool {
         self.name == entry.name
             && self.tracking == entry.tracking
             && self.format == entry.format
-            && self.attributes == attributes
+            && self.attributes == attributes.unwrap_or("{}")
     }
 }
 
 impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
-    pub(super) fn new(how: TakingIn<'t>, erased: HashSet<String>, fill_random: F) -> Self {
+    pub(super) fn new(how: TakingIn<'t>, erased: HashSet<String>, next_id: i64, fill_random: F) -> Self {
         let counts = ImportCounts::default();
         let pending = Pending::default();
-        let (known, read_to, ids) = (VecDeque::new(), Some(String::new()), VecDeque::new());
-        Self {
-            how,
-            erased,
-            fill_random,
-            known,
-            read_to,
-            ids,
-            last_id: 0,
-            before: 0,
-            after: 0,
-            pending,
-            counts,
-        }
+        let (known, read_to) = (VecDeque::new(), Some(String::new()));
+        Self { how, erased, fill_random, known, read_to, next_id, before: 0, after: 0, pending, counts }
     }
 
     /// Takes in all portions and then whoever is left in the store; what is to be written goes out on the way. Answers whether the file
     /// came to its end.
     pub(super) async fn all(
         &mut self,
-        on: &mut Reading,
+        on: &mut Option<Reading>,
         portions: &mut mpsc::Receiver<Vec<Incoming>>,
         out: mpsc::Sender<Pending>,
     ) -> Result<bool, StoreError> {
@@ -128,14 +115,10 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
 
     async fn portion(
         &mut self,
-        on: &mut Reading,
+        on: &mut Option<Reading>,
         portion: Vec<Incoming>,
         out: &mpsc::Sender<Pending>,
     ) -> Result<(), StoreError> {
-        if self.ids.len() < portion.len() {
-            let last = self.ids.back().copied().unwrap_or(self.last_id);
-            self.ids.extend(reserve(on, last, portion.len().max(PAGE as usize)).await?);
-        }
         for incoming in portion {
             let known = self.reach(on, &incoming.key).await?;
             self.take(incoming, known);
@@ -147,7 +130,11 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     /// Nobody is left in the file.
-    async fn rest(&mut self, on: &mut Reading, out: &mpsc::Sender<Pending>) -> Result<(), StoreError> {
+    async fn rest(
+        &mut self,
+        on: &mut Option<Reading>,
+        out: &mpsc::Sender<Pending>,
+    ) -> Result<(), StoreError> {
         while self.read(on).await? {
             while let Some(known) = self.known.pop_front() {
                 self.absent(&known);
@@ -170,7 +157,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     /// Goes on among those who are known up to a key; whoever is passed by is not in the file.
-    async fn reach(&mut self, on: &mut Reading, key: &str) -> Result<Option<Known>, StoreError> {
+    async fn reach(&mut self, on: &mut Option<Reading>, key: &str) -> Result<Option<Known>, StoreError> {
         while self.read(on).await? {
             while let Some(known) = self.known.pop_front() {
                 if known.key.as_str() == key {
@@ -187,18 +174,31 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     /// Reads on if need be. Answers whether there is anybody.
-    async fn read(&mut self, on: &mut Reading) -> Result<bool, StoreError> {
+    async fn read(&mut self, on: &mut Option<Reading>) -> Result<bool, StoreError> {
         if self.known.is_empty()
-            && let Some(after) = self.read_to.take()
+            && let Some(on) = on
         {
-            let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes \
-                from subscriber b left join subscription s on s.list = $1 and s.subscriber = b.id \
-                where b.key > $2 order by b.key limit $3";
-            let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(on).await?;
-            self.known = rows.iter().map(Known::try_from).collect::<Result<_, _>>()?;
-            self.read_to = self.known.back().map(|known| known.key.clone());
+            self.read_page(on).await?;
         }
         Ok(!self.known.is_empty())
+    }
+
+    /// Reads the next of those who are known.
+    pub(super) async fn read_page(&mut self, on: &mut impl Connected) -> Result<(), StoreError> {
+        let Some(after) = self.read_to.take() else { return Ok(()) };
+        let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes \
+            from subscriber b left join subscription s on s.list = $1 and s.subscriber = b.id \
+            where b.key > $2 order by b.key limit $3";
+        let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(on).await?;
+        self.known = rows.iter().map(Known::try_from).collect::<Result<_, _>>()?;
+        let is_full = self.known.len() >= PAGE as usize;
+        self.read_to = self.known.back().filter(|_| is_full).map(|known| known.key.clone());
+        Ok(())
+    }
+
+    /// Whether all who are known were read.
+    pub(super) fn knows_all(&self) -> bool {
+        self.read_to.is_none()
     }
 
     /// Somebody is not in the file.
@@ -243,9 +243,11 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         while Reference(u64::from_le_bytes(bytes)) == Reference::EVERYONE {
             (self.fill_random)(&mut bytes);
         }
-        let Some(id) = self.ids.pop_front() else { return };
-        self.last_id = id;
+        let id = self.next_id;
+        self.next_id += 1;
         let reference = Reference(u64::from_le_bytes(bytes));
+        // Nearly every address is its own key.
+        let key = Some(key).filter(|key| key.as_str() != row.entry.address.as_str());
         self.pending.people.push((id, row.entry.address.clone(), key, reference));
         self.join(id, row);
     }
@@ -300,7 +302,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         let written = Written::new(id, status, (self.how.now, None), row.entry);
         if on_list.status == SubscriptionStatus::Gone {
             self.counts.returned += 1;
-        } else if on_list.says(&written.entry, &written.attributes) {
+        } else if on_list.says(&written.entry, written.attributes.as_deref()) {
             self.counts.unchanged += 1;
             return;
         } else {

@@ -23,8 +23,8 @@ fn together(rows: usize) -> usize {
 /// What is to be written.
 #[derive(Default)]
 pub(super) struct Pending {
-    /// New people: id, address, key, reference.
-    pub(super) people: Vec<(i64, EmailAddress, String, Reference)>,
+    /// New people: id, address, key where it is not the address, reference.
+    pub(super) people: Vec<(i64, EmailAddress, Option<String>, Reference)>,
     /// Readers of the list, new or different.
     pub(super) written: Vec<Written>,
     /// People whose address is spelt otherwise now.
@@ -46,8 +46,8 @@ pub(super) struct Written {
     since: Timestamp,
     left_at: Option<Timestamp>,
     pub(super) entry: Entry,
-    /// As JSON.
-    pub(super) attributes: String,
+    /// As JSON; most have none.
+    pub(super) attributes: Option<String>,
 }
 
 impl Written {
@@ -57,7 +57,7 @@ impl Written {
         (since, left_at): (Timestamp, Option<Timestamp>),
         entry: Entry,
     ) -> Self {
-        let attributes = json(&entry.attributes);
+        let attributes = (!entry.attributes.is_empty()).then(|| json(&entry.attributes));
         Self { id, status, since, left_at, entry, attributes }
     }
 
@@ -141,12 +141,10 @@ impl Pending {
 
 async fn insert_people(
     transaction: &mut Transaction<'_>,
-    people: impl Iterator<Item = (i64, EmailAddress, String, Reference)>,
+    people: impl Iterator<Item = (i64, EmailAddress, Option<String>, Reference)>,
 ) -> Result<(), StoreError> {
     let mut insert = sql("with said (id, address, key, reference) as (");
-    // Nearly every address is its own key.
-    insert.push_rows(people.map(|(id, address, key, reference)| {
-        let key = if key == address.as_str() { None } else { Some(key) };
+    insert.push_rows(people.map(|(id, address, key, reference)| -> [Value; 4] {
         [id.into(), String::from(address).into(), key.into(), reference.into()]
     }));
     insert.push(
@@ -186,9 +184,10 @@ async fn write_readers(
         upsert
             .push(", id, 'subscribed', ")
             .push_bind(how.now)
-            .push(", null, 'file', name, null, null, attributes");
+            .push(", null, 'file', name, null, null, coalesce(attributes, '{}')");
     } else {
-        upsert.push(", id, status, since, left_at, 'file', name, tracking, format, attributes");
+        upsert
+            .push(", id, status, since, left_at, 'file', name, tracking, format, coalesce(attributes, '{}')");
     }
     // Who leaves at this moment has left.
     upsert.push(

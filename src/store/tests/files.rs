@@ -3,7 +3,9 @@
 use super::sending::{issue, number};
 use super::*;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::connection::{Connected as _, Connection};
 
 #[tokio::test]
 async fn a_store_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
@@ -47,4 +49,37 @@ async fn a_store_is_private_and_refuses_a_newer_ones_tables() {
         values (9999, 'newer', true, x'00', 0)";
     sql(newer).execute(&mut store.store.write().await.unwrap()).await.unwrap();
     assert!(matches!(Store::at(&store.url).await, Err(StoreError::Newer { .. })));
+}
+
+async fn pragma(store: &Store, name: &'static str) -> String {
+    let mut writing = store.write().await.unwrap();
+    let Connection::Sqlite(on) = writing.connection() else { panic!("it is a file") };
+    sqlx::query(name).fetch_one(on).await.unwrap().try_get_unchecked(0).unwrap()
+}
+
+#[tokio::test]
+async fn a_first_import_leaves_the_store_as_it_works_else() {
+    let store = TestStore::new().await;
+    let entries = (0..5000).map(|n| entry(&format!("reader{n}@example.com"))).collect();
+    store.import_entries(entries, false).await;
+    assert_eq!(pragma(&store, "pragma journal_mode").await, "wal");
+    assert_eq!(pragma(&store, "select cast(foreign_keys as text) from pragma_foreign_keys").await, "1");
+    assert_eq!(pragma(&store, "select cast(synchronous as text) from pragma_synchronous").await, "2");
+    assert!(!store.folder.path().join("pressroom.db-journal").exists());
+    assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 5000);
+    store.import_entries(vec![entry("ada@example.com")], true).await;
+    assert_eq!(store.audience_of().await, ["ada@example.com"]);
+}
+
+#[tokio::test]
+async fn a_first_import_goes_on_beside_whoever_has_the_store_open() {
+    let store = TestStore::new().await;
+    let other = store.again().await;
+    assert_eq!(other.audience(&list(), NOW).await.unwrap().active, 0);
+    let entries = (0..5000).map(|n| entry(&format!("reader{n}@example.com"))).collect();
+    store.import_entries(entries, false).await;
+    assert_eq!(other.audience(&list(), NOW).await.unwrap().active, 5000);
+    let reader = other.reader(&address("reader7@example.com")).await.unwrap().unwrap();
+    other.choose(&list(), reader.id, &Choices::default()).await.unwrap();
+    assert_eq!(pragma(&store, "pragma journal_mode").await, "wal");
 }
