@@ -99,7 +99,8 @@ fn reply(row: Cells<'_>) -> Result<SmtpReply, StoreError> {
 
 impl Store {
     /// After runs that ended however they ended, while a sender's lock is held and nothing of its own is in hand: what the dead had leased
-    /// waits again; what they were sending is in doubt, since its message may have gone out.
+    /// waits again; what they were sending is in doubt, since its message may have gone out. Readers who were refused to one that died at
+    /// work, and that no relay had taken anything from, wait again too: they may be none the worse for it, and it could not say so any more.
     ///
     /// # Errors
     /// A database's error.
@@ -110,6 +111,9 @@ impl Store {
     async fn recover_once(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
         let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
             where issue = $2 and status = 'leased' and owner = $3";
+        let refused = "update delivery set status = 'queued', owner = null, code = null, enhanced = null, reply = null, since = $1 \
+            where issue = $2 and status = 'refused' and owner = $3 \
+            and not exists (select 1 from delivery where issue = $2 and status = 'accepted' and owner = $3)";
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
             where issue = $2 and status = 'sending' and owner = $3";
         let mut writing = self.write_as_sender().await?;
@@ -121,8 +125,10 @@ impl Store {
                 recovered.at_work = true;
                 continue;
             }
-            for (update, count) in [(requeue, &mut recovered.queued), (doubt, &mut recovered.in_doubt)] {
-                *count += sql(update).bind(now).bind(issue).bind(owner).execute(&mut transaction).await?;
+            for (update, is_doubt) in [(requeue, false), (refused, false), (doubt, true)] {
+                let update = sql(update).bind(now).bind(issue).bind(owner);
+                let count = if is_doubt { &mut recovered.in_doubt } else { &mut recovered.queued };
+                *count += update.execute(&mut transaction).await?;
             }
         }
         transaction.commit().await?;

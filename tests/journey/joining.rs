@@ -1,13 +1,12 @@
 //! Somebody joins: by their own word, given twice, the second time from their own mailbox.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
-use pressroom::inbox::{Inbox, Keep};
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::store::JoinRequest;
 use pressroom::subscriber::{Origin, SubscriptionStatus};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::Folder;
 use crate::folder::header;
@@ -217,32 +216,17 @@ async fn a_confirmation_that_expired_while_the_relay_was_away_is_mailed_to_nobod
     assert_eq!((received.len(), header(&received[0], "To").as_str()), (1, "bo@example.com"));
 }
 
-/// A relay that takes one message to its end, answers it with nothing, and holds the line. What it took.
-async fn swallow(relay: &TcpListener) -> (String, TcpStream) {
-    let (stream, _) = relay.accept().await.unwrap();
-    let (mut stream, mut message) = (BufReader::new(stream), String::new());
-    stream.write_all(b"220 relay.example.com ESMTP\r\n").await.unwrap();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
-        let answer: &[u8] = if line == "DATA\r\n" { b"354 go on\r\n" } else { b"250 ok\r\n" };
-        stream.write_all(answer).await.unwrap();
-        while answer.starts_with(b"354") {
-            let line = message.len();
-            stream.read_line(&mut message).await.unwrap();
-            if &message[line..] == ".\r\n" {
-                return (message, stream.into_inner());
-            }
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_confirmation_whose_server_was_killed_with_it_is_mailed_once_more_and_both_links_are_good() {
     let folder = Folder::with_readers(&[]);
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("url = \"smtp://{}\"", silent.local_addr().unwrap());
-    folder.relay_is(&url);
+    // It keeps the first message, and the server never hears of it.
+    let is_silent = AtomicBool::new(true);
+    let script = Script::new(move |_, stage| {
+        (stage == Stage::Kept && is_silent.swap(false, Ordering::Relaxed)).then_some(Action::Stall)
+    });
+    let keep = Keep::Maildir(folder.path().join("build/inbox"));
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
+    folder.relay_through(&inbox);
     let asked = JoinRequest {
         list: "readers".parse().unwrap(),
         address: "ada@example.com".parse().unwrap(),
@@ -258,19 +242,18 @@ async fn a_confirmation_whose_server_was_killed_with_it_is_mailed_once_more_and_
     store.ask_to_join(&asked, (1, SignedDuration::from_hours(1))).await.unwrap();
     let mut serve = folder.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut server = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let (first, _line) = swallow(&silent).await;
+    let first = invitation(&folder).await;
     server.kill().unwrap();
     server.wait().unwrap();
 
-    folder.edit("newsletter.toml", &url, AWAY);
-    let _relay = relay(&folder).await;
     let server = folder.serve_at("2090-01-01T00:00:00Z").await;
     Folder::until(&server, "invited_total", 1).await;
-    let [second] = &folder.received()[..] else { panic!("one more") };
+    let received = folder.received();
+    assert_eq!(received.len(), 2, "one more");
     let lease = SignedDuration::from_mins(1);
     let later = "2099-01-01T00:00:00Z".parse().unwrap();
     assert_eq!(store.take_invitation(|_| "another".to_owned(), later, lease).await.unwrap(), None);
-    assert_eq!(confirmation(&first), confirmation(second));
+    assert_eq!(confirmation(&received[0]), confirmation(&received[1]));
     assert!(post(&server, &confirmation(&first), "").await.body.contains("Welcome"));
     server.stop().await;
     assert_eq!(audience(&folder).await, 1);

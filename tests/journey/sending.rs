@@ -1,11 +1,14 @@
 //! An issue is sent: nobody twice, nobody forgotten.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use pressroom::delivery::SkipReason;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Folder;
@@ -387,6 +390,38 @@ async fn messages_are_tracked_as_each_reader_chose() {
     assert_eq!(messages.iter().map(plain).collect::<Vec<_>>(), [false, false, true, false]);
     assert!(messages[3].contains("Content-Type: text/plain"));
     assert!(header(&messages[0], "List-Unsubscribe").starts_with("<https://mail.example.com/1/unsubscribe/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_its_relay_lets_it_write_to_nobody_costs_no_reader() {
+    let folder = Folder::with_many_readers(30);
+    let nth = AtomicU64::new(0);
+    // It says no to the first, keeps the next waiting, and takes everybody once the run is dead.
+    let script = Script::new(move |_, stage| match stage {
+        Stage::Recipient => match nth.fetch_add(1, Ordering::Relaxed) {
+            0 => Some(Action::Reply("554 5.7.1 not from you".to_owned())),
+            1 => Some(Action::Stall),
+            _ => None,
+        },
+        Stage::Mail | Stage::Data | Stage::Within | Stage::Body | Stage::Kept => None,
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    folder.edit("newsletter.toml", "connections = 2", "connections = 1");
+    let store = folder.app().store().await.unwrap();
+    let mut send = folder.command(&["send", "1", "--yes"]);
+    let mut run = send.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while store.counts("1".parse().unwrap()).await.unwrap().refused == 0 {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let again = folder.run(&["--json", "send", "1", "--yes"]);
+    let counts: Value = serde_json::from_slice(&again.stdout).unwrap();
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!((count("refused"), count("accepted") + count("in_doubt")), (0, 30), "{counts}");
+    assert!(count("in_doubt") <= 2, "{counts}");
+    inbox.stop().await;
 }
 
 /// A relay that answers one recipient in its own way.

@@ -158,6 +158,27 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn who_was_refused_to_a_run_that_was_killed_before_anything_was_taken_from_it_waits_again() {
+    for (took_one, is_killed) in [(false, true), (true, true), (false, false)] {
+        let store = TestStore::queued(4).await;
+        let leased = store.lease_some(3).await;
+        let granted = store.write(&intents(&leased), &[]).await;
+        let said = if took_one { Outcome::Accepted(reply(250)) } else { Outcome::PutBack };
+        let settled = [settlement(granted[0], Outcome::Refused(reply(554))), settlement(granted[1], said)];
+        store.write(&[], &settled).await;
+        if !is_killed {
+            store.write(&[], &[settlement(granted[2], Outcome::PutBack)]).await;
+        }
+        let store = store.again().await;
+        let recovered = store.recover(number(), later(1)).await.unwrap();
+        let is_forgotten = is_killed && !took_one;
+        assert_eq!(recovered.queued, u64::from(is_forgotten), "{took_one} {is_killed}");
+        let counts = store.counts(number()).await.unwrap();
+        assert_eq!(counts.refused, u64::from(!is_forgotten), "{took_one} {is_killed}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;

@@ -247,9 +247,9 @@ impl Pair {
         let counts = Counts {
             queued: count(|stand| *stand != Stand::Skipped),
             waiting: count(|stand| matches!(stand, Stand::Queued | Stand::Leased(_) | Stand::Sending(_))),
-            accepted: count(|stand| *stand == Stand::Accepted),
+            accepted: count(|stand| matches!(stand, Stand::Accepted(_))),
             deferred: count(|stand| matches!(stand, Stand::Deferred { .. })),
-            refused: count(|stand| *stand == Stand::Refused),
+            refused: count(|stand| matches!(stand, Stand::Refused(_))),
             in_doubt: count(|stand| matches!(stand, Stand::InDoubt(_))),
             skipped: count(|stand| *stand == Stand::Skipped),
         };
@@ -270,23 +270,30 @@ fn outcome(ended: Ended, retry_at: Timestamp) -> Outcome {
     }
 }
 
-/// A record as the model has it; whose doubt it was does not show.
+/// A record as the model has it; whose it was, once it is over, does not show.
 fn stand(status: &DeliveryStatus) -> Stand {
     let sender = |by: &SenderId| SENDERS.iter().position(|sender| sender == by).unwrap();
     match status {
         DeliveryStatus::Queued => Stand::Queued,
         DeliveryStatus::Leased { by, .. } => Stand::Leased(sender(by)),
         DeliveryStatus::Sending { by, .. } => Stand::Sending(sender(by)),
-        DeliveryStatus::Accepted(_) => Stand::Accepted,
+        DeliveryStatus::Accepted(_) => Stand::Accepted(None),
         DeliveryStatus::Deferred { retry_at, .. } => Stand::Deferred { retry_at: *retry_at },
-        DeliveryStatus::Refused(_) => Stand::Refused,
+        DeliveryStatus::Refused(_) => Stand::Refused(0),
         DeliveryStatus::InDoubt { .. } => Stand::InDoubt(0),
         DeliveryStatus::Skipped { .. } => Stand::Skipped,
     }
 }
 
 fn known(stand: Stand) -> Stand {
-    if matches!(stand, Stand::InDoubt(_)) { Stand::InDoubt(0) } else { stand }
+    match stand {
+        Stand::InDoubt(_) => Stand::InDoubt(0),
+        Stand::Refused(_) => Stand::Refused(0),
+        Stand::Accepted(_) => Stand::Accepted(None),
+        Stand::Queued | Stand::Leased(_) | Stand::Sending(_) | Stand::Deferred { .. } | Stand::Skipped => {
+            stand
+        }
+    }
 }
 
 proptest! {
@@ -301,9 +308,9 @@ proptest! {
                 pair.happen(event).await;
                 pair.compare().await;
                 for (before, after) in before.iter().zip(&pair.model.people) {
-                    let is_settled = matches!(before.stand, Stand::Accepted | Stand::Skipped);
-                    let is_resent = matches!(event, Event::Said(Word::Decide(_, Decision::Resend)));
-                    let is_refused = before.stand == Stand::Refused && !is_resent;
+                    let is_settled = matches!(before.stand, Stand::Accepted(_) | Stand::Skipped);
+                    let is_resent = matches!(event, Event::Said(Word::Decide(_, Decision::Resend)) | Event::Died);
+                    let is_refused = matches!(before.stand, Stand::Refused(_)) && !is_resent;
                     assert!(after.stand == before.stand || !is_settled && !is_refused, "{event:?}");
                 }
             }

@@ -8,11 +8,13 @@ pub(super) enum Stand {
     Queued,
     Leased(usize),
     Sending(usize),
-    Accepted,
+    /// By a relay of this sender, or as an operator says.
+    Accepted(Option<usize>),
     Deferred {
         retry_at: Timestamp,
     },
-    Refused,
+    /// To this sender.
+    Refused(usize),
     /// The sender, if it still can say what became of it.
     InDoubt(usize),
     Skipped,
@@ -57,9 +59,9 @@ impl Model {
             return;
         }
         person.stand = match ended {
-            Ended::Accepted => Stand::Accepted,
+            Ended::Accepted => Stand::Accepted(Some(by)),
             Ended::Deferred | Ended::Postponed => Stand::Deferred { retry_at },
-            Ended::Refused => Stand::Refused,
+            Ended::Refused => Stand::Refused(by),
             Ended::InDoubt => Stand::InDoubt(by),
             Ended::PutBack => Stand::Queued,
         };
@@ -86,8 +88,8 @@ impl Model {
             return false;
         }
         let stand = match (decision, self.people[reader].stand) {
-            (Decision::Resend, Stand::InDoubt(_) | Stand::Refused) => Stand::Queued,
-            (Decision::Accepted, Stand::InDoubt(_)) => Stand::Accepted,
+            (Decision::Resend, Stand::InDoubt(_) | Stand::Refused(_)) => Stand::Queued,
+            (Decision::Accepted, Stand::InDoubt(_)) => Stand::Accepted(None),
             (Decision::Resend | Decision::Accepted, _) => return false,
         };
         self.people[reader].stand = stand;
@@ -99,15 +101,21 @@ impl Model {
         true
     }
 
-    /// Whoever was at work is dead.
+    /// Whoever was at work is dead. What was refused to one from whom nothing was taken says nothing.
     pub(super) fn die(&mut self) {
+        let is_any = |stand| self.people.iter().any(|person| person.stand == stand);
+        let unproven = [0, 1].map(|by| {
+            let was_at_work = is_any(Stand::Leased(by)) || is_any(Stand::Sending(by));
+            was_at_work && !is_any(Stand::Accepted(Some(by)))
+        });
         self.move_all(|stand| match stand {
             Stand::Leased(_) => Stand::Queued,
+            Stand::Refused(by) if unproven[by] => Stand::Queued,
             Stand::Sending(by) => Stand::InDoubt(by),
             Stand::Queued
-            | Stand::Accepted
+            | Stand::Accepted(_)
             | Stand::Deferred { .. }
-            | Stand::Refused
+            | Stand::Refused(_)
             | Stand::InDoubt(_)
             | Stand::Skipped => stand,
         });
@@ -135,9 +143,11 @@ impl Model {
         if self.state == IssueState::Cancelled {
             self.move_all(|stand| match stand {
                 Stand::Queued | Stand::Leased(_) | Stand::Deferred { .. } => Stand::Skipped,
-                Stand::Sending(_) | Stand::Accepted | Stand::Refused | Stand::InDoubt(_) | Stand::Skipped => {
-                    stand
-                }
+                Stand::Sending(_)
+                | Stand::Accepted(_)
+                | Stand::Refused(_)
+                | Stand::InDoubt(_)
+                | Stand::Skipped => stand,
             });
         }
     }
@@ -145,7 +155,7 @@ impl Model {
     pub(super) fn is_over(&self) -> bool {
         self.people.iter().all(|person| match person.stand {
             Stand::Queued | Stand::Leased(_) | Stand::Sending(_) | Stand::Deferred { .. } => false,
-            Stand::Accepted | Stand::Refused | Stand::InDoubt(_) | Stand::Skipped => true,
+            Stand::Accepted(_) | Stand::Refused(_) | Stand::InDoubt(_) | Stand::Skipped => true,
         })
     }
 }
