@@ -30,6 +30,8 @@ mod subscribers;
 
 use face::Face;
 
+const EVERYWHERE: &str = "Options of every command";
+
 const EXIT_CODES: &str = "Exit codes:
    0  done, or nothing to do
    1  failed
@@ -48,11 +50,12 @@ pub struct Cli {
         value_name = "DIR",
         default_value = ".",
         global = true,
+        help_heading = EVERYWHERE,
         hide_default_value = true
     )]
     directory: PathBuf,
     /// Print one JSON object on stdout instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Write a line an event on stderr, readers by number and masked address
     #[arg(
@@ -60,6 +63,7 @@ pub struct Cli {
         value_name = "LEVEL",
         env = "PRESSROOM_LOG",
         global = true,
+        help_heading = EVERYWHERE,
         default_value = "off",
         hide_env_values = true
     )]
@@ -70,6 +74,7 @@ pub struct Cli {
         value_name = "FORMAT",
         env = "PRESSROOM_LOG_FORMAT",
         global = true,
+        help_heading = EVERYWHERE,
         default_value = "text",
         hide_env_values = true
     )]

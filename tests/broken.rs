@@ -65,6 +65,10 @@ fn a_draft_that_is_not_there_is_told_with_those_that_are() {
     × there is no drafts/397.toml
     help: did you mean drafts/379.toml?
     ");
+    insta::assert_snapshot!(workspace.draft("210").expect_err("absent"), @r"
+    × there is no drafts/210.toml
+    help: the last one there is drafts/379.toml
+    ");
     insta::assert_snapshot!(workspace.draft("spring.toml").expect_err("absent"), @r"
     × there is no spring.toml
     help: the last one there is drafts/379.toml

@@ -34,7 +34,11 @@ struct Rotated {
 
 impl fmt::Display for Rotated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a new key signs links from the next run on; {} go on verifying", self.keys - 1)
+        let before = match self.keys - 1 {
+            1 => "the one before it goes".to_owned(),
+            before => format!("the {before} before it go"),
+        };
+        write!(f, "a new key signs links from the next run on; {before} on verifying")
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::face::{Face, ask, note};
+use super::face::{Data, Face, ask, note};
 use crate::app::{self, App, Wrong};
 use crate::document::nearest;
 use crate::id::ListName;
@@ -152,6 +152,10 @@ impl Subscribers {
 impl Verb {
     async fn run(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
         let store = app.store().await?;
+        if app.is_trial() && matches!(self, Self::Add(_) | Self::Unsubscribe(_) | Self::Erase(_)) {
+            let only = "this goes into the trial's own store, of which sending by a relay knows nothing";
+            note(&format!("{}{only}", app.mark()));
+        }
         match self {
             Self::Import(import) => import.run(app, &store, face).await,
             Self::Add(add) => add.run(app, &store, face).await,
@@ -184,14 +188,15 @@ impl Import {
             }
         }
         let list = or_usual(self.list, app);
+        let is_lists_own = self.from.is_none();
         let path = self.from.unwrap_or_else(|| app.workspace.list_path(&list));
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) => {
+            Err(error) if is_lists_own && error.kind() == ErrorKind::NotFound => {
                 let known = known_lists(app, store).await?;
-                let lists = named(&list, &known);
-                return Err(Wrong(format!("{} cannot be read: {error}; {lists}", path.display())).into());
+                return Err(Wrong(format!("there is no {}; {}", path.display(), named(&list, &known))).into());
             }
+            Err(error) => return Err(Wrong(format!("{} cannot be read: {error}", path.display())).into()),
         };
         let keys = app.keys_of_erased(store).await?;
         let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now(), keys };
@@ -242,7 +247,7 @@ impl Export {
             face.say(&lists::held(store, keys.as_deref(), &address).await?)?;
         } else {
             let list = known(self.list, app, store).await?;
-            lists::export(store, &list, BufWriter::new(io::stdout().lock())).await?;
+            lists::export(store, &list, BufWriter::new(Data)).await?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -61,19 +61,35 @@ impl fmt::Display for EraseOutcome {
             suppressions,
         } = self.erased;
         let words = [
-            (subscriptions, "subscriptions removed"),
-            (requests, "requests to join removed"),
-            (unsent, "messages that do not go out any more"),
-            (deliveries, "records of messages that lead to nobody now"),
-            (events, "clicks and opens that count for nobody now"),
-            (departures, "records of leaving that lead to nobody now"),
-            (decisions, "decisions removed"),
-            (suppressions, "suppressions, for which a hash stands now"),
+            (subscriptions, "subscription removed", "subscriptions removed"),
+            (requests, "request to join removed", "requests to join removed"),
+            (unsent, "message that does not go out any more", "messages that do not go out any more"),
+            (
+                deliveries,
+                "record of a message that leads to nobody now",
+                "records of messages that lead to nobody now",
+            ),
+            (
+                events,
+                "click or open that counts for nobody now",
+                "clicks and opens that count for nobody now",
+            ),
+            (
+                departures,
+                "record of leaving that leads to nobody now",
+                "records of leaving that lead to nobody now",
+            ),
+            (decisions, "decision removed", "decisions removed"),
+            (
+                suppressions,
+                "suppression, for which a hash stands now",
+                "suppressions, for which a hash stands now",
+            ),
         ];
         let said: Vec<String> = words
             .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
             .collect();
         let said = if said.is_empty() { "nothing was held".to_owned() } else { said.join(", ") };
         write!(f, "{} is erased: {said}; no import brings them back", self.address)?;

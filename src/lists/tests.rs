@@ -274,7 +274,7 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     let erased = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
     let again = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
     insta::assert_snapshot!(format!("{erased}\n{again}"), @"
-    ADA.Lovelace@example.com is erased: 1 subscriptions removed; no import brings them back
+    ADA.Lovelace@example.com is erased: 1 subscription removed; no import brings them back
     ADA.Lovelace@example.com is erased: nothing was held; no import brings them back
     ");
     let how = Import { keys: Some(std::sync::Arc::new(keys)), ..HOW };

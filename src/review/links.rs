@@ -132,9 +132,8 @@ async fn places(store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<Leading
 
 impl fmt::Display for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.trial { "trial: " } else { "" };
         for Leading { place, words, url, before, .. } in &self.places {
-            writeln!(f, "{mark}{place:>3}  {words}\n     {url}")?;
+            writeln!(f, "{place:>3}  {words}\n     {url}")?;
             for Led { url, until } in before {
                 writeln!(f, "     until {until:.0}: {url}")?;
             }

@@ -53,14 +53,21 @@ impl Workspace {
             }
         }
         let name = by_number.unwrap_or_else(|| named.to_owned());
-        let remedy = self.drafts_there(&name);
+        let remedy = self.drafts_there(&name, named);
         Err(WorkspaceError::Absent { name, remedy }.into())
     }
 
-    /// The drafts that are there, nearest name first.
-    fn drafts_there(&self, wanted: &str) -> String {
+    /// The draft that was probably meant by this path, or by this number or path as it was given; else the last one.
+    fn drafts_there(&self, path: &str, given: &str) -> String {
         let paths: Vec<_> = self.draft_names().iter().map(|name| format!("drafts/{name}")).collect();
-        match (nearest(wanted, paths.iter().map(String::as_str)), paths.last()) {
+        // By number, what all paths share would make any two of them look alike.
+        let near = if path == given {
+            nearest(path, paths.iter().map(String::as_str)).map(str::to_owned)
+        } else {
+            let numbers = paths.iter().filter_map(|path| path.strip_prefix("drafts/")?.strip_suffix(".toml"));
+            nearest(given, numbers).map(|number| format!("drafts/{number}.toml"))
+        };
+        match (near, paths.last()) {
             (Some(near), _) => format!("did you mean {near}?"),
             (None, Some(last)) => format!("the last one there is {last}"),
             (None, None) => "drafts/ holds none yet".to_owned(),

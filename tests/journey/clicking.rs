@@ -293,7 +293,8 @@ async fn a_rotated_key_leaves_old_links_alive_and_new_ones_are_believed_by_a_ser
     let folder = sent().await;
     let server = folder.serve().await;
     let old = folder.links().to("1");
-    assert!(folder.run(&["keys", "rotate"]).status.success());
+    let rotated = String::from_utf8(folder.run(&["keys", "rotate"]).stdout).unwrap();
+    assert_eq!(rotated, "a new key signs links from the next run on; the one before it goes on verifying\n");
     folder.write("drafts/2.toml", &folder.read("drafts/1.toml").replace("number = 1", "number = 2"));
     let run = pressroom::send::prepare(&folder.app(), "2").await.unwrap();
     run.go(crate::folder::options()).await.unwrap();

@@ -14,7 +14,10 @@ fn help_names_every_command_and_gives_examples() {
         "resume",
         "cancel",
         "deliveries",
+        "report",
+        "links",
         "inbox",
+        "serve",
         "subscribers",
         "dkim",
         "completions",
@@ -78,6 +81,53 @@ fn escape_sequences_of_a_reader_never_reach_the_terminal() {
     );
     let said = folder.run(&["subscribers", "import"]);
     assert!(!said.stdout.contains(&0x1b) && !said.stderr.contains(&0x1b));
+}
+
+#[test]
+fn a_commands_own_options_stand_before_those_of_every_command() {
+    let help = stdout(&Folder::with_readers(&[]), &["send", "--help"]);
+    let (own, others) = help.split_once("Options of every command:").unwrap();
+    assert!(own.contains("--wait") && own.contains("--rehearse") && !own.contains("--log"), "{help}");
+    assert!(others.contains("--log-format") && others.contains("--directory"), "{help}");
+}
+
+#[test]
+fn whoever_has_read_enough_of_a_list_may_hang_up() {
+    let folder = Folder::with_many_readers(2000);
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = folder.command(&["subscribers", "export"]).stdout(writer).output().unwrap();
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn a_list_or_an_export_that_is_not_there_is_said_with_what_helps() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let said = |arguments: &[&str]| {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.status.code(), Some(2));
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let list = said(&["subscribers", "import", "reader"]);
+    assert!(
+        list.contains("there is no ") && list.ends_with("reader.csv; the lists are `readers`\n"),
+        "{list}"
+    );
+    let export = said(&["subscribers", "import", "--from", "export.csv"]);
+    assert!(export.contains("export.csv cannot be read") && !export.contains("the lists are"), "{export}");
+}
+
+#[test]
+fn what_is_said_of_a_reader_in_a_trial_is_marked_as_that() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    for verb in ["add", "unsubscribe", "erase"] {
+        let ended = folder.run(&["subscribers", verb, "bo@example.com"]);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.starts_with("trial: this goes into the trial's own store"), "{verb}: {said}");
+    }
+    let shown = folder.run(&["subscribers", "show", "ada@example.com"]);
+    assert!(shown.stderr.is_empty(), "{shown:?}");
 }
 
 fn stdout(folder: &Folder, arguments: &[&str]) -> String {

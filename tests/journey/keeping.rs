@@ -114,7 +114,7 @@ async fn who_is_erased_is_in_no_file_but_those_that_are_named_and_stays_away() {
     done(&folder, &["send", "1", "--dry-run"]);
     let erased = done(&folder, &["subscribers", "erase", "Ada.Lovelace@example.com", "--yes"]);
     for words in
-        ["1 subscriptions removed", "1 clicks and opens", "subscribers/readers.csv", "build/1/audience.csv"]
+        ["1 subscription removed", "1 click or open", "subscribers/readers.csv", "build/1/audience.csv"]
     {
         assert!(erased.contains(words), "{words} in {erased}");
     }
