@@ -240,7 +240,8 @@ impl Store {
     }
 
     /// Puts whoever asked on the list, with their consent; also one who left, bounced or was erased, whose hash `erased` makes of their
-    /// address: it is their own word. It works once; later it only says who it was. `None` where there is nothing to confirm, or no more.
+    /// address: it is their own word. It works once; later it only says who it was, while they get the list. `None` where there is nothing
+    /// to confirm, or no more.
     ///
     /// # Errors
     /// A database's error.
@@ -265,6 +266,8 @@ impl Store {
             join(&mut transaction, token_hash, subscriber, now).await?;
             let suppressions = sql("delete from suppression where key in ($1, $2)").bind(address.key());
             suppressions.bind(erased(&address)).execute(&mut transaction).await?;
+        } else if !gets(&mut transaction, &list, subscriber).await? {
+            return Ok(None);
         }
         transaction.commit().await?;
         Ok(Some(Confirmed { list, subscriber, address, is_new }))
@@ -323,6 +326,18 @@ async fn obstacle(
     } else {
         None
     })
+}
+
+/// Whether somebody is on a list and mail goes to them.
+async fn gets(
+    transaction: &mut Transaction<'_>,
+    list: &ListName,
+    subscriber: SubscriberId,
+) -> Result<bool, StoreError> {
+    let select = "select 1 as gets from subscription s join subscriber b on b.id = s.subscriber \
+        where s.list = $1 and s.subscriber = $2 and s.status = 'subscribed' \
+        and not exists (select 1 from suppression x where x.key = b.key)";
+    Ok(sql(select).bind(list).bind(subscriber).fetch_optional(transaction).await?.is_some())
 }
 
 async fn join(

@@ -189,6 +189,20 @@ async fn a_confirmation_that_expired_or_was_never_asked_for_joins_nobody() {
 }
 
 #[tokio::test]
+async fn a_confirmation_repeated_after_its_reader_left_says_nothing_of_a_welcome() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    let confirmed = store.confirm("h", Reference(9), later(1), unerased).await.unwrap().unwrap();
+    let leaving = Leaving { at: later(2), issue: None, way: Way::Page };
+    store.leave(&list(), confirmed.subscriber, leaving).await.unwrap();
+    assert_eq!(store.confirm("h", Reference(9), later(3), unerased).await.unwrap(), None);
+    assert!(store.come_back(&list(), confirmed.subscriber, later(4)).await.unwrap());
+    assert!(store.confirm("h", Reference(9), later(5), unerased).await.unwrap().is_some());
+    store.suppress(&confirmed.address, SuppressionReason::Complained, later(6)).await.unwrap();
+    assert_eq!(store.confirm("h", Reference(9), later(7), unerased).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_address_has_one_mail_an_hour_and_all_together_so_many() {
     let store = TestStore::new().await;
     let hour = SignedDuration::from_hours(1);
