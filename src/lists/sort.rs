@@ -18,9 +18,9 @@ use crate::subscriber::list::Row;
 use super::record::{self, OwnRecord, Record};
 
 /// How much is held in memory, in bytes; twice, while a run is written.
-const HELD: usize = 4 << 20;
+const HELD: usize = 2 << 20;
 /// How much of a run is read at once.
-const READ: usize = 32 << 10;
+const READ: usize = 16 << 10;
 
 /// Rows on their way to be sorted.
 pub(super) struct Sorter {

@@ -13,6 +13,13 @@ pub(super) enum Connection<'c> {
     Postgres(&'c mut PgConnection),
 }
 
+/// Which of the databases.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
 /// What leads to a connection: [`Reading`], [`Writing`], a [`Transaction`].
 pub(super) trait Connected: Send {
     fn connection(&mut self) -> Connection<'_>;
@@ -39,6 +46,15 @@ pub(super) enum Writing<'s> {
 pub(super) enum Transaction<'c> {
     Sqlite(sqlx::Transaction<'c, Sqlite>),
     Postgres(sqlx::Transaction<'c, Postgres>),
+}
+
+impl Connection<'_> {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
 }
 
 impl Connected for Reading {

@@ -14,9 +14,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use self::merge::Merge;
-use self::write::Pending;
 use super::connection::{Connected, Connection, Transaction, Writing};
-use super::statement::sql;
+use super::statement::{Ready, sql};
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::id::ListName;
@@ -121,14 +120,17 @@ impl Store {
         let mut transaction = writing.begin().await?;
         alone(&mut transaction, how.list).await?;
         let erased = erased(&mut transaction).await?;
-        let mut merge = Merge::new(how, erased, next_id(&mut transaction).await?, fill_random);
+        let dialect = transaction.connection().dialect();
+        let mut merge = Merge::new(how, dialect, next_id(&mut transaction).await?, erased, fill_random);
         merge.read_page(&mut transaction).await?;
         let mut reading = if merge.knows_all() { None } else { Some(self.read().await?) };
-        let (sender, mut pending) = mpsc::channel::<Pending>(AHEAD);
+        let (sender, mut changes) = mpsc::channel::<Vec<Ready>>(AHEAD);
         let merging = merge.all(&mut reading, portions, sender);
         let writing = async {
-            while let Some(pending) = pending.recv().await {
-                pending.write(&mut transaction, &how).await?;
+            while let Some(statements) = changes.recv().await {
+                for statement in statements {
+                    statement.execute(&mut transaction).await?;
+                }
             }
             Ok(())
         };
@@ -155,7 +157,7 @@ impl Store {
     }
 }
 
-/// How many portions wait to be written.
+/// How many portions wait to be written, all but their being written done: the database never waits for a statement.
 const AHEAD: usize = 2;
 
 /// Nobody else changes the list's file, or adds a person, before this is over; leaving goes on.

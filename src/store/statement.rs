@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, Sqlite, Type};
 
 use super::StoreError;
-use super::connection::{Connected, Connection};
+use super::connection::{Connected, Connection, Dialect};
 use crate::delivery::SenderId;
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 
@@ -42,6 +42,12 @@ enum Bound {
     Rows(usize, Vec<Value>),
     /// Text for PostgreSQL alone.
     Postgres(&'static str),
+}
+
+/// A statement in one database's words, its values bound: so that it can be made while the one before runs.
+pub(super) enum Ready {
+    Sqlite(Query<'static, Sqlite, SqliteArguments>),
+    Postgres(Query<'static, Postgres, PgArguments>),
 }
 
 /// What came back: to be read through [`super::word::Cells`].
@@ -96,10 +102,15 @@ impl Statement {
 
     /// Runs it; answers how many rows it changed.
     pub(super) async fn execute(self, on: &mut impl Connected) -> Result<u64, StoreError> {
-        Ok(match on.connection() {
-            Connection::Sqlite(on) => self.for_sqlite().execute(on).await?.rows_affected(),
-            Connection::Postgres(on) => Box::pin(self.for_postgres().execute(on)).await?.rows_affected(),
-        })
+        let dialect = on.connection().dialect();
+        self.ready(dialect).execute(on).await
+    }
+
+    pub(super) fn ready(self, dialect: Dialect) -> Ready {
+        match dialect {
+            Dialect::Sqlite => Ready::Sqlite(self.for_sqlite()),
+            Dialect::Postgres => Ready::Postgres(self.for_postgres()),
+        }
     }
 
     /// All its rows.
@@ -201,6 +212,21 @@ impl Statement {
             Bound::List(values) => bind_column(query, values),
             Bound::Rows(width, values) => columns(width, values).into_iter().fold(query, bind_column),
             Bound::Postgres(_) => query,
+        })
+    }
+}
+
+impl Ready {
+    /// Runs it on the database that it was made for; answers how many rows it changed.
+    pub(super) async fn execute(self, on: &mut impl Connected) -> Result<u64, StoreError> {
+        Ok(match (self, on.connection()) {
+            (Self::Sqlite(query), Connection::Sqlite(on)) => query.execute(on).await?.rows_affected(),
+            (Self::Postgres(query), Connection::Postgres(on)) => {
+                Box::pin(query.execute(on)).await?.rows_affected()
+            }
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                return Err(sqlx::Error::Protocol("a statement for the other database".into()).into());
+            }
         })
     }
 }

@@ -10,8 +10,8 @@ use super::{ImportCounts, Incoming, TakingIn};
 use crate::id::Reference;
 use crate::newsletter::Tracking;
 use crate::store::StoreError;
-use crate::store::connection::{Connected, Reading};
-use crate::store::statement::{Row as Cell, sql};
+use crate::store::connection::{Connected, Dialect, Reading};
+use crate::store::statement::{Ready, Row as Cell, sql};
 use crate::store::word::Cells;
 use crate::subscriber::list::{Row, Standing};
 use crate::subscriber::{Entry, Format, Origin, SubscriptionStatus};
@@ -22,6 +22,7 @@ pub(super) const PAGE: u32 = 1000;
 /// A file on its way in.
 pub(super) struct Merge<'t, F> {
     how: TakingIn<'t>,
+    dialect: Dialect,
     erased: HashSet<String>,
     fill_random: F,
     known: VecDeque<Known>,
@@ -88,11 +89,29 @@ impl OnList {
 }
 
 impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
-    pub(super) fn new(how: TakingIn<'t>, erased: HashSet<String>, next_id: i64, fill_random: F) -> Self {
+    pub(super) fn new(
+        how: TakingIn<'t>,
+        dialect: Dialect,
+        next_id: i64,
+        erased: HashSet<String>,
+        fill_random: F,
+    ) -> Self {
         let counts = ImportCounts::default();
         let pending = Pending::default();
         let (known, read_to) = (VecDeque::new(), Some(String::new()));
-        Self { how, erased, fill_random, known, read_to, next_id, before: 0, after: 0, pending, counts }
+        Self {
+            how,
+            dialect,
+            erased,
+            fill_random,
+            known,
+            read_to,
+            next_id,
+            before: 0,
+            after: 0,
+            pending,
+            counts,
+        }
     }
 
     /// Takes in all portions and then whoever is left in the store; what is to be written goes out on the way. Answers whether the file
@@ -101,7 +120,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         &mut self,
         on: &mut Option<Reading>,
         portions: &mut mpsc::Receiver<Vec<Incoming>>,
-        out: mpsc::Sender<Pending>,
+        out: mpsc::Sender<Vec<Ready>>,
     ) -> Result<bool, StoreError> {
         while let Some(portion) = portions.recv().await {
             if portion.is_empty() {
@@ -117,7 +136,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         &mut self,
         on: &mut Option<Reading>,
         portion: Vec<Incoming>,
-        out: &mpsc::Sender<Pending>,
+        out: &mpsc::Sender<Vec<Ready>>,
     ) -> Result<(), StoreError> {
         for incoming in portion {
             let known = self.reach(on, &incoming.key).await?;
@@ -133,7 +152,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     async fn rest(
         &mut self,
         on: &mut Option<Reading>,
-        out: &mpsc::Sender<Pending>,
+        out: &mpsc::Sender<Vec<Ready>>,
     ) -> Result<(), StoreError> {
         while self.read(on).await? {
             while let Some(known) = self.known.pop_front() {
@@ -145,9 +164,11 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         Ok(())
     }
 
-    async fn pass_on(&mut self, out: &mpsc::Sender<Pending>) {
+    async fn pass_on(&mut self, out: &mpsc::Sender<Vec<Ready>>) {
         // Where nobody listens, writing has failed and says why itself.
-        let _ = out.send(mem::take(&mut self.pending)).await;
+        let statements = mem::take(&mut self.pending).statements(&self.how);
+        let _ =
+            out.send(statements.into_iter().map(|statement| statement.ready(self.dialect)).collect()).await;
     }
 
     /// Readers from the file before and after, where there are far fewer and that is not allowed.

@@ -5,9 +5,7 @@ use jiff::Timestamp;
 use super::TakingIn;
 use crate::id::Reference;
 use crate::mailbox::EmailAddress;
-use crate::store::StoreError;
-use crate::store::connection::Transaction;
-use crate::store::statement::{Value, sql};
+use crate::store::statement::{Statement, Value, sql};
 use crate::store::word::{json, word};
 use crate::subscriber::list::More;
 use crate::subscriber::{Entry, SubscriptionStatus, SuppressionReason};
@@ -96,53 +94,44 @@ impl Pending {
         lengths.iter().any(|length| *length >= ROWS)
     }
 
-    pub(super) async fn write(
-        mut self,
-        transaction: &mut Transaction<'_>,
-        how: &TakingIn<'_>,
-    ) -> Result<(), StoreError> {
+    /// What writes it, in this order.
+    pub(super) fn statements(mut self, how: &TakingIn<'_>) -> Vec<Statement> {
+        let mut statements = Vec::new();
         // Only whoever is a person by now can be a reader.
         while !self.people.is_empty() {
             let some = together(self.people.len());
-            insert_people(transaction, self.people.drain(..some)).await?;
+            statements.push(insert_people(self.people.drain(..some)));
         }
         while !self.written.is_empty() {
             let some = together(self.written.len());
             let departed: Vec<_> =
                 self.written[..some].iter().filter_map(|row| Some((row.id, row.left_at?))).collect();
-            write_readers(transaction, how, &mut self.written, some).await?;
-            depart(transaction, how, departed).await?;
+            statements.push(write_readers(how, &mut self.written, some));
+            statements.extend(depart(how, departed));
         }
         let mut gone = &self.gone[..];
         while !gone.is_empty() {
             let (some, others) = gone.split_at(together(gone.len()));
-            mark_gone(transaction, how, some).await?;
+            statements.push(mark_gone(how, some));
             gone = others;
         }
         for (id, at) in self.left {
             let update =
                 "update subscription set status = 'left', left_at = $1 where list = $2 and subscriber = $3";
-            sql(update).bind(at).bind(how.list).bind(id).execute(transaction).await?;
-            depart(transaction, how, vec![(id, at)]).await?;
+            statements.push(sql(update).bind(at).bind(how.list).bind(id));
+            statements.extend(depart(how, vec![(id, at)]));
         }
         for (id, address) in self.readdressed {
-            let update = sql("update subscriber set address = $1 where id = $2").bind(address.as_str());
-            update.bind(id).execute(transaction).await?;
+            let update = sql("update subscriber set address = $1 where id = $2");
+            statements.push(update.bind(address.as_str()).bind(id));
         }
-        for (key, reason) in self.suppressed {
-            suppress(transaction, how, (key, reason)).await?;
-        }
-        for (id, more) in self.more {
-            write_more(transaction, how, id, *more).await?;
-        }
-        Ok(())
+        statements.extend(self.suppressed.into_iter().map(|suppressed| suppress(how, suppressed)));
+        statements.extend(self.more.into_iter().map(|(id, more)| write_more(how, id, *more)));
+        statements
     }
 }
 
-async fn insert_people(
-    transaction: &mut Transaction<'_>,
-    people: impl Iterator<Item = (i64, EmailAddress, Option<String>, Reference)>,
-) -> Result<(), StoreError> {
+fn insert_people(people: impl Iterator<Item = (i64, EmailAddress, Option<String>, Reference)>) -> Statement {
     let mut insert = sql("with said (id, address, key, reference) as (");
     insert.push_rows(people.map(|(id, address, key, reference)| -> [Value; 4] {
         [id.into(), String::from(address).into(), key.into(), reference.into()]
@@ -151,16 +140,10 @@ async fn insert_people(
         ") insert into subscriber (id, address, key, reference) \
          select id, address, coalesce(key, address), reference from said",
     );
-    insert.execute(transaction).await?;
-    Ok(())
+    insert
 }
 
-async fn write_readers(
-    transaction: &mut Transaction<'_>,
-    how: &TakingIn<'_>,
-    readers: &mut Vec<Written>,
-    count: usize,
-) -> Result<(), StoreError> {
+fn write_readers(how: &TakingIn<'_>, readers: &mut Vec<Written>, count: usize) -> Statement {
     let is_plain = readers[..count].iter().all(|row| row.is_plain(how.now));
     let readers = readers.drain(..count);
     let mut upsert = sql("with said (");
@@ -196,17 +179,12 @@ async fn write_readers(
          name = excluded.name, tracking = excluded.tracking, format = excluded.format, \
          attributes = excluded.attributes",
     );
-    upsert.execute(transaction).await?;
-    Ok(())
+    upsert
 }
 
-async fn depart(
-    transaction: &mut Transaction<'_>,
-    how: &TakingIn<'_>,
-    departed: Vec<(i64, Timestamp)>,
-) -> Result<(), StoreError> {
+fn depart(how: &TakingIn<'_>, departed: Vec<(i64, Timestamp)>) -> Option<Statement> {
     if departed.is_empty() {
-        return Ok(());
+        return None;
     }
     let mut insert = sql("insert into departure (list, subscriber, at, way) ");
     insert.push_rows(
@@ -215,41 +193,25 @@ async fn depart(
             .map(|(id, at)| -> [Value; 4] { [how.list.into(), id.into(), at.into(), "file".into()] }),
     );
     insert.push(" on conflict (list, subscriber, at) do nothing");
-    insert.execute(transaction).await?;
-    Ok(())
+    Some(insert)
 }
 
-async fn mark_gone(
-    transaction: &mut Transaction<'_>,
-    how: &TakingIn<'_>,
-    gone: &[i64],
-) -> Result<(), StoreError> {
+fn mark_gone(how: &TakingIn<'_>, gone: &[i64]) -> Statement {
     let mut update = sql(
         "update subscription set status = 'gone' where origin = 'file' and status = 'subscribed' and list = ",
     );
     update.push_bind(how.list).push(" and subscriber in (");
     update.push_list(gone.iter().map(|id| (*id).into())).push(")");
-    update.execute(transaction).await?;
-    Ok(())
+    update
 }
 
 /// The first reason stays.
-async fn suppress(
-    transaction: &mut Transaction<'_>,
-    how: &TakingIn<'_>,
-    (key, reason): (String, SuppressionReason),
-) -> Result<(), StoreError> {
+fn suppress(how: &TakingIn<'_>, (key, reason): (String, SuppressionReason)) -> Statement {
     let insert = "insert into suppression (key, reason, at) values ($1, $2, $3) on conflict (key) do nothing";
-    sql(insert).bind(key).bind(word(reason)).bind(how.now).execute(transaction).await?;
-    Ok(())
+    sql(insert).bind(key).bind(word(reason)).bind(how.now)
 }
 
-async fn write_more(
-    transaction: &mut Transaction<'_>,
-    how: &TakingIn<'_>,
-    id: i64,
-    more: More,
-) -> Result<(), StoreError> {
+fn write_more(how: &TakingIn<'_>, id: i64, more: More) -> Statement {
     let update = "update subscription set paused_until = $1, consented_at = $2, consented_from = $3, consent_wording = $4 \
         where list = $5 and subscriber = $6";
     let (at, from, wording) = match more.consent {
@@ -257,6 +219,5 @@ async fn write_more(
         None => (None, None, None),
     };
     let update = sql(update).bind(more.paused_until).bind(at).bind(from).bind(wording);
-    update.bind(how.list).bind(id).execute(transaction).await?;
-    Ok(())
+    update.bind(how.list).bind(id)
 }
