@@ -27,7 +27,8 @@ pub(super) struct Sorter {
     /// Where what does not fit goes for a while.
     folder: PathBuf,
     held: Held,
-    spilling: Option<JoinHandle<io::Result<Spilled>>>,
+    /// Gives back what was held, emptied.
+    spilling: Option<JoinHandle<io::Result<(Spilled, Held)>>>,
 }
 
 /// Records, one after the other.
@@ -79,17 +80,17 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        let spilled = match self.spilled()? {
+        let (spilled, emptied) = match self.spilled()? {
             Some(spilled) => spilled,
-            None => Spilled { file: nameless(&self.folder)?, ends: Vec::new() },
+            None => (Spilled { file: nameless(&self.folder)?, ends: Vec::new() }, Held::default()),
         };
-        let held = mem::take(&mut self.held);
+        let held = mem::replace(&mut self.held, emptied);
         self.spilling = Some(thread::spawn(|| spilled.add(held)));
         Ok(())
     }
 
     /// What was spilled, once it is written.
-    fn spilled(&mut self) -> io::Result<Option<Spilled>> {
+    fn spilled(&mut self) -> io::Result<Option<(Spilled, Held)>> {
         let Some(spilling) = self.spilling.take() else { return Ok(None) };
         spilling.join().map_err(|_| io::Error::other("sorting broke off"))?.map(Some)
     }
@@ -119,7 +120,8 @@ impl Sorter {
             return Ok(repeated);
         }
         self.spill()?;
-        if let Some(spilled) = self.spilled()? {
+        if let Some((spilled, emptied)) = self.spilled()? {
+            drop((emptied, self.held));
             spilled.merge(each)?;
         }
         Ok(repeated)
@@ -127,7 +129,7 @@ impl Sorter {
 }
 
 impl Spilled {
-    fn add(mut self, mut held: Held) -> io::Result<Self> {
+    fn add(mut self, mut held: Held) -> io::Result<(Self, Held)> {
         held.sort();
         let mut run = BufWriter::with_capacity(READ, &self.file);
         for record in held.iter() {
@@ -136,7 +138,9 @@ impl Spilled {
         run.flush()?;
         drop(run);
         self.ends.push(self.file.stream_position()?);
-        Ok(self)
+        held.records.clear();
+        held.places.clear();
+        Ok((self, held))
     }
 
     fn merge(self, mut each: impl FnMut(Record<'_>) -> io::Result<bool>) -> io::Result<()> {
@@ -192,4 +196,33 @@ fn nameless(folder: &Path) -> io::Result<File> {
     fs::remove_file(&path)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::subscriber::list::ListReader;
+
+    #[test]
+    fn what_does_not_fit_comes_out_in_order_each_address_once_as_its_first_line_says() {
+        let name = |n: u32| format!("{n} {}", "x".repeat(400));
+        let key = |n: u32| format!("r{}@example.com", n * 7919 % 12_000);
+        let lines: String = (0..15_000).map(|n| format!("{},{}\n", key(n), name(n))).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let mut sorter = Sorter::new(folder.path());
+        for row in ListReader::new(format!("email,name\n{lines}").as_bytes()).unwrap() {
+            sorter.add(&row.unwrap().unwrap()).unwrap();
+        }
+        assert!(sorter.spilling.is_some());
+        let mut sorted = Vec::new();
+        let repeated = sorter.finish(|key, row| {
+            sorted.push((key.to_owned(), row.entry.name));
+            true
+        });
+        assert_eq!(repeated.unwrap(), 3000);
+        let firsts: BTreeMap<_, _> = (0..12_000).map(|n| (key(n), Some(name(n)))).collect();
+        assert!(sorted.into_iter().eq(firsts));
+    }
 }
