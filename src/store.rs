@@ -129,6 +129,9 @@ pub enum StoreError {
     /// A statement failed. What it says is said once: it has no source.
     #[error("the store cannot be used: {}", error::explained(.0))]
     Database(sqlx::Error),
+    /// The same, in a file's journal.
+    #[error("the store cannot be used: {}", error::explained_file(.0))]
+    File(rusqlite::Error),
     /// A row that no version of ours has written.
     #[error("the store holds a `{column}` that nobody can read: `{text}`")]
     Unreadable {

@@ -1,6 +1,6 @@
 //! The journal's one writer: it commits what waits as soon as the last commit has returned.
 //!
-//! No byte of a body goes out before [`Journal::sending`] has answered yes: by then the store holds, synced, that this
+//! No byte of a body goes out before [`Asked::granted`] has answered yes: by then the store holds, synced, that this
 //! reader may get a message. What the relay said follows in the same order, so that a connection has at most two readers open.
 
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 
 use crate::app::Clock;
 use crate::delivery::{Intent, Settlement};
@@ -23,6 +23,9 @@ const BATCH: usize = 256;
 pub(super) struct Journal {
     entries: mpsc::Sender<Entry>,
 }
+
+/// An answer that is on its way.
+pub(super) struct Asked(oneshot::Receiver<bool>);
 
 enum Entry {
     Sending(Intent, oneshot::Sender<bool>),
@@ -46,11 +49,11 @@ impl Journal {
         (Self { entries }, tokio::spawn(write(store, issue, clock, waiting)))
     }
 
-    /// Records that a message to this reader is about to go; `false`: it must not, since they have left meanwhile.
-    pub(super) async fn sending(&self, intent: Intent) -> Result<bool, JournalGone> {
+    /// Has it recorded that a message to this reader is about to go.
+    pub(super) async fn ask(&self, intent: Intent) -> Result<Asked, JournalGone> {
         let (answer, answered) = oneshot::channel();
         self.entries.send(Entry::Sending(intent, answer)).await.map_err(|_| JournalGone)?;
-        answered.await.map_err(|_| JournalGone)
+        Ok(Asked(answered))
     }
 
     /// Records what became of it; written before anything that is told to the journal later.
@@ -66,6 +69,13 @@ impl Journal {
     }
 }
 
+impl Asked {
+    /// Waits until it is on the disk; `false`: the message must not go, its reader has left meanwhile.
+    pub(super) async fn granted(self) -> Result<bool, JournalGone> {
+        self.0.await.map_err(|_| JournalGone)
+    }
+}
+
 async fn write(
     store: Arc<Store>,
     issue: IssueNumber,
@@ -74,6 +84,13 @@ async fn write(
 ) -> anyhow::Result<()> {
     let mut entries = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut entries, BATCH).await > 0 {
+        // As long as others are busy they will have more to say: one commit for all of it.
+        yield_now().await;
+        while entries.len() < BATCH
+            && let Ok(entry) = waiting.try_recv()
+        {
+            entries.push(entry);
+        }
         commit(&store, issue, clock(), &mut entries).await?;
     }
     Ok(())

@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::destination::{Claim, LineId};
-use super::journal::JournalGone;
+use super::journal::{Asked, JournalGone};
 use super::log::{self, Place};
 use super::pool::{Bounced, Seat};
 use super::shared::Shared;
-use crate::delivery::{Cause, Intent, Outcome, Settlement, SmtpReply};
+use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
 use crate::message::Octets;
 use crate::smtp::{Connection, Content, Envelope, Failure, SmtpError};
 use crate::store::Leased;
@@ -124,8 +124,17 @@ impl Line {
     /// The next letter; where all that are left have to wait for their destinations, it waits as long as there is `patience`.
     async fn build(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<Letter>> {
         let Some((leased, claim)) = self.next(patience).await? else { return Ok(None) };
+        let date = self.date(&leased);
+        Ok(Some(self.write(leased, claim, date)?))
+    }
+
+    /// The reader's first attempt.
+    fn date(&self, leased: &Leased) -> Timestamp {
+        leased.first_attempt_at.unwrap_or_else(|| self.shared.now())
+    }
+
+    fn write(&mut self, leased: Leased, claim: Option<Claim>, date: Timestamp) -> anyhow::Result<Letter> {
         let Shared { edition, keys, signer, .. } = &*self.shared;
-        let date = leased.first_attempt_at.unwrap_or_else(|| self.shared.now());
         let mut message = self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(edition.room()));
         let written = edition.write(&leased.recipient, keys, date, &mut message)?;
         let (signatures, octets) = signer.signatures(&message, &written, self.shared.now())?;
@@ -136,7 +145,7 @@ impl Line {
             smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some((signatures.len() + message.len()) as u64),
         };
-        Ok(Some(Letter { leased, _claim: claim, envelope, date, signatures, message, octets }))
+        Ok(Letter { leased, _claim: claim, envelope, date, signatures, message, octets })
     }
 
     /// Records what the relay said to a letter whose body is out.
@@ -176,17 +185,27 @@ impl Line {
         self.buffers.push(letter.message);
     }
 
-    /// The next letter for the same connection, unless that has carried enough, its relay was given up, or its turn is not yet.
-    async fn following(&mut self) -> anyhow::Result<Option<Letter>> {
+    /// The next letter for the same connection, unless that has carried enough, its relay was given up, or its turn is not yet. It is
+    /// written while the journal records it.
+    async fn following(&mut self) -> anyhow::Result<Option<(Letter, Asked)>> {
         self.carried += 1;
         if !(self.may_go_on() && self.turn_now().await?) {
             return Ok(None);
         }
-        let letter = self.build(None).await?;
-        if letter.is_some() {
-            self.spend();
+        let Some((leased, claim)) = self.next(None).await? else { return Ok(None) };
+        let (reader, date) = (leased.recipient.id, self.date(&leased));
+        let asked = self.shared.ask(&leased, date).await?;
+        match self.write(leased, claim, date) {
+            Ok(letter) => {
+                self.spend();
+                Ok(Some((letter, asked)))
+            }
+            Err(error) => {
+                let (by, outcome) = (self.shared.sender, Outcome::PutBack);
+                self.shared.journal.settled(Settlement { subscriber: reader, by, outcome }).await?;
+                Err(error)
+            }
         }
-        Ok(letter)
     }
 
     fn may_go_on(&self) -> bool {
@@ -384,16 +403,12 @@ impl Letter {
     fn content(&self) -> Content<'_> {
         Content { top: &self.signatures, message: &self.message, octets: self.octets }
     }
-
-    fn intent(&self, shared: &Shared) -> Intent {
-        Intent { subscriber: self.leased.recipient.id, by: shared.sender, date: self.date }
-    }
 }
 
-/// Records that a letter is about to go; `false`: it must not, or there is none.
-async fn granted(shared: &Shared, letter: Option<&Letter>) -> Result<bool, JournalGone> {
-    match letter {
-        Some(letter) => shared.journal.sending(letter.intent(shared)).await,
+/// Waits until the journal has recorded what it was asked for; `false`: that message must not go, or there is none.
+async fn granted(asked: Option<Asked>) -> Result<bool, JournalGone> {
+    match asked {
+        Some(asked) => asked.granted().await,
         None => Ok(false),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::cooling::Cooling;
@@ -42,6 +43,8 @@ struct Lane {
     domains: Domains,
     batch: u16,
     readers: VecDeque<Leased>,
+    /// Those after them, who are being leased while the readers are written to.
+    coming: Option<JoinHandle<Result<Vec<Leased>, StoreError>>>,
     /// The last reader that was leased: who comes back into the queue behind them waits for another round.
     after: Option<SubscriberId>,
     /// Whether there is none left after them.
@@ -109,6 +112,9 @@ impl Queue {
                 Some(_) | None => None,
             };
             if let Some(reader) = lane.readers.pop_front() {
+                if lane.readers.len() < usize::from(lane.batch / 2) && !lane.dry && lane.coming.is_none() {
+                    lane.coming = Some(tokio::spawn(self.lease(lane, now)));
+                }
                 return Ok(Next::Reader(Box::new(reader), claim));
             }
         }
@@ -116,15 +122,29 @@ impl Queue {
     }
 
     async fn refill(&self, lane: &mut Lane, once: bool, now: Timestamp) -> Result<(), StoreError> {
-        let lease = Lease { by: self.by, until: now + LEASE_LASTS };
-        let share = Share { of: &lane.domains, after: lane.after, limit: lane.batch };
-        let leased = self.store.lease(self.issue, lease, share, now).await?;
+        let leased = match lane.coming.take() {
+            // Whom a lease that broke down holds, the round's end puts back.
+            Some(coming) => coming.await.unwrap_or_else(|_| Ok(Vec::new()))?,
+            None => self.lease(lane, now).await?,
+        };
         if once {
             lane.dry = leased.len() < usize::from(lane.batch);
             lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
         }
         lane.readers.extend(leased);
         Ok(())
+    }
+
+    /// The next of a lane's readers.
+    fn lease(
+        &self,
+        lane: &Lane,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Leased>, StoreError>> + use<> {
+        let (store, issue, domains) = (Arc::clone(&self.store), self.issue, lane.domains.clone());
+        let lease = Lease { by: self.by, until: now + LEASE_LASTS };
+        let (after, limit) = (lane.after, lane.batch);
+        async move { store.lease(issue, lease, Share { of: &domains, after, limit }, now).await }
     }
 
     /// Ready as soon as a connection has done with a message after this call.
@@ -141,6 +161,10 @@ impl Queue {
     /// Forgets whom it has in hand, and starts the next round at the front.
     pub(super) async fn clear(&self) {
         for lane in self.lanes.lock().await.iter_mut() {
+            if let Some(coming) = lane.coming.take() {
+                // Only when it is through does nobody come into these hands any more.
+                let _leased = coming.await;
+            }
             lane.readers.clear();
             (lane.after, lane.dry) = (None, false);
         }
@@ -162,6 +186,7 @@ impl Lane {
     }
 
     fn new(destination: Option<Arc<Destination>>, domains: Domains, batch: u16) -> Self {
-        Self { destination, domains, batch, readers: VecDeque::new(), after: None, dry: false }
+        let readers = VecDeque::new();
+        Self { destination, domains, batch, readers, coming: None, after: None, dry: false }
     }
 }

@@ -9,13 +9,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::cooling::Cooling;
 use super::destination::{Claim, Full, LineId};
-use super::journal::Journal;
+use super::journal::{Asked, Journal, JournalGone};
 use super::pace::Pace;
 use super::pool::{Pool, Standing};
 use super::queue::{Next, Queue};
 use super::{Options, Progress};
 use crate::app::{Clock, random};
-use crate::delivery::{Attempt, InDoubt, Outcome, RetryPolicy, SenderId, SmtpReply};
+use crate::delivery::{Attempt, InDoubt, Intent, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
 use crate::message::dkim::Signer;
@@ -81,6 +81,12 @@ impl Shared {
                 Full::InUse => drop(self.unless_stopped(freed).await),
             }
         }
+    }
+
+    /// Has the journal record that a message to this reader is about to go.
+    pub(super) async fn ask(&self, leased: &Leased, date: Timestamp) -> Result<Asked, JournalGone> {
+        let intent = Intent { subscriber: leased.recipient.id, by: self.sender, date };
+        self.journal.ask(intent).await
     }
 
     /// How long a connection waits for a destination.

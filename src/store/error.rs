@@ -19,6 +19,7 @@ impl StoreError {
         match self {
             Self::SenderAtWork { .. } | Self::Gone | Self::Database(sqlx::Error::PoolTimedOut) => true,
             Self::Database(error) => is_transient(error),
+            Self::File(error) => file_code(error).is_some_and(is_passing),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,
             Self::Network { .. } | Self::Newer { .. } | Self::Migrate { .. } | Self::Unreadable { .. } => {
                 false
@@ -42,6 +43,14 @@ fn code(error: &sqlx::Error) -> Option<u32> {
     let error = error.as_database_error()?;
     error.try_downcast_ref::<SqliteError>()?;
     error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+fn file_code(error: &rusqlite::Error) -> Option<u32> {
+    error.sqlite_error().map(|error| error.extended_code.cast_unsigned() & 0xff)
+}
+
+fn is_passing(code: u32) -> bool {
+    matches!(code, BUSY | LOCKED | IO | FULL)
 }
 
 /// Five letters and digits of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -70,7 +79,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         _ => match sqlstate(error) {
             Some(state) => TRANSIENT_CLASSES.iter().any(|class| state.starts_with(class)),
-            None => matches!(code(error), Some(BUSY | LOCKED | IO | FULL)),
+            None => code(error).is_some_and(is_passing),
         },
     }
 }
@@ -101,22 +110,41 @@ fn is_absent(error: &sqlx::Error) -> bool {
 pub(super) fn explained(error: &sqlx::Error) -> String {
     let said =
         error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    let remedy = match (code(error), sqlstate(error)) {
-        (Some(BUSY | LOCKED), _) => {
-            return "another program holds it; wait until that one ends, and run this again".to_owned();
-        }
-        (Some(FULL), _) => return "the disk is full; free space and run this again".to_owned(),
-        (Some(READ_ONLY | CANNOT_OPEN), _) => "see who may write to the file and to its folder",
-        (Some(IO), _) => "see whether the disk is full or failing, and run this again",
-        (Some(CORRUPT | NO_DATABASE), _) => "restore it from a backup",
-        (_, Some("53100")) => "free space on the server's disk, and run this again",
-        (_, Some("3D000")) => "create it, or name another in `[store] url`",
-        (_, Some(state)) if state.starts_with("28") => "see user, password and `sslmode` of `[store] url`",
+    if let Some(code) = code(error) {
+        return of_file(code, said);
+    }
+    let remedy = match sqlstate(error) {
+        Some("53100") => "free space on the server's disk, and run this again",
+        Some("3D000") => "create it, or name another in `[store] url`",
+        Some(state) if state.starts_with("28") => "see user, password and `sslmode` of `[store] url`",
         _ if is_untrusted(error) => "see host, `sslmode` and `sslrootcert` of `[store] url`",
         _ if is_absent(error) => {
             "see `sslrootcert` of `[store] url`, or whether the server's socket is there"
         }
         _ if is_transient(error) => "see whether the database's server is there, and run this again",
+        _ => return said,
+    };
+    format!("{said}; {remedy}")
+}
+
+/// The same of what a file's own connection says.
+pub(super) fn explained_file(error: &rusqlite::Error) -> String {
+    let said = error.to_string();
+    match file_code(error) {
+        Some(code) => of_file(code, said),
+        None => said,
+    }
+}
+
+fn of_file(code: u32, said: String) -> String {
+    let remedy = match code {
+        BUSY | LOCKED => {
+            return "another program holds it; wait until that one ends, and run this again".to_owned();
+        }
+        FULL => return "the disk is full; free space and run this again".to_owned(),
+        READ_ONLY | CANNOT_OPEN => "see who may write to the file and to its folder",
+        IO => "see whether the disk is full or failing, and run this again",
+        CORRUPT | NO_DATABASE => "restore it from a backup",
         _ => return said,
     };
     format!("{said}; {remedy}")

@@ -1,14 +1,18 @@
 //! The journal: who sends what to whom, written before a message leaves and after the relay's answer.
 
+mod file;
+mod said;
+mod server;
+
 use jiff::Timestamp;
 
 use super::audience::recipient_columns;
 use super::connection::{Connected, Transaction};
 use super::error::persist;
-use super::statement::{Statement, Value, sql};
+use super::statement::{Statement, sql};
 use super::word::Cells;
-use super::{Store, StoreError};
-use crate::delivery::{Intent, Lease, Outcome, SenderId, Settlement, SmtpReply};
+use super::{Database, Store, StoreError};
+use crate::delivery::{Intent, Lease, SenderId, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::subscriber::Recipient;
 
@@ -144,31 +148,22 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Vec<SubscriberId>, StoreError> {
-        let settled = settlements.iter().map(|settlement| Said::settled(settlement, now));
-        let said: Vec<_> = settled.chain(intents.iter().map(Said::sending)).collect();
         let mut writing = self.write_as_sender().await?;
-        let granted = if said.is_empty() {
-            Vec::new()
-        } else if said.len() <= CHUNK && is_each_once(&said) {
-            // A statement is a transaction by itself, and a sender waits for each word to the database.
-            record(&mut writing, issue, &said, now).await?
-        } else {
-            let mut transaction = writing.begin().await?;
-            let mut granted = Vec::with_capacity(intents.len());
-            let (settled, sending) = said.split_at(settlements.len());
-            for some in settled.chunks(CHUNK).chain(sending.chunks(CHUNK)) {
-                granted.extend(record(&mut transaction, issue, some, now).await?);
+        let granted = match &self.0 {
+            Database::Sqlite(file) => {
+                let (begun, ended) = (intents.to_vec(), settlements.to_vec());
+                file.pen.write(move |on| file::record(on, issue, &begun, &ended, now)).await
             }
-            transaction.commit().await?;
-            granted
+            Database::Postgres(_) => server::record(&mut writing, issue, intents, settlements, now).await,
         };
+        self.refuse_gone()?;
+        let granted = granted?;
         if granted.len() < intents.len() {
             for some in intents.chunks(CHUNK) {
                 // Nobody who was granted waits for this; who is not skipped now is when they are next leased.
                 let _skipped = skip_left(&mut writing, issue, some, now).await;
             }
         }
-        self.refuse_gone()?;
         Ok(granted)
     }
 }
@@ -198,51 +193,6 @@ async fn take(
     Ok(())
 }
 
-/// Whether no reader is spoken of twice: a statement changes a record once.
-fn is_each_once(said: &[Said<'_>]) -> bool {
-    let mut ids: Vec<_> = said.iter().map(|said| said.subscriber.0).collect();
-    ids.sort_unstable();
-    ids.windows(2).all(|pair| pair[0] != pair[1])
-}
-
-/// Writes down what is said of some readers, each once; answers who is `sending` now.
-async fn record(
-    on: &mut impl Connected,
-    issue: IssueNumber,
-    said: &[Said<'_>],
-    now: Timestamp,
-) -> Result<Vec<SubscriberId>, StoreError> {
-    let mut update =
-        sql("with said (subscriber, owner, status, tried, date, retry_at, code, enhanced, reply) as (");
-    update.push_rows(said.iter().map(Said::row));
-    update.push(
-        ") update delivery set status = said.status, attempts = delivery.attempts + said.tried, \
-         first_attempt_at = coalesce(delivery.first_attempt_at, said.date), retry_at = said.retry_at, \
-         code = said.code, enhanced = said.enhanced, reply = said.reply, since = ",
-    );
-    update.push_bind(now).push(" from said where delivery.issue = ").push_bind(issue);
-    // Said this way too, no planner walks through the whole issue; SQLite's looks each of them up as it is.
-    update.push_on_postgres(
-        " and delivery.subscriber between (select min(subscriber) from said) and (select max(subscriber) from said)",
-    );
-    update.push(
-        " and delivery.subscriber = said.subscriber and delivery.owner = said.owner and case \
-         when said.status <> 'sending' then delivery.status in ('leased', 'sending', 'in-doubt') \
-         else delivery.status = 'leased' and exists (select 1 from issue i join subscription s on s.list = i.list \
-         where i.number = delivery.issue and s.subscriber = delivery.subscriber and s.status = 'subscribed') \
-         and not exists (select 1 from subscriber b join suppression x on x.key = b.key where b.id = delivery.subscriber) \
-         end returning delivery.subscriber, delivery.status",
-    );
-    let rows = update.fetch_all(on).await?;
-    let mut granted = Vec::with_capacity(rows.len());
-    for row in rows.iter().map(Cells) {
-        if row.text("status")? == SENDING {
-            granted.push(SubscriberId(row.integer("subscriber")?));
-        }
-    }
-    Ok(granted)
-}
-
 /// What could not start although its sender holds it: its reader has left.
 async fn skip_left(
     on: &mut impl Connected,
@@ -257,64 +207,4 @@ async fn skip_left(
     update.push_rows(intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into()])).push(")");
     update.execute(on).await?;
     Ok(())
-}
-
-const SENDING: &str = "sending";
-
-/// What becomes of a reader's record.
-struct Said<'o> {
-    subscriber: SubscriberId,
-    by: SenderId,
-    status: &'static str,
-    tried: i64,
-    /// Of the first attempt, unless there was one before.
-    date: Option<Timestamp>,
-    retry_at: Option<Timestamp>,
-    reply: Option<&'o SmtpReply>,
-}
-
-impl<'o> Said<'o> {
-    fn sending(intent: &Intent) -> Self {
-        let Intent { subscriber, by, date } = *intent;
-        Self { subscriber, by, status: SENDING, tried: 0, date: Some(date), retry_at: None, reply: None }
-    }
-
-    fn settled(settlement: &'o Settlement, now: Timestamp) -> Self {
-        let Settlement { subscriber, by, outcome } = settlement;
-        let said = |status, reply| Self {
-            subscriber: *subscriber,
-            by: *by,
-            status,
-            tried: 1,
-            date: Some(now),
-            retry_at: None,
-            reply,
-        };
-        match outcome {
-            Outcome::Accepted(reply) => said("accepted", Some(reply)),
-            Outcome::Deferred { reply, retry_at } => {
-                Self { retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
-            }
-            Outcome::Postponed { reply, retry_at } => {
-                Self { tried: 0, date: None, retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
-            }
-            Outcome::Refused(reply) => said("refused", Some(reply)),
-            Outcome::InDoubt => said("in-doubt", None),
-            Outcome::PutBack => Self { tried: 0, date: None, ..said("queued", None) },
-        }
-    }
-
-    fn row(&self) -> [Value; 9] {
-        [
-            self.subscriber.into(),
-            self.by.into(),
-            self.status.into(),
-            self.tried.into(),
-            self.date.into(),
-            self.retry_at.into(),
-            self.reply.map(|reply| i64::from(reply.code)).into(),
-            self.reply.and_then(|reply| reply.enhanced.as_deref()).into(),
-            self.reply.map(|reply| reply.text.as_str()).into(),
-        ]
-    }
 }

@@ -1,5 +1,7 @@
 //! A store in a file: SQLite, one writer at a time, for one machine.
 
+mod pen;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+use self::pen::Pen;
 use super::connection::{Reading, Writing};
 use super::{PATIENCE, StoreError, migrations, place};
 
@@ -18,6 +21,8 @@ pub(super) struct File {
     identity: Option<(u64, u64)>,
     readers: SqlitePool,
     writer: Mutex<SqliteConnection>,
+    /// Its writer's other hand: used by whoever holds that.
+    pub(super) pen: Pen,
 }
 
 impl File {
@@ -31,6 +36,8 @@ impl File {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
             .foreign_keys(true)
+            // All connections of a process together: what is walked through from end to end needs no more, however long it is.
+            .pragma("soft_heap_limit", "4194304")
             .statement_cache_capacity(200);
         let mut writer = connect(&options).await?;
         migrate(&mut writer, path).await?;
@@ -40,6 +47,7 @@ impl File {
             identity: place::file_at(path),
             readers,
             writer: Mutex::new(writer),
+            pen: Pen::new(path),
         })
     }
 

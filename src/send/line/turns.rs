@@ -21,7 +21,7 @@ pub(super) async fn carry(
         line.put_back(letter).await?;
         return Ok(connection);
     };
-    let granted = granted(&line.shared, answer.is_ok().then_some(&letter)).await?;
+    let granted = answer.is_ok() && line.shared.ask(&letter.leased, letter.date).await?.granted().await?;
     let mut announced = announce(line, letter, answer, granted).await?;
     while let Some(next) = announced {
         announced = send(line, &mut connection, next).await?;
@@ -51,10 +51,9 @@ async fn send(
     connection: &mut Connection,
     Announced { letter, ready }: Announced,
 ) -> anyhow::Result<Option<Announced>> {
-    let next = line.following().await?;
-    let envelope = next.as_ref().map(|next| &next.envelope);
-    let (granted, turn) =
-        join!(granted(&line.shared, next.as_ref()), connection.body(ready, letter.content(), envelope));
+    let (next, asked) = line.following().await?.unzip();
+    let envelope = next.as_ref().map(|next: &Letter| &next.envelope);
+    let (granted, turn) = join!(granted(asked), connection.body(ready, letter.content(), envelope));
     line.conclude(letter, turn.message).await?;
     match (next, turn.next) {
         (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,

@@ -14,7 +14,8 @@ pub(super) async fn carry(
     letter: Letter,
 ) -> anyhow::Result<Connection> {
     let mut on_the_way = VecDeque::new();
-    let mut next = Some(letter);
+    let asked = line.shared.ask(&letter.leased, letter.date).await?;
+    let mut next = Some((letter, asked));
     while next.is_some() || !on_the_way.is_empty() {
         let oldest = match on_the_way.len() {
             waiting if next.is_some() && waiting < connection.window() => None,
@@ -26,11 +27,12 @@ pub(super) async fn carry(
                 None => None,
             }
         };
-        let (granted, verdict) = join!(granted(&line.shared, next.as_ref()), verdict);
+        let (letter, asked) = next.take().unzip();
+        let (granted, verdict) = join!(granted(asked), verdict);
         if let Some((letter, verdict)) = verdict {
             line.conclude(letter, verdict).await?;
         }
-        if let Some(letter) = next.take() {
+        if let Some(letter) = letter {
             on_the_way.extend(launch(line, &mut connection, letter, granted?).await?);
         }
         if connection.is_usable() {

@@ -1,0 +1,49 @@
+//! The journal in a file: a record a step.
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+
+use super::said::{Said, is_wanted};
+use crate::delivery::{Intent, Settlement};
+use crate::id::{IssueNumber, SubscriberId};
+
+const SEND: &str = concat!(
+    "update delivery set status = 'sending', first_attempt_at = coalesce(first_attempt_at, ?4), retry_at = null, code = null, \
+     enhanced = null, reply = null, since = ?5 where issue = ?1 and subscriber = ?2 and owner = ?3 and status = 'leased' and ",
+    is_wanted!()
+);
+
+// An `in` would build its list for each record.
+const SETTLE: &str = "update delivery set status = ?4, attempts = attempts + ?5, \
+    first_attempt_at = coalesce(first_attempt_at, ?6), retry_at = ?7, code = ?8, enhanced = ?9, reply = ?10, since = ?11 \
+    where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
+
+/// Writes down what a sender has to say of an issue's readers; answers who is `sending` now.
+pub(super) fn record(
+    on: &Transaction<'_>,
+    issue: IssueNumber,
+    intents: &[Intent],
+    settlements: &[Settlement],
+    now: Timestamp,
+) -> rusqlite::Result<Vec<SubscriberId>> {
+    let (issue, since) = (issue.get(), now.as_millisecond());
+    let mut settle = on.prepare_cached(SETTLE)?;
+    for settlement in settlements {
+        let Said { subscriber, by, status, tried, date, retry_at, reply } = Said::settled(settlement, now);
+        let [date, retry_at] = [date, retry_at].map(|time| time.map(Timestamp::as_millisecond));
+        let (code, enhanced) =
+            (reply.map(|reply| reply.code), reply.and_then(|reply| reply.enhanced.as_deref()));
+        let text = reply.map(|reply| reply.text.as_str());
+        let record =
+            params![issue, subscriber.0, by.0, status, tried, date, retry_at, code, enhanced, text, since];
+        settle.execute(record)?;
+    }
+    let mut granted = Vec::with_capacity(intents.len());
+    let mut send = on.prepare_cached(SEND)?;
+    for Intent { subscriber, by, date } in intents {
+        if send.execute(params![issue, subscriber.0, by.0, date.as_millisecond(), since])? > 0 {
+            granted.push(*subscriber);
+        }
+    }
+    Ok(granted)
+}
