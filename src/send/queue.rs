@@ -92,7 +92,7 @@ impl Queue {
         now: Timestamp,
     ) -> Result<Next, StoreError> {
         let mut lanes = self.lanes.lock().await;
-        // Without limits whoever comes back is leased again at once; with them the queue is gone through once a round.
+        // Without limits whoever comes back is leased again behind the last; with them the queue is gone through once a round.
         let once = lanes.len() > 1;
         let mut waits = None;
         for lane in lanes.iter_mut() {
@@ -122,15 +122,18 @@ impl Queue {
     }
 
     async fn refill(&self, lane: &mut Lane, once: bool, now: Timestamp) -> Result<(), StoreError> {
-        let leased = match lane.coming.take() {
+        let mut leased = match lane.coming.take() {
             // Whom a lease that broke down holds, the round's end puts back.
             Some(coming) => coming.await.unwrap_or_else(|_| Ok(Vec::new()))?,
             None => self.lease(lane, now).await?,
         };
         if once {
             lane.dry = leased.len() < usize::from(lane.batch);
-            lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
+        } else if leased.is_empty() && lane.after.take().is_some() {
+            // Who came back meanwhile stands before the last.
+            leased = self.lease(lane, now).await?;
         }
+        lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
         lane.readers.extend(leased);
         Ok(())
     }

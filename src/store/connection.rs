@@ -95,6 +95,15 @@ impl Writing<'_> {
             Connection::Postgres(connection) => Transaction::Postgres(connection.begin().await?),
         })
     }
+
+    /// Has a server count what stands in tables that were filled just now: its planner goes by that, and would walk through them whole
+    /// until it counts by itself. SQLite's goes by its indexes.
+    pub(super) async fn count_for_planner(&mut self, analyze: &'static str) -> Result<(), StoreError> {
+        if matches!(self.connection(), Connection::Postgres(_)) {
+            sql(analyze).execute(self).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Transaction<'_> {

@@ -174,10 +174,7 @@ impl Store {
             reply = null, since = ");
         update.push_bind(now).push(" where issue = ").push_bind(issue);
         update.push(" and status = 'refused' and owner = ").push_bind(by);
-        update
-            .push(" and subscriber in (")
-            .push_list(readers.iter().map(|reader| (*reader).into()))
-            .push(")");
+        update.push(" and subscriber ").push_any_of(readers.iter().map(|reader| (*reader).into()));
         self.change(issue, update).await
     }
 

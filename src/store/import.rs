@@ -105,6 +105,9 @@ impl Store {
         sqlite::prepare(&mut writing).await?;
         let imported = self.merge(&mut writing, how, portions, fill_random).await;
         sqlite::restore(&mut writing).await?;
+        if let Ok(Imported::Applied(ImportCounts { added: 1.., .. })) = imported {
+            writing.count_for_planner("analyze subscriber, subscription").await?;
+        }
         imported
     }
 

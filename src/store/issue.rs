@@ -115,6 +115,7 @@ impl Store {
             order by b.reference on conflict (reference) do nothing";
         sql(refer).bind(issue.number).execute(&mut transaction).await?;
         transaction.commit().await?;
+        writing.count_for_planner("analyze delivery, reader_reference").await?;
         Ok(Queued::Now)
     }
 

@@ -174,7 +174,7 @@ const CHUNK: usize = 512;
 /// These records of an issue and no others: said this way, no planner walks through the whole issue to find them.
 fn among(statement: &mut Statement, issue: IssueNumber, subscribers: impl Iterator<Item = SubscriberId>) {
     statement.push("delivery.issue = ").push_bind(issue);
-    statement.push(" and delivery.subscriber in (").push_list(subscribers.map(Into::into)).push(")");
+    statement.push(" and delivery.subscriber ").push_any_of(subscribers.map(Into::into));
 }
 
 async fn take(

@@ -36,7 +36,7 @@ pub(super) enum Value {
 #[derive(Debug, Clone)]
 enum Bound {
     One(Value),
-    /// Of one type, in the brackets of an `in`.
+    /// Of one type, of which something is one.
     List(Vec<Value>),
     /// So many values a row, where a table could stand.
     Rows(usize, Vec<Value>),
@@ -79,8 +79,8 @@ impl Statement {
         self.push_mark(Bound::One(value.into()))
     }
 
-    /// What stands in the brackets of an `in`; all of one type.
-    pub(super) fn push_list(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
+    /// That what stands before is one of these, all of one type: each is looked up, and no planner walks through a table to find them.
+    pub(super) fn push_any_of(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
         self.push_mark(Bound::List(values.into_iter().collect()))
     }
 
@@ -169,7 +169,11 @@ impl Statement {
     fn for_sqlite(self) -> Query<'static, Sqlite, SqliteArguments> {
         let text = Self::render(self.text, &self.values, |bound, text| match bound {
             Bound::One(_) => text.push('?'),
-            Bound::List(values) => push_marks(text, values.len()),
+            Bound::List(values) => {
+                text.push_str("in (");
+                push_marks(text, values.len());
+                text.push(')');
+            }
             Bound::Rows(width, values) => {
                 for row in 0..values.len() / width {
                     text.push_str(if row == 0 { "values (" } else { "), (" });
@@ -200,7 +204,7 @@ impl Statement {
         let text = Self::render(self.text, &self.values, |bound, text| match bound {
             Bound::One(_) => text.push_str(&next()),
             Bound::Postgres(own) => text.push_str(own),
-            Bound::List(_) => text.extend(["select unnest(", &next(), ")"]),
+            Bound::List(_) => text.extend(["= any (", &next(), ")"]),
             Bound::Rows(width, _) => {
                 let columns: Vec<_> = (0..*width).map(|_| next()).collect();
                 text.extend(["select * from unnest(", &columns.join(", "), ")"]);

@@ -200,8 +200,8 @@ fn mark_gone(how: &TakingIn<'_>, gone: &[i64]) -> Statement {
     let mut update = sql(
         "update subscription set status = 'gone' where origin = 'file' and status = 'subscribed' and list = ",
     );
-    update.push_bind(how.list).push(" and subscriber in (");
-    update.push_list(gone.iter().map(|id| (*id).into())).push(")");
+    update.push_bind(how.list).push(" and subscriber ");
+    update.push_any_of(gone.iter().map(|id| (*id).into()));
     update
 }
 
