@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::destination::{Claim, LineId};
-use super::journal::{Asked, JournalGone};
+use super::journal::Asked;
 use super::log::{self, Place};
 use super::pool::{Bounced, Seat};
 use super::shared::Shared;
@@ -174,6 +174,13 @@ impl Line {
         self.shared.cooling.hear(letter.envelope.to.domain(), reply, self.shared.now());
     }
 
+    /// The relay waits for a letter's body.
+    fn let_in(&self) {
+        if let Some(seat) = &self.seat {
+            seat.let_in();
+        }
+    }
+
     /// Drops a letter whose reader has left meanwhile; the journal knows.
     fn withhold(&mut self, letter: Letter) {
         log::withheld(self.shared.issue, &letter.leased);
@@ -323,12 +330,13 @@ impl Line {
 
     /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
     fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
-        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(letter.leased.recipient.id));
+        let reader = letter.leased.recipient.id;
+        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(reader, failure.step));
         match failure.reply.cause() {
             Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
                 let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
                 let domain = letter.envelope.to.domain().to_owned();
-                seat.bounced(Bounced { subscriber: letter.leased.recipient.id, domain, detail })
+                seat.bounced(Bounced { subscriber: reader, domain, detail })
             }),
             Cause::Policy => refused(),
             Cause::Other => failure.is_about_message() && refused(),
@@ -402,13 +410,5 @@ impl Line {
 impl Letter {
     fn content(&self) -> Content<'_> {
         Content { top: &self.signatures, message: &self.message, octets: self.octets }
-    }
-}
-
-/// Waits until the journal has recorded what it was asked for; `false`: that message must not go, or there is none.
-async fn granted(asked: Option<Asked>) -> Result<bool, JournalGone> {
-    match asked {
-        Some(asked) => asked.granted().await,
-        None => Ok(false),
     }
 }

@@ -13,7 +13,7 @@ use super::quota::Quota;
 use crate::app::relay::Route;
 use crate::delivery::Rate;
 use crate::id::SubscriberId;
-use crate::smtp::{Relay, SmtpError};
+use crate::smtp::{Relay, SmtpError, Step};
 use crate::store::{Store, StoreError};
 
 /// The quota of all relays together, as the store names it.
@@ -53,6 +53,8 @@ struct State {
     lines: u32,
     /// Messages in a row that it did not take, for no fault of their readers.
     troubles: u32,
+    /// Recipients in a row that it would not have, for no fault of theirs.
+    turned_away: u32,
     /// Whether it took a message in this run.
     took_any: bool,
     /// Readers whose mailboxes it says are none, since it last took a message: until it takes another, it may be its own fault.
@@ -256,7 +258,7 @@ impl Seat {
     /// The relay took a message.
     pub(super) fn took_one(&self) {
         self.member().state(|state| {
-            (state.troubles, state.took_any) = (0, true);
+            (state.troubles, state.turned_away, state.took_any) = (0, 0, true);
             state.doubted.clear();
             state.prove();
         });
@@ -292,14 +294,23 @@ impl Seat {
         })
     }
 
-    /// The relay refused a reader for no fault of theirs; answers as [`Seat::took_none`].
-    pub(super) fn refused(&self, subscriber: SubscriberId) -> bool {
-        self.member().state(|state| {
+    /// The relay would have a recipient: it lets us write to some.
+    pub(super) fn let_in(&self) {
+        self.member().state(|state| state.turned_away = 0);
+    }
+
+    /// The relay refused a reader for no fault of theirs, at this step; answers as [`Seat::took_none`].
+    pub(super) fn refused(&self, subscriber: SubscriberId, step: Step) -> bool {
+        let is_turned_away = self.member().state(|state| {
             if !state.took_any {
                 state.doubted.push(subscriber);
             }
+            (step == Step::Recipient).then(|| {
+                state.turned_away += 1;
+                state.turned_away > state.lines + 1
+            })
         });
-        self.took_none()
+        is_turned_away.unwrap_or_else(|| self.took_none())
     }
 
     /// The relay did not take a message, for no fault of its reader; whether that has happened on every connection, and once more.

@@ -148,17 +148,20 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Vec<SubscriberId>, StoreError> {
-        let mut writing = self.write_as_sender().await?;
         let granted = match &self.0 {
             Database::Sqlite(file) => {
                 let (begun, ended) = (intents.to_vec(), settlements.to_vec());
-                file.pen.write(move |on| file::record(on, issue, &begun, &ended, now)).await
+                file.write_rows(move |on| file::record(on, issue, &begun, &ended, now)).await
             }
-            Database::Postgres(_) => server::record(&mut writing, issue, intents, settlements, now).await,
+            Database::Postgres(_) => {
+                let mut writing = self.write_as_sender().await?;
+                server::record(&mut writing, issue, intents, settlements, now).await
+            }
         };
         self.refuse_gone()?;
         let granted = granted?;
         if granted.len() < intents.len() {
+            let mut writing = self.write_as_sender().await?;
             for some in intents.chunks(CHUNK) {
                 // Nobody who was granted waits for this; who is not skipped now is when they are next leased.
                 let _skipped = skip_left(&mut writing, issue, some, now).await;

@@ -3,6 +3,7 @@
 mod pen;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -20,9 +21,8 @@ pub(super) struct File {
     /// Which file it is: another one may come to stand at its path.
     identity: Option<(u64, u64)>,
     readers: SqlitePool,
-    writer: Mutex<SqliteConnection>,
-    /// Its writer's other hand: used by whoever holds that.
-    pub(super) pen: Pen,
+    writer: Arc<Mutex<SqliteConnection>>,
+    pen: Pen,
 }
 
 impl File {
@@ -46,7 +46,7 @@ impl File {
             path: path.to_owned(),
             identity: place::file_at(path),
             readers,
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             pen: Pen::new(path),
         })
     }
@@ -65,10 +65,25 @@ impl File {
         Writing::Sqlite(self.writer.lock().await)
     }
 
+    /// As [`Pen::write`], while nobody else in this process writes: also where whoever asked does not wait for its end.
+    pub(super) async fn write_rows<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = Arc::clone(&self.writer).lock_owned().await;
+        // The turn ends with what comes back, after the commit.
+        let (done, _turn) = self.pen.write(|on| Ok((work(on)?, turn))).await?;
+        Ok(done)
+    }
+
     /// Ends the connections, the journal of the database folded in.
     pub(super) async fn close(self) -> Result<(), StoreError> {
         self.readers.close().await;
-        Ok(self.writer.into_inner().close().await?)
+        drop(self.writer.lock().await);
+        match Arc::into_inner(self.writer) {
+            Some(writer) => Ok(writer.into_inner().close().await?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! A turn a message: its body goes out with the next letter's envelope.
+//! A turn a message: its body goes out with the next letter's envelope, and the journal is asked about that while this one is on its way.
 
-use tokio::join;
+use super::{Letter, Line};
+use crate::send::journal::Asked;
+use crate::smtp::{Connection, Ready};
 
-use super::{Letter, Line, granted};
-use crate::smtp::{Connection, Ready, SmtpError};
-
-/// A letter whose body is all that the relay waits for, recorded as `sending`.
+/// A letter whose body is all that the relay waits for; it goes once the journal has recorded it.
 struct Announced {
     letter: Letter,
     ready: Ready,
+    asked: Asked,
 }
 
 /// Sends the letter, and others after it until one is not announced, nobody is left or the connection is of no more use.
@@ -21,46 +21,48 @@ pub(super) async fn carry(
         line.put_back(letter).await?;
         return Ok(connection);
     };
-    let granted = answer.is_ok() && line.shared.ask(&letter.leased, letter.date).await?.granted().await?;
-    let mut announced = announce(line, letter, answer, granted).await?;
+    let ready = match answer {
+        Ok(ready) => ready,
+        Err(error) => {
+            line.conclude(letter, Err(error)).await?;
+            return Ok(connection);
+        }
+    };
+    line.let_in();
+    let asked = line.shared.ask(&letter.leased, letter.date).await?;
+    let mut announced = Some(Announced { letter, ready, asked });
     while let Some(next) = announced {
         announced = send(line, &mut connection, next).await?;
     }
     Ok(connection)
 }
 
-/// What the relay said to an envelope, and whether the journal lets its body follow.
-async fn announce(
-    line: &mut Line,
-    letter: Letter,
-    answer: Result<Ready, SmtpError>,
-    granted: bool,
-) -> anyhow::Result<Option<Announced>> {
-    match answer {
-        Ok(ready) if granted => return Ok(Some(Announced { letter, ready })),
-        // The relay waits for a body that must not come: only hanging up takes it back.
-        Ok(_) => line.withhold(letter),
-        Err(error) => line.conclude(letter, Err(error)).await?,
-    }
-    Ok(None)
-}
-
-/// Sends the body, and with it the next letter's envelope; answers with the next letter once it is ready for its body.
+/// Sends the body, and with it the next letter's envelope; answers with the next letter once the relay waits for its body.
 async fn send(
     line: &mut Line,
     connection: &mut Connection,
-    Announced { letter, ready }: Announced,
+    Announced { letter, ready, asked }: Announced,
 ) -> anyhow::Result<Option<Announced>> {
-    let (next, asked) = line.following().await?.unzip();
-    let envelope = next.as_ref().map(|next: &Letter| &next.envelope);
-    let (granted, turn) = join!(granted(asked), connection.body(ready, letter.content(), envelope));
-    line.conclude(letter, turn.message).await?;
-    match (next, turn.next) {
-        (Some(next), Some(answer)) => announce(line, next, answer, granted?).await,
-        (Some(next), None) => {
+    let next = line.following().await?;
+    if !asked.granted().await? {
+        // The relay waits for a body that must not come: only hanging up takes it back.
+        line.withhold(letter);
+        if let Some((next, _)) = next {
             line.put_back(next).await?;
-            Ok(None)
         }
-        (None, _) => Ok(None),
+        return Ok(None);
     }
+    let envelope = next.as_ref().map(|(next, _)| &next.envelope);
+    let turn = connection.body(ready, letter.content(), envelope).await;
+    line.conclude(letter, turn.message).await?;
+    let Some((letter, asked)) = next else { return Ok(None) };
+    match turn.next {
+        Some(Ok(ready)) => {
+            line.let_in();
+            return Ok(Some(Announced { letter, ready, asked }));
+        }
+        Some(Err(error)) => line.conclude(letter, Err(error)).await?,
+        None => line.put_back(letter).await?,
+    }
+    Ok(None)
 }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use tokio::join;
 
-use super::{Letter, Line, granted};
+use super::{Letter, Line};
+use crate::send::journal::{Asked, JournalGone};
 use crate::smtp::Connection;
 
 /// Sends the letter and others after it, until nobody is left or the connection is of no more use; then nothing is on the way.
@@ -59,5 +60,13 @@ async fn launch(
             line.conclude(letter, Err(error)).await?;
             Ok(None)
         }
+    }
+}
+
+/// Waits until the journal has recorded what it was asked for; `false`: that message must not go, or there is none.
+async fn granted(asked: Option<Asked>) -> Result<bool, JournalGone> {
+    match asked {
+        Some(asked) => asked.granted().await,
+        None => Ok(false),
     }
 }
