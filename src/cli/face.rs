@@ -109,16 +109,10 @@ impl Face {
 
 /// Data, on stdout; whoever has read enough may hang up.
 pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output cannot be written")
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    Data.write_all(bytes).and_then(|()| Data.flush()).context("standard output cannot be written")
 }
 
-/// Much data, on stdout; once whoever reads it has hung up, the rest goes nowhere.
+/// Stdout for data; once whoever reads it has hung up, the rest goes nowhere.
 pub(super) struct Data;
 
 impl Write for Data {

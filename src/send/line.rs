@@ -4,6 +4,7 @@
 //! the one whose envelope the relay has ([`turns`]). With CHUNKING it is the window and one more ([`window`]).
 
 mod turns;
+mod verdict;
 mod window;
 
 use std::sync::Arc;
@@ -14,12 +15,12 @@ use tokio::time::Instant;
 
 use super::destination::{Claim, LineId};
 use super::journal::Asked;
-use super::log::{self, Place};
-use super::pool::{Bounced, Seat};
+use super::log;
+use super::pool::Seat;
 use super::shared::Shared;
-use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
+use crate::delivery::{Outcome, Settlement};
 use crate::message::Octets;
-use crate::smtp::{Connection, Content, Envelope, Failure, SmtpError};
+use crate::smtp::{Connection, Content, Envelope, SmtpError};
 use crate::store::Leased;
 
 /// How long to wait before each further connection, after so many that led to nothing.
@@ -148,44 +149,11 @@ impl Line {
         Ok(Letter { leased, _claim: claim, envelope, date, signatures, message, octets })
     }
 
-    /// Records what the relay said to a letter whose body is out.
-    async fn conclude(
-        &mut self,
-        letter: Letter,
-        verdict: Result<SmtpReply, SmtpError>,
-    ) -> anyhow::Result<()> {
-        match verdict {
-            Ok(reply) => {
-                self.fruitless = 0;
-                if let Some(seat) = &self.seat {
-                    seat.took_one();
-                }
-                self.hear(&letter, &reply);
-                self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
-                self.suppress().await?;
-            }
-            Err(error) => self.refused(&letter, &error).await?,
-        }
-        self.reuse(letter);
-        Ok(())
-    }
-
-    fn hear(&self, letter: &Letter, reply: &SmtpReply) {
-        self.shared.cooling.hear(letter.envelope.to.domain(), reply, self.shared.now());
-    }
-
     /// The relay waits for a letter's body.
     fn let_in(&self) {
         if let Some(seat) = &self.seat {
             seat.let_in();
         }
-    }
-
-    /// Drops a letter whose reader has left meanwhile; the journal knows.
-    fn withhold(&mut self, letter: Letter) {
-        log::withheld(self.shared.issue, &letter.leased);
-        self.shared.count();
-        self.reuse(letter);
     }
 
     fn reuse(&mut self, letter: Letter) {
@@ -271,13 +239,6 @@ impl Line {
         (self.carried, self.seat) = (0, None);
     }
 
-    /// Back into the queue with a letter of which nothing has gone out.
-    async fn put_back(&mut self, letter: Letter) -> anyhow::Result<()> {
-        self.settle(&letter.leased, Outcome::PutBack).await?;
-        self.reuse(letter);
-        Ok(())
-    }
-
     /// The connection, or a new one to the relay that the line sits at, or where that is away to another; `None` once none takes
     /// anything or the run is to stop.
     async fn connect(&mut self) -> anyhow::Result<Option<Connection>> {
@@ -328,30 +289,6 @@ impl Line {
         }
     }
 
-    /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
-    fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
-        let reader = letter.leased.recipient.id;
-        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(reader, failure.step));
-        match failure.reply.cause() {
-            Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
-                let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
-                let domain = letter.envelope.to.domain().to_owned();
-                seat.bounced(Bounced { subscriber: reader, domain, detail })
-            }),
-            Cause::Policy => refused(),
-            Cause::Other => failure.is_about_message() && refused(),
-        }
-    }
-
-    /// Keeps who is known to have no mailbox, some at a time.
-    async fn suppress(&mut self) -> anyhow::Result<()> {
-        let proven = self.seat.as_ref().map(Seat::proven).unwrap_or_default();
-        if !proven.is_empty() {
-            self.shared.store.suppress_bounced(&proven, self.shared.now()).await?;
-        }
-        Ok(())
-    }
-
     /// A message was not taken for no fault of its reader; whether that has happened too often in a row. A relay that refuses
     /// the issue, or breaks off again and again, must not cost the whole list.
     fn took_none(&self) -> bool {
@@ -363,47 +300,6 @@ impl Line {
         if let Some(seat) = self.seat.take() {
             seat.give_up(error);
         }
-    }
-
-    /// What becomes of a letter that was not accepted.
-    async fn refused(&mut self, letter: &Letter, error: &SmtpError) -> anyhow::Result<()> {
-        let failure = error.failure();
-        let outcome = match error {
-            SmtpError::InDoubt(_) => Outcome::InDoubt,
-            // The line broke before the end of the data: nobody's fault, and nothing has arrived.
-            SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
-            // Our sender is not wanted here, whoever reads: that is for the operator to mend.
-            SmtpError::Permanent(_) if failure.is_about_sender() => {
-                self.give_up(error.clone());
-                Outcome::PutBack
-            }
-            // The relay was given up for what it said to the one before.
-            SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
-            // The relay itself is busy; the reader has no part in it.
-            SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
-            SmtpError::Transient(_) | SmtpError::Permanent(_) => {
-                if matches!(error, SmtpError::Permanent(_)) && self.is_relays_fault(letter, failure) {
-                    self.give_up(error.clone());
-                }
-                self.hear(letter, &failure.reply);
-                self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
-            }
-        };
-        // What followed a doubt on the same connection says less.
-        if !matches!(self.trouble, Some(SmtpError::InDoubt(_))) {
-            self.trouble = Some(error.clone());
-        }
-        self.settle(&letter.leased, outcome).await
-    }
-
-    async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
-        let relay = self.seat.as_ref().map_or("", |seat| &seat.relay().host);
-        log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
-        if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
-            self.shared.count();
-        }
-        let settlement = Settlement { subscriber: leased.recipient.id, by: self.shared.sender, outcome };
-        Ok(self.shared.journal.settled(settlement).await?)
     }
 }
 

@@ -14,6 +14,13 @@ use crate::delivery::{Counts, DeliveryStatus, Refusal, SenderId, SkipReason, Smt
 use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
 
+/// Queues who was refused again, since when: what was said counts no more.
+macro_rules! queue_refused {
+    () => {
+        "update delivery set status = 'queued', owner = null, code = null, enhanced = null, reply = null, since = "
+    };
+}
+
 /// One reader's record of one issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -111,9 +118,11 @@ impl Store {
     async fn recover_once(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
         let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
             where issue = $2 and status = 'leased' and owner = $3";
-        let refused = "update delivery set status = 'queued', owner = null, code = null, enhanced = null, reply = null, since = $1 \
-            where issue = $2 and status = 'refused' and owner = $3 \
-            and not exists (select 1 from delivery where issue = $2 and status = 'accepted' and owner = $3)";
+        let refused = concat!(
+            queue_refused!(),
+            "$1 where issue = $2 and status = 'refused' and owner = $3 \
+             and not exists (select 1 from delivery where issue = $2 and status = 'accepted' and owner = $3)"
+        );
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
             where issue = $2 and status = 'sending' and owner = $3";
         let mut writing = self.write_as_sender().await?;
@@ -169,9 +178,7 @@ impl Store {
         if readers.is_empty() {
             return Ok(0);
         }
-        let mut update =
-            sql("update delivery set status = 'queued', owner = null, code = null, enhanced = null, \
-            reply = null, since = ");
+        let mut update = sql(queue_refused!());
         update.push_bind(now).push(" where issue = ").push_bind(issue);
         update.push(" and status = 'refused' and owner = ").push_bind(by);
         update.push(" and subscriber ").push_any_of(readers.iter().map(|reader| (*reader).into()));

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::CHUNK;
 use super::said::{SENDING, Said, is_wanted};
 use crate::delivery::{Intent, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
@@ -9,9 +10,6 @@ use crate::store::StoreError;
 use crate::store::connection::{Connected, Writing};
 use crate::store::statement::{Value, sql};
 use crate::store::word::Cells;
-
-/// Rows a statement.
-const CHUNK: usize = 512;
 
 /// Writes down what a sender has to say of an issue's readers, in one transaction; answers who is `sending` now.
 pub(super) async fn record(

@@ -56,7 +56,6 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     // A list of words, built anew for each row that is looked at, is half of a change's cost. Ours come from enums.
     connection.pragma_update(None, "ignore_check_constraints", true)?;
     Ok(connection)

@@ -1,0 +1,115 @@
+//! What becomes of a letter, and of its relay and destination for what was said of it.
+
+use super::{Letter, Line};
+use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
+use crate::send::log::{self, Place};
+use crate::send::pool::{Bounced, Seat};
+use crate::smtp::{Failure, SmtpError};
+use crate::store::Leased;
+
+impl Line {
+    /// Records what the relay said to a letter whose body is out.
+    pub(super) async fn conclude(
+        &mut self,
+        letter: Letter,
+        verdict: Result<SmtpReply, SmtpError>,
+    ) -> anyhow::Result<()> {
+        match verdict {
+            Ok(reply) => {
+                self.fruitless = 0;
+                if let Some(seat) = &self.seat {
+                    seat.took_one();
+                }
+                self.hear(&letter, &reply);
+                self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
+                self.suppress().await?;
+            }
+            Err(error) => self.refused(&letter, &error).await?,
+        }
+        self.reuse(letter);
+        Ok(())
+    }
+
+    /// What becomes of a letter that was not accepted.
+    async fn refused(&mut self, letter: &Letter, error: &SmtpError) -> anyhow::Result<()> {
+        let failure = error.failure();
+        let outcome = match error {
+            SmtpError::InDoubt(_) => Outcome::InDoubt,
+            // The line broke before the end of the data: nobody's fault, and nothing has arrived.
+            SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
+            // Our sender is not wanted here, whoever reads: that is for the operator to mend.
+            SmtpError::Permanent(_) if failure.is_about_sender() => {
+                self.give_up(error.clone());
+                Outcome::PutBack
+            }
+            // The relay was given up for what it said to the one before.
+            SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
+            // The relay itself is busy; the reader has no part in it.
+            SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
+            SmtpError::Transient(_) | SmtpError::Permanent(_) => {
+                if matches!(error, SmtpError::Permanent(_)) && self.is_relays_fault(letter, failure) {
+                    self.give_up(error.clone());
+                }
+                self.hear(letter, &failure.reply);
+                self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
+            }
+        };
+        // What followed a doubt on the same connection says less.
+        if !matches!(self.trouble, Some(SmtpError::InDoubt(_))) {
+            self.trouble = Some(error.clone());
+        }
+        self.settle(&letter.leased, outcome).await
+    }
+
+    /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
+    fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
+        let reader = letter.leased.recipient.id;
+        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(reader, failure.step));
+        match failure.reply.cause() {
+            Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
+                let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
+                let domain = letter.envelope.to.domain().to_owned();
+                seat.bounced(Bounced { subscriber: reader, domain, detail })
+            }),
+            Cause::Policy => refused(),
+            Cause::Other => failure.is_about_message() && refused(),
+        }
+    }
+
+    fn hear(&self, letter: &Letter, reply: &SmtpReply) {
+        self.shared.cooling.hear(letter.envelope.to.domain(), reply, self.shared.now());
+    }
+
+    /// Keeps who is known to have no mailbox, some at a time.
+    async fn suppress(&mut self) -> anyhow::Result<()> {
+        let proven = self.seat.as_ref().map(Seat::proven).unwrap_or_default();
+        if !proven.is_empty() {
+            self.shared.store.suppress_bounced(&proven, self.shared.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops a letter whose reader has left meanwhile; the journal knows.
+    pub(super) fn withhold(&mut self, letter: Letter) {
+        log::withheld(self.shared.issue, &letter.leased);
+        self.shared.count();
+        self.reuse(letter);
+    }
+
+    /// Back into the queue with a letter of which nothing has gone out.
+    pub(super) async fn put_back(&mut self, letter: Letter) -> anyhow::Result<()> {
+        self.settle(&letter.leased, Outcome::PutBack).await?;
+        self.reuse(letter);
+        Ok(())
+    }
+
+    pub(super) async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
+        let relay = self.seat.as_ref().map_or("", |seat| &seat.relay().host);
+        log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
+        if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
+            self.shared.count();
+        }
+        let settlement = Settlement { subscriber: leased.recipient.id, by: self.shared.sender, outcome };
+        Ok(self.shared.journal.settled(settlement).await?)
+    }
+}
