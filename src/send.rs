@@ -190,16 +190,18 @@ impl Run {
                 _ if is_whole => Ending::NothingToDo,
                 _ => Ending::Incomplete,
             };
-            return self.sent(ending, 0).await;
+            let counts = self.counts;
+            return self.sent(ending, counts, 0).await;
         }
         // What is wrong with the relays' configuration is found before anything is queued.
         let (inbox, routes) = self.app.open_relays().await?;
-        if let Some(digest) = self.digest.take() {
-            self.queue(digest).await?;
-        }
         let number = self.frozen.number();
+        let is_new = match self.digest.take() {
+            Some(digest) => self.queue(digest).await?,
+            None => false,
+        };
+        let before = if is_new { 0 } else { self.store.counts(number).await?.accepted };
         info!(issue = %number, list = %self.frozen.list, readers = self.readers, relay = self.app.relay_name(), trial = self.app.is_trial(), "run begins");
-        let before = self.store.counts(self.frozen.number()).await?.accepted;
         let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
         let ended = Box::pin(self.deliver(pool.clone(), options)).await;
         let given_back = pool.give_back().await;
@@ -208,14 +210,15 @@ impl Run {
         }
         let ended = ended?;
         given_back?;
-        let counts = self.store.counts(self.frozen.number()).await?;
+        let counts = self.store.counts(number).await?;
         let troubles = pool.troubles();
         let relay_said = (!troubles.is_empty()).then(|| troubles.join("; "));
         let held_until = match ended {
             Ended::Finished { held_until } => held_until,
             Ended::Stopped | Ended::RelayAway { .. } => None,
         };
-        let sent = self.sent(ending(&ended, &counts, self.state().await?), counts.accepted - before).await?;
+        let ending = ending(&ended, &counts, self.state().await?);
+        let sent = self.sent(ending, counts, counts.accepted - before).await?;
         let next_attempt = sent.next_attempt.into_iter().chain(held_until).min();
         let Counts { accepted, deferred, refused, in_doubt, waiting, .. } = sent.counts;
         info!(issue = %number, ending = ?sent.ending, accepted_now = sent.accepted_now, accepted, deferred, refused, in_doubt, waiting, "run ends");
@@ -226,8 +229,8 @@ impl Run {
         Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
 
-    /// Where another machine has queued it meanwhile, what that one froze is sent.
-    async fn queue(&mut self, digest: String) -> anyhow::Result<()> {
+    /// Answers whether it was queued now. Where another machine has queued it meanwhile, what that one froze is sent.
+    async fn queue(&mut self, digest: String) -> anyhow::Result<bool> {
         let issue = StoredIssue {
             number: self.frozen.number(),
             list: self.frozen.list.clone(),
@@ -240,10 +243,13 @@ impl Run {
         match self.store.queue(&issue).await? {
             Queued::Now => {
                 info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
+                Ok(true)
             }
-            Queued::Before(issue) => self.frozen = start::thaw(&issue)?,
+            Queued::Before(issue) => {
+                self.frozen = start::thaw(&issue)?;
+                Ok(false)
+            }
         }
-        Ok(())
     }
 
     async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
@@ -286,7 +292,7 @@ impl Run {
         ended
     }
 
-    async fn sent(&self, ending: Ending, accepted_now: u64) -> anyhow::Result<Sent> {
+    async fn sent(&self, ending: Ending, counts: Counts, accepted_now: u64) -> anyhow::Result<Sent> {
         Ok(Sent {
             relay_said: None,
             held_until: None,
@@ -294,7 +300,7 @@ impl Run {
             list: self.frozen.list.clone(),
             trial: self.app.is_trial(),
             ending,
-            counts: self.store.counts(self.frozen.number()).await?,
+            counts,
             refusals: self.store.refusals(self.frozen.number()).await?,
             accepted_now,
             next_attempt: self.store.next_attempt(self.frozen.number()).await?,

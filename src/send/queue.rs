@@ -19,7 +19,7 @@ use crate::id::{IssueNumber, SubscriberId};
 use crate::store::{Domains, Leased, Share, Store, StoreError};
 
 /// How many readers one lease takes.
-const LEASE: u16 = 500;
+const LEASE: u16 = 256;
 /// A lease outlives any message; the sender lock, not this, tells who is dead.
 const LEASE_LASTS: SignedDuration = SignedDuration::from_mins(30);
 /// A lane whose pace is slow takes no more than it can serve in this time.
@@ -92,7 +92,7 @@ impl Queue {
         now: Timestamp,
     ) -> Result<Next, StoreError> {
         let mut lanes = self.lanes.lock().await;
-        // Without limits whoever comes back is leased again behind the last; with them the queue is gone through once a round.
+        // Without limits whoever comes back is leased again behind the last, if need be; with them the queue is gone through once a round.
         let once = lanes.len() > 1;
         let mut waits = None;
         for lane in lanes.iter_mut() {
@@ -129,9 +129,12 @@ impl Queue {
         };
         if once {
             lane.dry = leased.len() < usize::from(lane.batch);
-        } else if leased.is_empty() && lane.after.take().is_some() {
-            // Who came back meanwhile stands before the last.
-            leased = self.lease(lane, now).await?;
+        } else if leased.is_empty() {
+            if lane.after.take().is_some() {
+                // Who came back meanwhile stands before the last.
+                leased = self.lease(lane, now).await?;
+            }
+            lane.dry = leased.is_empty();
         }
         lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
         lane.readers.extend(leased);

@@ -7,7 +7,7 @@ mod server;
 use jiff::Timestamp;
 
 use super::audience::recipient_columns;
-use super::connection::{Connected, Transaction};
+use super::connection::Connected;
 use super::error::persist;
 use super::statement::{Statement, sql};
 use super::word::Cells;
@@ -88,30 +88,26 @@ impl Store {
         share: Share<'_>,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
-        let mut writing = self.write_as_sender().await?;
-        let mut transaction = writing.begin().await?;
-        let mut select = sql("with waiting as materialized (select w.subscriber from delivery w ");
-        share.of.push(&mut select, issue);
-        select
-            .push(" and w.status = 'queued' and w.subscriber > ")
-            .push_bind(share.after.map_or(0, |id| id.0));
-        select.push(" order by w.subscriber limit ").push_bind(u32::from(share.limit.min(1000)));
-        select.push_on_postgres(" for update of w skip locked").push(concat!(
-            ") select d.attempts, d.first_attempt_at, ",
-            recipient_columns!(),
-            " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
-              join subscription s on s.list = i.list and s.subscriber = d.subscriber \
-              where d.subscriber in (select subscriber from waiting) and d.issue = "
-        ));
-        select.push_bind(issue).push(" order by d.subscriber");
-        let rows = select.fetch_all(&mut transaction).await?;
-        let leased: Vec<Leased> =
-            rows.iter().map(|row| Cells(row).try_into()).collect::<Result<_, StoreError>>()?;
-        if !leased.is_empty() {
-            take(&mut transaction, issue, lease, &leased, now).await?;
+        match &self.0 {
+            Database::Sqlite(file) => {
+                // Whoever looks for them keeps nobody from writing: it is the only sender.
+                let waiting = waiting(&mut self.read().await?, issue, share).await?;
+                if waiting.is_empty() {
+                    return Ok(waiting);
+                }
+                file.write_rows(move |on| file::take(on, issue, lease, waiting, now)).await
+            }
+            Database::Postgres(_) => {
+                let mut writing = self.write_as_sender().await?;
+                let mut transaction = writing.begin().await?;
+                let leased = waiting(&mut transaction, issue, share).await?;
+                if !leased.is_empty() {
+                    server::take(&mut transaction, issue, lease, &leased, now).await?;
+                }
+                transaction.commit().await?;
+                Ok(leased)
+            }
         }
-        transaction.commit().await?;
-        Ok(leased)
     }
 
     /// Puts back what a sender holds and will not send. Answers how many there were.
@@ -180,20 +176,25 @@ fn among(statement: &mut Statement, issue: IssueNumber, subscribers: impl Iterat
     statement.push(" and delivery.subscriber ").push_any_of(subscribers.map(Into::into));
 }
 
-async fn take(
-    transaction: &mut Transaction<'_>,
+/// The next readers of the queue, who on a server with several senders are nobody else's until the transaction ends.
+async fn waiting(
+    on: &mut impl Connected,
     issue: IssueNumber,
-    lease: Lease,
-    leased: &[Leased],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut update = sql("update delivery set status = 'leased', owner = ");
-    update.push_bind(lease.by).push(", lease_until = ").push_bind(lease.until);
-    update.push(", since = ").push_bind(now);
-    update.push(" where status = 'queued' and ");
-    among(&mut update, issue, leased.iter().map(|one| one.recipient.id));
-    update.execute(transaction).await?;
-    Ok(())
+    share: Share<'_>,
+) -> Result<Vec<Leased>, StoreError> {
+    let mut select = sql("with waiting as materialized (select w.subscriber from delivery w ");
+    share.of.push(&mut select, issue);
+    select.push(" and w.status = 'queued' and w.subscriber > ").push_bind(share.after.map_or(0, |id| id.0));
+    select.push(" order by w.subscriber limit ").push_bind(u32::from(share.limit.min(1000)));
+    select.push_on_postgres(" for update of w skip locked").push(concat!(
+        ") select d.attempts, d.first_attempt_at, ",
+        recipient_columns!(),
+        " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
+          join subscription s on s.list = i.list and s.subscriber = d.subscriber \
+          where d.subscriber in (select subscriber from waiting) and d.issue = "
+    ));
+    select.push_bind(issue).push(" order by d.subscriber");
+    select.fetch_all(on).await?.iter().map(|row| Cells(row).try_into()).collect()
 }
 
 /// What could not start although its sender holds it: its reader has left.

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
+use super::Leased;
 use super::said::{Said, is_wanted};
-use crate::delivery::{Intent, Settlement};
+use crate::delivery::{Intent, Lease, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 
 const SEND: &str = concat!(
@@ -17,6 +18,28 @@ const SEND: &str = concat!(
 const SETTLE: &str = "update delivery set status = ?4, attempts = attempts + ?5, \
     first_attempt_at = coalesce(first_attempt_at, ?6), retry_at = ?7, code = ?8, enhanced = ?9, reply = ?10, since = ?11 \
     where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
+
+const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5 \
+    where issue = ?1 and subscriber = ?2 and status = 'queued'";
+
+/// Gives these readers to a sender; answers who still waited.
+pub(super) fn take(
+    on: &Transaction<'_>,
+    issue: IssueNumber,
+    lease: Lease,
+    waiting: Vec<Leased>,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Leased>> {
+    let (until, since) = (lease.until.as_millisecond(), now.as_millisecond());
+    let mut take = on.prepare_cached(TAKE)?;
+    let mut taken = Vec::with_capacity(waiting.len());
+    for one in waiting {
+        if take.execute(params![issue.get(), one.recipient.id.0, lease.by.0, until, since])? > 0 {
+            taken.push(one);
+        }
+    }
+    Ok(taken)
+}
 
 /// Writes down what a sender has to say of an issue's readers; answers who is `sending` now.
 pub(super) fn record(

@@ -2,14 +2,30 @@
 
 use jiff::Timestamp;
 
-use super::CHUNK;
 use super::said::{SENDING, Said, is_wanted};
-use crate::delivery::{Intent, Settlement};
+use super::{CHUNK, Leased, among};
+use crate::delivery::{Intent, Lease, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::store::StoreError;
 use crate::store::connection::{Connected, Writing};
 use crate::store::statement::{Value, sql};
 use crate::store::word::Cells;
+
+/// Gives these readers to a sender.
+pub(super) async fn take(
+    on: &mut impl Connected,
+    issue: IssueNumber,
+    lease: Lease,
+    leased: &[Leased],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut update = sql("update delivery set status = 'leased', owner = ");
+    update.push_bind(lease.by).push(", lease_until = ").push_bind(lease.until);
+    update.push(", since = ").push_bind(now).push(" where status = 'queued' and ");
+    among(&mut update, issue, leased.iter().map(|one| one.recipient.id));
+    update.execute(on).await?;
+    Ok(())
+}
 
 /// Writes down what a sender has to say of an issue's readers, in one transaction; answers who is `sending` now.
 pub(super) async fn record(
