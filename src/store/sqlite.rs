@@ -14,6 +14,9 @@ use self::pen::Pen;
 use super::connection::{Reading, Writing};
 use super::{PATIENCE, StoreError, migrations, place};
 
+/// What each connection keeps of the file, in kB, as SQLite has it: below zero.
+const CACHE: &str = "-512";
+
 /// Readers share a pool; whatever writes waits its turn for the one writer.
 #[derive(Debug)]
 pub(super) struct File {
@@ -36,8 +39,10 @@ impl File {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
             .foreign_keys(true)
-            // All connections of a process together: what is walked through from end to end needs no more, however long it is.
-            .pragma("soft_heap_limit", "4194304")
+            // A list of words, built anew for each row that is looked at, is half of a change's cost. Ours come from enums.
+            .pragma("ignore_check_constraints", "on")
+            // Tables are walked through from end to end, and neither reports nor clicks nor imports are faster with more.
+            .pragma("cache_size", CACHE)
             .statement_cache_capacity(200);
         let mut writer = connect(&options).await?;
         migrate(&mut writer, path).await?;

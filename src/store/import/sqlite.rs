@@ -5,12 +5,10 @@ use crate::store::StoreError;
 use crate::store::connection::{Connected, Connection, Writing};
 use crate::store::statement::sql;
 
-/// It checks a table's constraints with every row, at the price of the row itself; what an import writes keeps them by construction.
+/// Whom a row speaks of is looked up with every row; what an import writes speaks of whom it wrote before.
 /// `extra` syncs the folder once a rollback journal is gone; in the write-ahead log it is `full`.
-const DURING: [&str; 3] =
-    ["pragma ignore_check_constraints = on", "pragma foreign_keys = off", "pragma synchronous = extra"];
-const ELSE: [&str; 3] =
-    ["pragma ignore_check_constraints = off", "pragma foreign_keys = on", "pragma synchronous = full"];
+const DURING: [&str; 2] = ["pragma foreign_keys = off", "pragma synchronous = extra"];
+const ELSE: [&str; 2] = ["pragma foreign_keys = on", "pragma synchronous = full"];
 
 /// Before an import. A store that knows few is filled through a rollback journal if nobody else has it open: pages that are new go into the
 /// file at once, and not by way of the write-ahead log. Whoever opens it meanwhile waits, as they wait for any import; whoever opens it
