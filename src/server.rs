@@ -11,6 +11,7 @@ mod form;
 mod health;
 mod joining;
 mod leaving;
+mod notice;
 mod pages;
 mod preferences;
 mod routes;

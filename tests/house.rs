@@ -1,7 +1,8 @@
-//! The house keeps its order: a module imports only from those above it in `lib.rs`.
+//! The house keeps its order: a module imports only from those above it in `lib.rs`, and the files of a folder not from each other in a loop.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it missed by panicking")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ fn a_module_imports_only_from_those_above_it() {
     let order = modules();
     for (position, module) in order.iter().enumerate() {
         for (file, text) in sources(module) {
-            for used in crate_paths(&text) {
+            for used in paths(&text, "crate::") {
                 let Some(at) = order.iter().position(|name| *name == used) else { continue };
                 assert!(
                     at <= position,
@@ -35,6 +36,29 @@ fn words_and_stages_know_nothing_of_the_world() {
             for name in WORLD_CRATES {
                 assert!(!text.contains(&format!("{name}::")), "{} uses `{name}`", file.display());
             }
+        }
+    }
+}
+
+#[test]
+fn no_files_of_a_folder_import_from_each_other_in_a_loop() {
+    for module in modules() {
+        let mut folders: BTreeMap<PathBuf, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+        for (file, text) in sources(&module) {
+            let (Some(folder), Some(name)) = (file.parent(), file.file_stem()) else { continue };
+            let siblings = folders.entry(folder.to_owned()).or_default();
+            siblings.insert(name.to_string_lossy().into_owned(), paths(&text, "super::"));
+        }
+        for (folder, mut files) in folders {
+            // Whoever imports from none that is left can stand below those that are.
+            while let Some(done) = files
+                .iter()
+                .find(|(name, used)| !used.iter().any(|used| used != *name && files.contains_key(used)))
+                .map(|(name, _)| name.clone())
+            {
+                files.remove(&done);
+            }
+            assert!(files.is_empty(), "a loop among {:?} of {}", files.keys(), folder.display());
         }
     }
 }
@@ -66,17 +90,18 @@ fn sources(module: &str) -> Vec<(PathBuf, String)> {
     }
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
-        (path, code)
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (path, lines.collect::<Vec<_>>().join("\n"))
     };
     files.into_iter().map(read).collect()
 }
 
-/// The first names of `crate::…` paths, those in `use crate::{a, b::c}` too.
-fn crate_paths(text: &str) -> Vec<String> {
+/// The first names of paths that begin so, for `crate::` those in `use crate::{a, b::c}` too.
+fn paths(text: &str, root: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
+    for (at, _) in text.match_indices(root) {
+        let rest = &text[at + root.len()..];
         let name =
             |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         match rest.strip_prefix('{') {

@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use super::capabilities::Capabilities;
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
-use super::window::OnTheWay;
 use super::wire::{Lost, Stream, Wire};
 use super::{Relay, Timeouts, Tls, Trust};
 
@@ -39,6 +38,13 @@ pub(super) enum State {
     Data,
     /// Nothing more may be said.
     Lost,
+}
+
+/// A message of which nothing is known yet.
+#[derive(Debug)]
+pub(super) struct OnTheWay {
+    /// Whether its last octet may have gone out.
+    pub(super) gone: bool,
 }
 
 impl Connection {

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::connection::{Connection, State};
+use super::connection::{Connection, OnTheWay, State};
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
 use super::transaction::flaw;
@@ -18,13 +18,6 @@ const WINDOW: usize = 4;
 
 /// What is said for one message, and answered in turn.
 const STEPS: [Step; 4] = [Step::Reset, Step::Mail, Step::Recipient, Step::Body];
-
-/// A message of which nothing is known yet.
-#[derive(Debug)]
-pub(super) struct OnTheWay {
-    /// Whether its last octet may have gone out.
-    gone: bool,
-}
 
 impl Connection {
     /// How many messages may be on the way at once by [`Connection::launch`]: none where the relay does not offer it, or is not to be asked for it.

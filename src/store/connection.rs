@@ -5,7 +5,6 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 use tokio::sync::{MutexGuard, OwnedMutexGuard};
 
 use super::StoreError;
-use super::statement::sql;
 
 /// A connection to one of the databases, borrowed for a statement.
 pub(super) enum Connection<'c> {
@@ -99,8 +98,8 @@ impl Writing<'_> {
     /// Has a server count what stands in tables that were filled just now: its planner goes by that, and would walk through them whole
     /// until it counts by itself. SQLite's goes by its indexes.
     pub(super) async fn count_for_planner(&mut self, analyze: &'static str) -> Result<(), StoreError> {
-        if matches!(self.connection(), Connection::Postgres(_)) {
-            sql(analyze).execute(self).await?;
+        if let Connection::Postgres(connection) = self.connection() {
+            sqlx::query(analyze).execute(connection).await?;
         }
         Ok(())
     }
@@ -110,9 +109,9 @@ impl Transaction<'_> {
     /// Waits until no other transaction holds the same, and holds it to its end: for what is read and then written, and for changes to
     /// many rows, whose order would else be anybody's. SQLite's transactions exclude each other anyway.
     pub(super) async fn exclude(&mut self, what: &str) -> Result<(), StoreError> {
-        if matches!(self, Self::Postgres(_)) {
+        if let Self::Postgres(transaction) = self {
             let lock = "select pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))";
-            sql(lock).bind(what).execute(self).await?;
+            sqlx::query(lock).bind(what).execute(&mut **transaction).await?;
         }
         Ok(())
     }

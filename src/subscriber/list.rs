@@ -3,6 +3,7 @@
 //! Part of the stage `subscriber`. The file is hostile until read: a line at a time, each of bounded length, so that memory
 //! does not grow with the list, and what is wrong with a line costs that line alone.
 
+mod column;
 mod fields;
 mod header;
 mod line;
@@ -17,8 +18,9 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 
+use self::column::Column;
 use self::fields::{Split, split};
-use self::header::{Column, Header};
+use self::header::Header;
 use self::lines::{Line, Lines};
 
 pub use self::header::{HeaderError, Recognised};

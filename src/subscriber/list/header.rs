@@ -5,51 +5,12 @@ use std::io;
 
 use serde::Serialize;
 
+use super::column::{Column, Kind};
 use super::fields::{Split, split};
 use super::service::Service;
 
 /// More columns than this are no list of readers.
 const MOST_COLUMNS: usize = 200;
-
-/// What a column holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Column {
-    Email,
-    Name,
-    /// Half of a name, and `reader.first_name`.
-    FirstName,
-    /// Half of a name, and `reader.last_name`.
-    LastName,
-    Tracking,
-    Format,
-    /// `reader.FIELD`.
-    Attribute(String),
-    /// A JSON object of attributes.
-    Attributes,
-    /// Since when they read; of several the first that is not empty.
-    Since,
-    /// A service's word for a reader's standing.
-    Status,
-    /// When they left; not empty, it says that they did.
-    LeftAt,
-    /// When they left, if they did: another column says so.
-    DateLeft,
-    /// When mail to them bounced for good; not empty, it says that it did.
-    BouncedAt,
-    /// `true`: they want no mail.
-    Unwanted,
-    /// `false`: they want no mail.
-    Wanted,
-    Suppressed,
-    PausedUntil,
-    ConsentedAt,
-    ConsentedFrom,
-    ConsentWording,
-    /// Without a name: nobody can ask for it.
-    Nameless,
-    /// Of use to nobody but the service that wrote it.
-    Dropped,
-}
 
 /// The columns of a list file and what stands between them.
 #[derive(Debug)]
@@ -163,53 +124,6 @@ impl fmt::Display for Recognised {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// What a column is for.
-enum Kind {
-    Field,
-    Standing,
-    Dropped,
-    Nothing,
-}
-
-impl Column {
-    /// The field of a reader that it fills.
-    pub(super) fn attribute(&self) -> Option<&str> {
-        match self {
-            Self::Attribute(name) => Some(name),
-            Self::FirstName => Some("first_name"),
-            Self::LastName => Some("last_name"),
-            _ => None,
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Email
-            | Self::Name
-            | Self::FirstName
-            | Self::LastName
-            | Self::Tracking
-            | Self::Format
-            | Self::Attribute(_)
-            | Self::Attributes => Kind::Field,
-            Self::Since
-            | Self::Status
-            | Self::LeftAt
-            | Self::DateLeft
-            | Self::BouncedAt
-            | Self::Unwanted
-            | Self::Wanted
-            | Self::Suppressed
-            | Self::PausedUntil
-            | Self::ConsentedAt
-            | Self::ConsentedFrom
-            | Self::ConsentWording => Kind::Standing,
-            Self::Dropped => Kind::Dropped,
-            Self::Nameless => Kind::Nothing,
-        }
-    }
 }
 
 /// What stands between columns: whichever of comma, semicolon and tab the header has most of.

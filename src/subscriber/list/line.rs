@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde_json::{Map, Value};
 
-use super::header::{Column, Header, field_name};
+use super::column::Column;
+use super::header::{Header, field_name};
 use super::service::Service;
 use super::standing::{More, Row, Standing, time};
 use crate::mailbox::{self, EmailAddress, MailboxError};

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::header::Column;
+use super::column::Column;
 use super::standing::Standing;
 use crate::subscriber::SuppressionReason::{Bounced, Complained, DoNotMail};
 
