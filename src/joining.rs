@@ -76,11 +76,11 @@ impl Joining {
         self.phrases.say("consent", &[("newsletter", &self.app.config.newsletter.name)])
     }
 
-    /// Somebody asks to join. That a mail goes out is not waited for.
+    /// Somebody asks to join. That a mail goes out is not waited for. Answers whether it was heard: not where too many ask.
     ///
     /// # Errors
     /// The store's.
-    pub async fn ask(&self, form: Form) -> anyhow::Result<()> {
+    pub async fn ask(&self, form: Form) -> anyhow::Result<bool> {
         let at = self.app.now();
         let request = JoinRequest {
             list: form.list,
@@ -99,11 +99,13 @@ impl Joining {
             // Where one is told of already, this one is found with it.
             Asked::Mail => drop(self.asked.try_send(())),
             Asked::TooMany => {
+                Counters::count(&self.counters.turned_away);
                 tracing::warn!("more people ask to join than `[serve] confirmations` lets be written to");
+                return Ok(false);
             }
             Asked::Waiting | Asked::Subscribed | Asked::Suppressed => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What a confirmation would do; `None` where there is nothing to confirm, or no more.

@@ -35,6 +35,7 @@ pub mod inbox;
 pub mod app;
 pub mod dkim;
 pub mod lists;
+pub mod track;
 pub mod compose;
 pub mod send;
 pub mod letter;
@@ -43,7 +44,6 @@ pub mod brake;
 pub mod deliveries;
 pub mod review;
 pub mod dispatch;
-pub mod track;
 pub mod joining;
 // faces
 pub mod server;

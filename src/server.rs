@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, Wrong};
-use crate::track::Keeping;
+use crate::track::{self, Keeping};
 use site::Site;
 
 /// How long requests under way may take once it is told to stop, and then what waits for the store.
@@ -81,9 +81,17 @@ impl Server {
         let _ = self.stop.send(true);
         let _ = self.connections.await;
         let _ = self.watching.await;
+        let app = self.site.app.clone();
         drop(self.site);
         self.keeping.end(PATIENCE).await;
-        tracing::info!("stopped");
+        match track::waiting(&app) {
+            Ok(0) => tracing::info!("stopped"),
+            Ok(waiting) => tracing::warn!(
+                waiting,
+                "stopped; what waits on the disk goes into the store when `serve` runs again, and who left is heeded by `send` before"
+            ),
+            Err(error) => tracing::warn!(%error, "stopped; whether anything waits on the disk cannot be seen"),
+        }
     }
 }
 

@@ -10,11 +10,11 @@ mod keeper;
 mod links;
 mod spool;
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ use crate::app::{App, Clock, random};
 use crate::event::{Event, EventKind, Heard};
 use crate::id::{IssueNumber, Place, Reference};
 use crate::lists;
-use crate::store::Arrival;
+use crate::store::{Arrival, Store};
 use crate::subscriber::{Leaving, Way};
 use crate::token::{Purpose, is_specimen};
 pub use counters::Counters;
@@ -260,17 +260,52 @@ pub fn spool_path(app: &App) -> PathBuf {
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub fn waiting(app: &App) -> std::io::Result<usize> {
-    let servers = match fs::read_dir(spool_path(app)) {
-        Ok(servers) => servers,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
+pub fn waiting(app: &App) -> io::Result<usize> {
     let mut waiting = 0;
-    for server in servers.flatten().filter(|server| server.file_name() != "links") {
-        for number in spool::segments(&server.path())? {
-            waiting += spool::read(&server.path(), number)?.0.len();
-        }
+    for (folder, number) in segments(app)? {
+        waiting += read(&folder, number)?.len();
     }
     Ok(waiting)
+}
+
+/// Takes off their lists who left while the store was away and whose word is still on the disk, for whoever is about to send: a server
+/// brings it to the store and clears it away, but that may be later than the next issue, and none may be at work. A leaving counts once,
+/// however often it is told. Answers how many are off a list now.
+///
+/// # Errors
+/// A folder that cannot be read, or the store's.
+pub async fn heed_leavers(app: &App, store: &Store) -> anyhow::Result<u64> {
+    let mut left = 0;
+    for (folder, number) in segments(app)? {
+        for entry in read(&folder, number)? {
+            if let Entry::Leaving { reference, leaving } = entry {
+                let is_new = lists::leave(store, reference, leaving).await? == Some(true);
+                left += u64::from(is_new);
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// The segments of all servers, by the folder and the number of each.
+fn segments(app: &App) -> io::Result<Vec<(PathBuf, u64)>> {
+    let servers = match fs::read_dir(spool_path(app)) {
+        Ok(servers) => servers,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut segments = Vec::new();
+    for server in servers.flatten().filter(|server| server.file_name() != "links") {
+        segments.extend(spool::segments(&server.path())?.into_iter().map(|number| (server.path(), number)));
+    }
+    Ok(segments)
+}
+
+/// What a segment holds: nothing any more where its server has brought it to the store meanwhile.
+fn read(folder: &Path, number: u64) -> io::Result<Vec<Entry>> {
+    match spool::read(folder, number) {
+        Ok((entries, _)) => Ok(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

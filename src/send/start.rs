@@ -16,6 +16,7 @@ use crate::id::ListName;
 use crate::lists::{self, Import};
 use crate::message::FrozenIssue;
 use crate::store::{IssueState, SenderLock, Store, StoredIssue};
+use crate::track;
 
 /// Reads the draft, the list and, where the issue was queued before, what was frozen then.
 ///
@@ -40,6 +41,10 @@ impl Sender {
     pub(crate) async fn take(app: &App) -> anyhow::Result<Self> {
         let store = Arc::new(app.store().await?);
         let lock = Arc::new(store.sender_lock(sender_id()).await?);
+        let left = track::heed_leavers(app, &store).await?;
+        if left > 0 {
+            info!(readers = left, "left while the store was away; they are off the list now");
+        }
         Ok(Self { store, lock })
     }
 

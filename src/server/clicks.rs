@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{self, Method, StatusCode};
 
 use super::answer::{Answer, pixel, redirect};
-use super::site::{Path, Site};
+use super::site::{Closed, Path, Site};
 use crate::event::{self, EventKind, Heard};
 use crate::id::Place;
 use crate::track::{Landing, LinkTable};
@@ -44,11 +44,12 @@ pub(super) async fn click(State(site): State<Arc<Site>>, request: Request) -> An
     let landing = site.tracker.click(issue, place, parts.token, heard);
     match tokio::time::timeout(PATIENCE, landing).await {
         Ok(Landing::Target(table, place)) => lead(&site, path, &table, place),
-        Ok(Landing::Specimen(target)) => {
+        Ok(Landing::Specimen(Some(target))) => {
             let mut context = site.notice_of("specimen", &["specimen_click"]);
             context.insert("target", &target);
             site.page(path, StatusCode::OK, "notice.html", context)
         }
+        Ok(Landing::Specimen(None)) => site.closed(path, Closed::Specimen),
         Ok(Landing::Nowhere) => site.unknown(path),
         Ok(Landing::Away) | Err(_) => site.away(path),
     }

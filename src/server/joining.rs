@@ -61,11 +61,12 @@ pub(super) async fn ask(
         return site.notice(path, StatusCode::TOO_MANY_REQUESTS, "too_many", &["too_many_why"]);
     }
     match site.joining.ask(form).await {
-        Ok(()) => {
+        Ok(true) => {
             let mut context = Context::new();
             context.insert("asked", &true);
             form_page(&site, path, StatusCode::OK, context)
         }
+        Ok(false) => site.notice(path, StatusCode::TOO_MANY_REQUESTS, "too_many", &["too_many_now"]),
         Err(error) => site.closed(path, Closed::Away(error)),
     }
 }

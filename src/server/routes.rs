@@ -6,11 +6,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::answer::{Answer, EVERYWHERE};
 use super::form::LARGEST_FORM;
@@ -34,8 +33,8 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .route("/style.css", get(pages::style))
         .fallback(nothing)
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
-        // What these two layers answer by themselves says so too.
+        .layer(from_fn_with_state(Arc::clone(&site), in_time))
+        // What the limit answers by itself says so too.
         .layer(map_response(with_heads));
     // No layer more than they need: these are asked for most.
     Router::new()
@@ -48,6 +47,15 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .method_not_allowed_fallback(not_allowed)
         .layer(CatchPanicLayer::new())
         .with_state(site)
+}
+
+/// Who waits for a store that does not answer, or for the rest of a form that does not come, is told to try again.
+async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Answer {
+    let path = request.uri().path().to_owned();
+    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => site.away(&path),
+    }
 }
 
 async fn with_heads(mut answer: Answer) -> Answer {

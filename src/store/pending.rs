@@ -33,7 +33,7 @@ pub struct JoinRequest {
     pub source: String,
 }
 
-/// What comes of it. Whoever asked is told the same, whatever it is (requirement 70).
+/// What comes of it. Whoever asked is told the same, whoever the address belongs to (requirement 70).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// It is kept; the confirmation is to be mailed.
@@ -42,9 +42,9 @@ pub enum Asked {
     Waiting,
     /// They are on the list.
     Subscribed,
-    /// Its owner complained: no mail goes there.
+    /// Its owner complained, or a do-not-mail list has it: no mail goes there.
     Suppressed,
-    /// Too many people asked within the hour.
+    /// Too many people asked lately; nothing is kept.
     TooMany,
 }
 
@@ -300,7 +300,7 @@ async fn obstacle(
     limit: (u32, SignedDuration),
 ) -> Result<Option<Asked>, StoreError> {
     let select = "select \
-        (select count(*) from suppression where key = $1 and reason = 'complained') as complained, \
+        (select count(*) from suppression where key = $1 and reason in ('complained', 'do-not-mail')) as suppressed, \
         (select count(*) from subscription s join subscriber b on b.id = s.subscriber \
          where s.list = $2 and b.key = $1 and s.status = 'subscribed' \
          and not exists (select 1 from suppression where key = $1)) as subscribed, \
@@ -315,14 +315,15 @@ async fn obstacle(
         .bind(request.at - limit.1);
     let row = select.fetch_one(transaction).await?;
     let row = Cells(&row);
-    Ok(if row.integer("complained")? > 0 {
+    // First, so that nobody learns from it whether an address is known.
+    Ok(if row.integer("lately")? >= i64::from(limit.0) {
+        Some(Asked::TooMany)
+    } else if row.integer("suppressed")? > 0 {
         Some(Asked::Suppressed)
     } else if row.integer("subscribed")? > 0 {
         Some(Asked::Subscribed)
     } else if row.integer("waiting")? > 0 {
         Some(Asked::Waiting)
-    } else if row.integer("lately")? >= i64::from(limit.0) {
-        Some(Asked::TooMany)
     } else {
         None
     })

@@ -28,6 +28,8 @@ pub struct Counters {
     pub invited: AtomicU64,
     /// Attempts to mail one that a relay did not take.
     pub uninvited: AtomicU64,
+    /// Requests to join beyond `[serve] confirmations`.
+    pub turned_away: AtomicU64,
     /// Readers who confirmed.
     pub joined: AtomicU64,
     /// Answers that failed because of us.
@@ -57,6 +59,7 @@ impl Counters {
             ("returned_total", "readers who came back", &self.returned),
             ("invited_total", "confirmations that were mailed", &self.invited),
             ("uninvited_total", "attempts to mail a confirmation that no relay took", &self.uninvited),
+            ("turned_away_total", "requests to join beyond the limit of confirmations", &self.turned_away),
             ("joined_total", "readers who confirmed", &self.joined),
             ("failures_total", "answers that failed because of the server", &self.failures),
         ];

@@ -20,7 +20,7 @@ use crate::lists;
 use crate::store::{Arrival, Batch, Store};
 
 /// How often it looks for what a server that died has left.
-const ROUND: Duration = Duration::from_mins(1);
+const ROUND: Duration = Duration::from_secs(10);
 /// The first pause where the store is away; it doubles up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
