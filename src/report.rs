@@ -116,10 +116,22 @@ impl Accepted {
 pub struct Count {
     /// Readers who are counted one by one.
     pub readers: Readers,
+    /// As many of them as can be people at most: those of whom it cannot be told are, and each request that is nobody's and not a robot's is
+    /// another's, whose browser objected.
+    pub people_at_most: u64,
     /// Their requests.
     pub requests: Requests,
     /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT).
     pub nobodys: Requests,
+}
+
+impl Count {
+    /// Says how many people it can be at most, of those who are counted one by one.
+    fn bound(&mut self, of: Accepted) {
+        let Readers { people, perhaps, robots: _ } = self.readers;
+        let others = of.individual.saturating_sub(people + perhaps);
+        self.people_at_most = people + perhaps + self.nobodys.not_robots().min(others);
+    }
 }
 
 /// Readers by the best that is known of them.
@@ -148,6 +160,11 @@ impl Requests {
     /// Of which it cannot be told.
     pub fn all_unknown(&self) -> u64 {
         self.unknown.values().sum()
+    }
+
+    /// All that are not known to be robots'.
+    pub fn not_robots(&self) -> u64 {
+        self.people + self.all_unknown()
     }
 
     /// Robots'.

@@ -45,7 +45,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let tracking = issue.frozen.tracking;
     let opens = (tracking.opens != Tracking::None).then(|| Opens {
         reliable: false,
-        of: Accepted::under(tracking.opens, &issue.accepted.choice),
+        of: issue.opens_of(),
         count: counted.opens,
     });
     Ok(Report {
@@ -118,6 +118,10 @@ impl Looked {
         Accepted::under(self.frozen.tracking.clicks, &self.accepted.choice)
     }
 
+    fn opens_of(&self) -> Accepted {
+        Accepted::under(self.frozen.tracking.opens, &self.accepted.choice)
+    }
+
     /// Judges and counts all events.
     async fn counted(&self, store: &Arc<Store>, rules: &Rules, now: Timestamp) -> anyhow::Result<Counted> {
         let number = self.frozen.number();
@@ -139,7 +143,7 @@ impl Looked {
         while let Some(ended) = reading.join_next().await {
             ended??;
         }
-        Ok(tally.finish())
+        Ok(tally.finish().of(self.clicks_of(), self.opens_of()))
     }
 }
 

@@ -134,10 +134,9 @@ impl Lines {
 
     /// A count, and the same of nobody's requests, where people are not known.
     fn count(&mut self, what: &str, [number, name, url]: [&str; 3], count: &Count) -> Result<(), csv::Error> {
-        let Count { readers, requests, nobodys } = count;
+        let Count { readers, people_at_most, requests, nobodys } = count;
         let all = readers.people + readers.perhaps + readers.robots;
-        let people =
-            [all, readers.people, readers.people + readers.perhaps].map(|readers| readers.to_string());
+        let people = [all, readers.people, *people_at_most].map(|readers| readers.to_string());
         let [all, people, most] = people.each_ref().map(String::as_str);
         let [clicks, unknown, robots] = cells(requests);
         self.write([what, number, name, url, all, people, most, &clicks, &unknown, &robots])?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::page::{Block, Page, Row, Table};
-use super::whole::{HEAD, clicked, left_out, places, sure, told_apart, unsure};
+use super::whole::{HEAD, clicked, left_out, places, sure, told_apart, unsure, why_more};
 use super::words::{count, number};
 use super::{About, Accepted, Count, PlaceCount, Report};
 use crate::render::Part;
@@ -34,7 +34,7 @@ pub struct Placed {
     pub name: String,
     /// People who surely clicked, among those counted one by one.
     pub at_least: u64,
-    /// The same with those of whom it cannot be told.
+    /// The same with all who may have: those of whom it cannot be told, and those behind clicks that are nobody's.
     pub at_most: u64,
     /// All that was counted.
     #[serde(flatten)]
@@ -47,18 +47,15 @@ impl Report {
     /// The same for its sponsors.
     pub fn for_sponsors(&self) -> SponsorReport {
         let placed = |part: &super::PartCount| match &part.part {
-            Part::Sponsor { placement, id, name } => {
-                let readers = part.count.readers;
-                Some(Placed {
-                    placement: *placement,
-                    id: id.clone(),
-                    name: name.clone(),
-                    at_least: readers.people,
-                    at_most: readers.people + readers.perhaps,
-                    count: part.count.clone(),
-                    places: part.places.clone(),
-                })
-            }
+            Part::Sponsor { placement, id, name } => Some(Placed {
+                placement: *placement,
+                id: id.clone(),
+                name: name.clone(),
+                at_least: part.count.readers.people,
+                at_most: part.count.people_at_most,
+                count: part.count.clone(),
+                places: part.places.clone(),
+            }),
             Part::Intro | Part::Article { .. } | Part::Section { .. } | Part::Outro | Part::Template => None,
         };
         SponsorReport {
@@ -118,13 +115,12 @@ impl SponsorReport {
             return None;
         }
         let (least, most) = (number(placed.at_least), number(placed.at_most));
+        let why = why_more(&placed.count).map_or_else(String::new, |why| format!(": {why}"));
         let others = self.clicks_of.aggregate + self.clicks_of.none;
         let unknown = match others {
             0 => String::new(),
-            _ => {
-                format!(", and of the {} who are not, it cannot be known", count(others, "reader", "readers"))
-            }
+            _ => format!(" Of the {} who are not, it cannot be known.", count(others, "reader", "readers")),
         };
-        Some(format!("At least {least} and at most {most} of those counted one by one did{unknown}."))
+        Some(format!("At least {least} and at most {most} of those counted one by one did{why}.{unknown}"))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Count, Moment, PartCount, PlaceCount, Readers, Requests, Times};
+use super::{Accepted, Count, Moment, PartCount, PlaceCount, Readers, Requests, Times};
 use crate::event::{Event, EventKind, Rules, Verdict, judge, judge_alone};
 use crate::render::{Link, Part};
 
@@ -55,6 +55,19 @@ pub(crate) struct Counted {
     pub(crate) opens: Count,
     pub(crate) parts: Vec<PartCount>,
     pub(crate) times: Times,
+}
+
+impl Counted {
+    /// The same, with how many people it can be at most of whom clicks and opens are counted.
+    pub(crate) fn of(mut self, clicks: Accepted, opens: Accepted) -> Self {
+        self.clicks.bound(clicks);
+        self.opens.bound(opens);
+        for part in &mut self.parts {
+            part.count.bound(clicks);
+            part.places.iter_mut().for_each(|place| place.count.bound(clicks));
+        }
+        self
+    }
 }
 
 impl<'a> Tally<'a> {

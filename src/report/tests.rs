@@ -94,6 +94,7 @@ fn about() -> About {
 }
 
 fn report(counted: Counted, clicks_of: Accepted) -> Report {
+    let counted = counted.of(clicks_of, clicks_of);
     let accepted = clicks_of.individual + clicks_of.aggregate + clicks_of.none;
     Report {
         about: about(),
@@ -243,6 +244,52 @@ fn a_reader_counts_by_the_best_that_is_known_of_them() {
 fn what_is_nobodys_makes_no_people() {
     let told = counted(&[], &[(click(1, 90), 1000)]);
     assert_eq!((told.clicks.readers, told.clicks.nobodys.people), (Readers::default(), 1000));
+}
+
+#[test]
+fn each_click_that_is_nobodys_may_be_of_one_more_reader_who_is_counted_one_by_one() {
+    let of = |individual, aggregate| Accepted { individual, aggregate, none: 0 };
+    let bounds = |nobodys: &[(Event, u64)], of: Accepted| {
+        let report =
+            report(counted(&[&[click(1, 90)], &[by(AgentClass::Unknown, click(1, 95))]], nobodys), of);
+        let sponsor = report.for_sponsors().placements.swap_remove(0);
+        assert_eq!((sponsor.at_least, sponsor.at_most), (1, sponsor.count.people_at_most));
+        let place = &sponsor.places[0].count;
+        assert_eq!(sponsor.at_most, place.people_at_most);
+        (report.clicks.people_at_most, sponsor.at_most)
+    };
+    assert_eq!(bounds(&[], of(9, 0)), (2, 2));
+    assert_eq!(bounds(&[(click(1, 99), 2), (by(AgentClass::Unknown, click(4, 99)), 1)], of(9, 0)), (5, 4));
+    assert_eq!(bounds(&[(click(1, 99), 50)], of(9, 3)), (9, 9));
+    assert_eq!(bounds(&[(by(AgentClass::Scanner, click(1, 99)), 50)], of(9, 3)), (2, 2));
+    let together = report(counted(&[], &[(click(1, 99), 50)]), of(0, 9));
+    assert_eq!(together.clicks.people_at_most, 0);
+}
+
+#[test]
+fn every_form_says_at_most_how_many_clicked_and_why() {
+    let objected =
+        report(counted(&[], &[(click(1, 99), 1)]), Accepted { individual: 3, ..Accepted::default() });
+    let sponsors = objected.for_sponsors();
+    let why = "1 click that is nobody’s may be of others of them, whose browsers object (GPC, DNT)";
+    for said in
+        [sponsors.to_string(), sponsors.html().unwrap(), objected.to_string(), objected.html().unwrap()]
+    {
+        let said = one_line(&said);
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(
+        one_line(&sponsors.to_string())
+            .contains("At least 0 and at most 1 of those counted one by one did: 1 click")
+    );
+    assert!(
+        one_line(&objected.to_string())
+            .contains("At most 1 person of those counted one by one clicked: 1 click")
+    );
+    assert!(objected.csv().unwrap().contains("214,clicks,,,,0,0,1,0,0,0"));
+    assert!(sponsors.csv().unwrap().contains(",0,0,1,0,0,0"));
+    assert_eq!(serde_json::to_value(&objected).unwrap()["clicks"]["people_at_most"], 1);
+    assert_eq!(serde_json::to_value(&sponsors).unwrap()["placements"][0]["at_most"], 1);
 }
 
 #[test]

@@ -100,13 +100,10 @@ impl Report {
     }
 
     fn notes(&self) -> Vec<String> {
-        let Readers { people, perhaps, .. } = self.clicks.readers;
         let mut notes = Vec::new();
-        if perhaps > 0 {
-            let (more, most) = (count(perhaps, "more reader", "more readers"), number(people + perhaps));
-            notes.push(format!(
-                "Of {more} it cannot be told whether they clicked themselves: at most {most} people did."
-            ));
+        if let Some(why) = why_more(&self.clicks) {
+            let most = count(self.clicks.people_at_most, "person", "people");
+            notes.push(format!("At most {most} of those counted one by one clicked: {why}."));
         }
         notes.extend(left_out(&self.clicks, self.clicks_of));
         notes.push("Accepted is what relays said. How many messages were seen, nobody can tell.".to_owned());
@@ -149,6 +146,24 @@ pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
     } else {
         "Clicks are not counted.".to_owned()
     }
+}
+
+/// Why more people can have clicked than surely did.
+pub(super) fn why_more(clicks: &Count) -> Option<String> {
+    let Readers { people, perhaps, robots: _ } = clicks.readers;
+    let untold = (perhaps > 0).then(|| {
+        format!(
+            "of {} it cannot be told whether they clicked themselves",
+            count(perhaps, "more reader", "more readers")
+        )
+    });
+    let others = (clicks.people_at_most > people + perhaps).then(|| {
+        let nobodys =
+            count(clicks.nobodys.not_robots(), "click that is nobody’s", "clicks that are nobody’s");
+        format!("{nobodys} may be of others of them, whose browsers object (GPC, DNT)")
+    });
+    let reasons: Vec<String> = untold.into_iter().chain(others).collect();
+    (!reasons.is_empty()).then(|| reasons.join(", and "))
 }
 
 /// What the counts of clicks leave out.
