@@ -3,6 +3,7 @@
 //! Part of the stage `subscriber`. The file is hostile until read: a line at a time, each of bounded length, so that memory
 //! does not grow with the list, and what is wrong with a line costs that line alone.
 
+mod breaks;
 mod column;
 mod fields;
 mod header;
@@ -31,8 +32,6 @@ pub use self::suppressed::{Suppressed, SuppressedReader};
 
 /// Of a line.
 const TOO_LONG: &str = "it is longer than 64 KiB";
-/// How many lines a quoted value may run over before its quote counts as forgotten.
-const LONGEST_QUOTE: usize = 20;
 
 /// A line that was skipped, and why. The reason names no address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,40 +80,23 @@ impl<R: Read> ListReader<R> {
     }
 
     fn read(&mut self, line: Line) -> io::Result<Result<Row, BadLine>> {
-        let number = line.number;
-        let row = match line.text.as_deref().map(|text| split(text, self.header.delimiter)) {
-            None => Err(TOO_LONG.to_owned()),
-            Some(Split::Fields(fields)) => self.header.row(&fields),
-            Some(Split::AfterQuote) => {
+        let bad = |reason: String| BadLine { line: line.number, reason };
+        let Some(text) = line.text else { return Ok(Err(bad(TOO_LONG.to_owned()))) };
+        let delimiter = self.header.delimiter;
+        let whole;
+        let mut fields = split(&text, delimiter);
+        if fields == Split::Unclosed {
+            whole = self.lines.whole(&text, delimiter)?;
+            fields = split(&whole, delimiter);
+        }
+        let row = match fields {
+            Split::Fields(fields) => self.header.row(&fields),
+            Split::AfterQuote => {
                 Err("there is something between a closing quote and the next column".to_owned())
             }
-            Some(Split::Unclosed) => Err(self.skip_quote(line)?.to_owned()),
+            Split::Unclosed => Err("a quote is not closed".to_owned()),
         };
-        Ok(row.map_err(|reason| BadLine { line: number, reason }))
-    }
-
-    /// A quote that is not closed on its line: either a value with line breaks, whose lines are no readers of their own,
-    /// or a forgotten quote, which must not swallow the readers after it.
-    fn skip_quote(&mut self, line: Line) -> io::Result<&'static str> {
-        let mut joined = line.text.unwrap_or_default();
-        let mut taken = Vec::new();
-        while taken.len() < LONGEST_QUOTE {
-            let Some(next) = self.lines.next().transpose()? else { break };
-            let Some(text) = next.text.as_deref() else {
-                taken.push(next);
-                break;
-            };
-            joined.push(b'\n');
-            joined.extend_from_slice(text);
-            taken.push(next);
-            match split(&joined, self.header.delimiter) {
-                Split::Fields(_) => return Ok("a value holds a line break"),
-                Split::AfterQuote => break,
-                Split::Unclosed => {}
-            }
-        }
-        self.lines.put_back(taken);
-        Ok("a quote is not closed")
+        Ok(row.map_err(bad))
     }
 }
 

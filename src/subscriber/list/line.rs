@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde_json::{Map, Value};
 
+use super::breaks::one_line;
 use super::column::Column;
 use super::header::{Header, field_name};
 use super::service::Service;
@@ -45,12 +46,17 @@ impl Header {
         }
         let mut making = Making::new(self);
         for (column, field) in self.columns.iter().zip(fields) {
+            if matches!(column, Column::Nameless | Column::Dropped) {
+                continue;
+            }
             let text =
                 std::str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
+            // Only in an address a line break is a mistake.
+            let text = if *column == Column::Email { Cow::Borrowed(text) } else { one_line(text) };
             match self.service {
                 _ if text.is_empty() => {}
-                Some(Service::Pressroom) => making.take(column, unguarded(text))?,
-                Some(_) | None => making.take(column, text)?,
+                Some(Service::Pressroom) => making.take(column, unguarded(&text))?,
+                Some(_) | None => making.take(column, &text)?,
             }
         }
         making.row()
@@ -183,9 +189,9 @@ impl Making {
                 Value::Bool(is_so) => is_so.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => continue,
             };
-            let (field, text) = (field_name(&name), text.trim());
+            let (field, text) = (field_name(&name), one_line(text.trim()));
             if !field.is_empty() && !text.is_empty() && !self.attributes.contains_key(&field) {
-                self.attribute(&field, text)?;
+                self.attribute(&field, &text)?;
             }
         }
         Ok(())

@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::fields::{Split, split};
+
 /// The longest line that is read, in bytes; the rest of a longer one is skipped.
 const LONGEST_LINE: usize = 64 * 1024;
+/// How many lines a quoted value may run over before its quote counts as forgotten.
+const LONGEST_QUOTE: usize = 100;
 
 /// A line without its end.
 #[derive(Debug)]
@@ -34,8 +38,32 @@ impl<R: Read> Lines<R> {
         Self { file: BufReader::with_capacity(LONGEST_LINE, file), number: 0, put_back: VecDeque::new() }
     }
 
+    /// A line whose quote is not closed, with those that the quoted value runs on to, which are no readers of their own; together they are
+    /// no longer than a line may be. As it was where the quote was forgotten: that must not swallow the readers after it.
+    pub(super) fn whole(&mut self, text: &[u8], delimiter: u8) -> io::Result<Vec<u8>> {
+        let mut whole = text.to_vec();
+        let mut taken = Vec::new();
+        while taken.len() < LONGEST_QUOTE && whole.len() <= LONGEST_LINE {
+            let Some(next) = self.next().transpose()? else { break };
+            let Some(more) = next.text.as_deref() else {
+                taken.push(next);
+                break;
+            };
+            whole.push(b'\n');
+            whole.extend_from_slice(more);
+            taken.push(next);
+            match split(&whole, delimiter) {
+                Split::Fields(_) if whole.len() <= LONGEST_LINE => return Ok(whole),
+                Split::Fields(_) | Split::AfterQuote => break,
+                Split::Unclosed => {}
+            }
+        }
+        self.put_back(taken);
+        Ok(text.to_vec())
+    }
+
     /// These come next again, in this order.
-    pub(super) fn put_back(&mut self, lines: Vec<Line>) {
+    fn put_back(&mut self, lines: Vec<Line>) {
         for line in lines.into_iter().rev() {
             self.put_back.push_front(line);
         }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::breaks::one_line;
 use crate::mailbox::EmailAddress;
 use crate::subscriber::guard::guarded;
 use crate::subscriber::{Subscription, SuppressionReason};
@@ -73,8 +74,8 @@ impl<W: Write> ListWriter<W> {
         ];
         let attribute = |field| subscription.attributes.get(field).map_or("", String::as_str);
         let fields = fields.iter().map(String::as_str).chain(self.attributes.iter().map(attribute));
-        // A line break would be read as a mistake: what a person agreed to may have some.
-        let fields = fields.map(|field| guarded(field).replace(['\r', '\n'], " "));
+        // What a person agreed to may have line breaks, and is read back without.
+        let fields = fields.map(|field| guarded(&one_line(field)).into_owned());
         self.file.write_record(fields.map(String::into_bytes))?;
         Ok(())
     }

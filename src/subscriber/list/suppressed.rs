@@ -67,18 +67,25 @@ impl<R: Read> SuppressedReader<R> {
         Ok(Self { lines, delimiter, address, reason: find(&REASONS), first: None })
     }
 
-    fn read(&self, line: &Line) -> Result<Suppressed, BadLine> {
+    fn read(&mut self, line: Line) -> io::Result<Result<Suppressed, BadLine>> {
         let bad = |reason: String| BadLine { line: line.number, reason };
-        let Some(text) = line.text.as_deref() else { return Err(bad(TOO_LONG.to_owned())) };
+        let Some(mut text) = line.text else { return Ok(Err(bad(TOO_LONG.to_owned()))) };
+        if split(&text, self.delimiter) == Split::Unclosed {
+            text = self.lines.whole(&text, self.delimiter)?;
+        }
+        Ok(self.suppressed(&text).map_err(bad))
+    }
+
+    fn suppressed(&self, text: &[u8]) -> Result<Suppressed, String> {
         let Split::Fields(fields) = split(text, self.delimiter) else {
-            return Err(bad("its quotes do not match".to_owned()));
+            return Err("its quotes do not match".to_owned());
         };
         let field = |at: usize| {
             let field = fields.get(at).map(|field| str::from_utf8(field)).transpose();
-            field.map_err(|_| bad("it is not UTF-8; save the file as UTF-8".to_owned()))
+            field.map_err(|_| "it is not UTF-8; save the file as UTF-8".to_owned())
         };
         let address = field(self.address)?.unwrap_or_default();
-        let address = EmailAddress::parse(address).map_err(|error| bad(reason(&error)))?;
+        let address = EmailAddress::parse(address).map_err(|error| reason(&error))?;
         let said = self.reason.map(field).transpose()?.flatten().unwrap_or_default();
         Ok(Suppressed { address, reason: why(said) })
     }
@@ -94,7 +101,7 @@ impl<R: Read> Iterator for SuppressedReader<R> {
                 Err(error) => return Some(Err(error)),
             };
             if !line.is_blank() {
-                return Some(Ok(self.read(&line)));
+                return Some(self.read(line));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::newsletter::Tracking;
-use crate::subscriber::{Entry, Format};
+use crate::subscriber::{Entry, Format, SuppressionReason};
 
 fn read(file: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -62,10 +62,49 @@ fn a_bad_line_is_reported_with_its_number_and_skipped() {
 }
 
 #[test]
-fn a_value_with_line_breaks_adds_no_reader_of_its_own() {
-    let file = "email,note\nada@example.com,\"hello\nvictim@example.com,\nbye\"\nbo@example.com,\n";
-    assert_eq!(addresses(file), ["bo@example.com"]);
-    assert_eq!(bad(file), ["line 2: a value holds a line break"]);
+fn a_value_with_line_breaks_is_one_line_of_its_reader_and_adds_none_of_its_own() {
+    let file = "email,name,note\nada@example.com,\"Ada\r\n \n Lovelace\",\"hello\t\u{2028}\nvictim@example.com,\nbye\n\"\nbo@example.com,,\n";
+    let (entries, bad) = read(file);
+    assert_eq!(bad, []);
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0].name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(entries[0].attributes["note"], "hello victim@example.com, bye");
+}
+
+#[test]
+fn a_line_break_in_an_address_or_in_far_too_long_a_value_spoils_the_line() {
+    assert_eq!(
+        bad("email\n\"ada@\nexample.com\"\n\"ada@example.com\nbo@example.com\"\n"),
+        [
+            "line 2: the address is malformed: it holds a control character",
+            "line 4: the address is malformed: it holds a control character"
+        ]
+    );
+    let file = format!("email,note\nada@example.com,\"{}\"\nbo@example.com,\n", "x\n".repeat(99));
+    assert_eq!(addresses(&file), ["ada@example.com", "bo@example.com"]);
+    let lines = "0123456789\n".repeat(98);
+    assert_eq!(
+        bad(format!("email,note\nada@example.com,\"{lines}\"\n")),
+        ["line 2: its `note` is longer than 1000 characters"]
+    );
+    let long = format!(
+        "email,note\nada@example.com,\"{}\"\nbo@example.com,\n",
+        format!("{}\n", "x".repeat(1000)).repeat(70)
+    );
+    assert_eq!(addresses(&long), ["bo@example.com"]);
+}
+
+#[test]
+fn a_line_break_in_what_is_not_kept_keeps_nobody_on_a_list_who_left() {
+    let file = "Email Address,First Name,UNSUB_TIME,LEID,NOTES\n\
+        ada@example.com,\"Ada\nL.\",2024-01-02 03:04:05,1,\"called us\nplease remove \u{fffd}\"\n";
+    let row = ListReader::new(file.as_bytes()).unwrap().next().unwrap().unwrap().unwrap();
+    assert!(matches!(row.standing, Standing::Left(Some(_))));
+    assert_eq!(row.entry.name.as_deref(), Some("Ada L."));
+    let do_not_mail = "email,reason\nada@example.com,\"550\nuser unknown\"\n\"bo@example.com\n";
+    let mut suppressed = SuppressedReader::new(do_not_mail.as_bytes()).unwrap().map(Result::unwrap);
+    assert_eq!(suppressed.next().unwrap().unwrap().reason, SuppressionReason::Bounced);
+    assert_eq!(suppressed.next().unwrap().unwrap_err().to_string(), "line 4: its quotes do not match");
 }
 
 #[test]
