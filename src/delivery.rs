@@ -225,11 +225,8 @@ impl RetryPolicy {
     /// No wait is longer than this, jitter apart.
     const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
 
-    /// What a reply means for a message. `jitter` is random.
+    /// What a refusal means for a message. `jitter` is random.
     pub fn outcome(self, reply: SmtpReply, attempt: Attempt, jitter: u8) -> Outcome {
-        if reply.is_positive() {
-            return Outcome::Accepted(reply);
-        }
         match self.retry_at(attempt, jitter).filter(|_| reply.is_transient()) {
             Some(retry_at) => Outcome::Deferred { reply, retry_at },
             None => Outcome::Refused(reply),
@@ -283,7 +280,6 @@ mod tests {
     #[test]
     fn a_relays_no_is_for_good_and_its_later_is_not() {
         let outcome = |code| DAYS.outcome(reply(code), attempt(1, START), 0);
-        assert_eq!(outcome(250), Outcome::Accepted(reply(250)));
         assert_eq!(outcome(550), Outcome::Refused(reply(550)));
         let retry_at = START + SignedDuration::from_secs(30);
         assert_eq!(outcome(451), Outcome::Deferred { reply: reply(451), retry_at });

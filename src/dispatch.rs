@@ -119,7 +119,9 @@ impl Dispatch<'_> {
 
     /// Starts what is ready and due.
     async fn start(&mut self) -> anyhow::Result<()> {
-        for (number, source) in self.app.workspace.drafts() {
+        let (drafts, unreadable) = self.app.workspace.drafts();
+        self.outcome.faults.extend(unreadable.into_iter().map(anyhow::Error::from));
+        for (number, source) in drafts {
             if self.is_stopped() || self.sender.store.state(number).await?.is_some() {
                 continue;
             }

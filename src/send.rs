@@ -23,6 +23,7 @@ use crate::token::Keys;
 
 mod audience;
 mod brake;
+mod comebacks;
 mod cooling;
 mod deliver;
 mod destination;
@@ -39,6 +40,7 @@ mod start;
 pub mod test_copy;
 
 use brake::Brake;
+use comebacks::Comebacks;
 use cooling::Cooling;
 use deliver::Ended;
 use journal::Journal;
@@ -267,6 +269,7 @@ impl Run {
             journal,
             pace: Pace::new(self.app.rate()),
             cooling: Cooling::new(self.app.config.pace.connections.get()),
+            comebacks: Comebacks::default(),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },
             clock: Arc::clone(&self.app.clock),
             connections: self.app.config.pace.connections.get(),

@@ -90,7 +90,9 @@ impl Server {
                 waiting,
                 "stopped; what waits on the disk goes into the store when `serve` runs again, and who left is heeded by `send` before"
             ),
-            Err(error) => tracing::warn!(%error, "stopped; whether anything waits on the disk cannot be seen"),
+            Err(error) => {
+                tracing::warn!(%error, "stopped; whether anything waits on the disk cannot be seen");
+            }
         }
     }
 }

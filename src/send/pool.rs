@@ -321,6 +321,11 @@ impl Seat {
         })
     }
 
+    /// Whether it has taken a message in this run.
+    pub(super) fn took_any(&self) -> bool {
+        self.member().state(|state| state.took_any)
+    }
+
     /// Whether the relay has been given up meanwhile.
     pub(super) fn is_away(&self) -> bool {
         self.member().trouble().is_some()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
+use super::comebacks::Comebacks;
 use super::cooling::Cooling;
 use super::destination::{Claim, Full, LineId};
 use super::journal::{Asked, Journal, JournalGone};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) pace: Pace,
     pub(super) cooling: Cooling,
+    pub(super) comebacks: Comebacks,
     pub(super) policy: RetryPolicy,
     pub(super) clock: Clock,
     pub(super) options: Options,

@@ -96,6 +96,10 @@ impl SmtpError {
 
     /// The relay said no, or what makes no sense here: only 5xx is for good, and not even that where the message had no part in it.
     pub(super) fn refused(step: Step, reply: SmtpReply) -> Self {
+        if reply.code < 400 {
+            let SmtpReply { code, text, .. } = reply;
+            return Self::transient(step, "4.5.0", format!("{code} {text} is no answer to that").trim_end());
+        }
         let permanent = (500..600).contains(&reply.code) && step != Step::Reset;
         let failure = Failure { step, reply, said_by_relay: true };
         if permanent { Self::Permanent(failure) } else { Self::Transient(failure) }
@@ -123,9 +127,14 @@ impl Failure {
         self.step == Step::Mail && self.said_by_relay && self.reply.code != 552
     }
 
-    /// Whether the relay will not have what the message says: others would meet the same.
-    pub fn is_about_message(&self) -> bool {
-        self.step == Step::Body && self.said_by_relay
+    /// Whether it is said of the recipient's mailbox, as that it is full (RFC 3463, 3.3).
+    pub fn is_about_mailbox(&self) -> bool {
+        self.reply.enhanced.as_deref().is_some_and(|code| code.starts_with("5.2."))
+    }
+
+    /// Whether we know that the relay takes no message of this size: others are as large.
+    pub fn is_about_size(&self) -> bool {
+        self.reply.code == 552 && !self.said_by_relay
     }
 
     /// Whether the relay closed before it heard of a reader.

@@ -6,6 +6,7 @@ mod server;
 
 use jiff::Timestamp;
 
+use self::said::is_wanted;
 use super::audience::recipient_columns;
 use super::connection::Connected;
 use super::error::persist;
@@ -197,7 +198,8 @@ async fn waiting(
     select.fetch_all(on).await?.iter().map(|row| Cells(row).try_into()).collect()
 }
 
-/// What could not start although its sender holds it: its reader has left.
+/// What could not start although its sender holds it, where its reader has left. One who came back into the queue before it was recorded
+/// that they were about to be written to may be in the same hands again by now: they are wanted.
 async fn skip_left(
     on: &mut impl Connected,
     issue: IssueNumber,
@@ -207,7 +209,7 @@ async fn skip_left(
     let mut update = sql("update delivery set status = 'skipped', reason = 'left-during-run', since = ");
     update.push_bind(now).push(" where ");
     among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
-    update.push(" and status = 'leased' and (subscriber, owner) in (");
+    update.push(concat!(" and status = 'leased' and not (", is_wanted!(), ") and (subscriber, owner) in ("));
     update.push_rows(intents.iter().map(|intent| [intent.subscriber.into(), intent.by.into()])).push(")");
     update.execute(on).await?;
     Ok(())

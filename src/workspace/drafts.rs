@@ -28,17 +28,26 @@ impl Workspace {
         found.or(draft)
     }
 
-    /// The drafts by number, as they are written, whatever mistakes are in them; one whose number nobody can tell is left out.
-    pub fn drafts(&self) -> Vec<(IssueNumber, Source)> {
-        let read = |name: &String| {
-            let source = self.read(&Path::new("drafts").join(name)).ok()??;
+    /// The drafts by number, as they are written, whatever mistakes are in them, and what is wrong with those that cannot be read; one
+    /// whose number nobody can tell is left out.
+    pub fn drafts(&self) -> (Vec<(IssueNumber, Source)>, Vec<Diagnostics>) {
+        let (mut drafts, mut faults) = (Vec::new(), Vec::new());
+        for name in self.draft_names() {
+            let source = match self.read(&Path::new("drafts").join(&name)) {
+                Ok(Some(source)) => source,
+                // It is gone since.
+                Ok(None) => continue,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
             let named = name.strip_suffix(".toml").and_then(|stem| stem.parse().ok());
-            let number = named.or_else(|| Draft::number_in(&source).map(|number| number.value))?;
-            Some((number, source))
-        };
-        let mut drafts: Vec<_> = self.draft_names().iter().filter_map(read).collect();
+            let number = named.or_else(|| Draft::number_in(&source).map(|number| number.value));
+            drafts.extend(number.map(|number| (number, source)));
+        }
         drafts.sort_by_key(|(number, _)| *number);
-        drafts
+        (drafts, faults)
     }
 
     fn find_draft(&self, named: &str) -> Result<PathBuf, Diagnostics> {

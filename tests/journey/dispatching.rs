@@ -192,6 +192,18 @@ async fn a_bad_draft_stops_no_other() {
 }
 
 #[tokio::test]
+async fn a_draft_that_cannot_be_read_is_named_until_it_can_be() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    std::fs::write(folder.path().join("drafts/2.toml"), b"number = 2\n\xff").unwrap();
+    for sent in [1, 0] {
+        let done = at(&folder, DUE).await;
+        assert_eq!((done.sent.len(), done.faults.len()), (sent, 1), "{done:?}");
+        assert!(format!("{:#}", done.faults[0]).contains("drafts/2.toml"), "{done:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_interrupted_issue_goes_on_though_its_draft_is_gone() {
     let folder = weekly();
     draft(&folder, 1, "date = 2023-07-02");

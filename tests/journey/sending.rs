@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pressroom::delivery::SkipReason;
+use pressroom::delivery::{Counts, SkipReason};
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+use tokio::net::TcpListener;
 
 use super::Folder;
 use crate::folder::{copies, header, options, received};
@@ -101,16 +103,53 @@ async fn refusing(folder: &Folder, reply: &'static str) -> Inbox {
 
 #[tokio::test]
 async fn a_relay_that_lets_us_write_to_nobody_costs_no_reader() {
-    let folder = Folder::with_many_readers(200);
-    let inbox = refusing(&folder, "554 5.7.1 relay access denied").await;
-    for _ in 0..2 {
-        let sent = folder.send().await.unwrap();
-        assert_eq!((sent.ending, sent.counts.refused, sent.counts.waiting), (Ending::RelayRefuses, 0, 200));
-        assert!(sent.to_string().contains("relay access denied"), "{sent}");
+    for reply in ["554 5.7.1 relay access denied", "550 relay access denied", "553 5.1.8 relay access denied"]
+    {
+        let folder = Folder::with_many_readers(200);
+        let inbox = refusing(&folder, reply).await;
+        for _ in 0..2 {
+            let sent = folder.send().await.unwrap();
+            let Counts { refused, waiting, .. } = sent.counts;
+            assert_eq!((sent.ending, refused, waiting), (Ending::RelayRefuses, 0, 200), "{reply}");
+            assert!(sent.to_string().contains("relay access denied"), "{sent}");
+        }
+        folder.relay_no_more_through(&inbox);
+        inbox.stop().await;
+        assert_eq!(folder.send().await.unwrap().counts.accepted, 200);
     }
-    folder.relay_no_more_through(&inbox);
-    inbox.stop().await;
-    assert_eq!(folder.send().await.unwrap().counts.accepted, 200);
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_no_yes() {
+    for (at, reply) in [(Stage::Data, "250 2.0.0 fine"), (Stage::Recipient, "350 go on")] {
+        let folder = Folder::with_many_readers(20);
+        let script = Script::new(move |envelope, stage| {
+            let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader7@example.com");
+            (stage == at && is_theirs).then(|| Action::Reply(reply.to_owned()))
+        });
+        let (inbox, maildir) = relay(&folder, script).await;
+        let sent = folder.send().await.unwrap();
+        let Counts { accepted, deferred, in_doubt, .. } = sent.counts;
+        assert_eq!((sent.ending, accepted, deferred, in_doubt), (Ending::Deferred, 19, 1, 0), "{sent}");
+        assert_eq!(copies(&received(maildir.path())).len(), 19);
+        inbox.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn who_alone_makes_the_relay_break_off_keeps_no_run_from_its_end() {
+    for at in [Stage::Recipient, Stage::Data] {
+        let folder = Folder::with_many_readers(20);
+        let script = Script::new(move |envelope, stage| {
+            let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader7@example.com");
+            (stage == at && is_theirs).then_some(Action::Cut)
+        });
+        let (inbox, _maildir) = relay(&folder, script).await;
+        let sent = folder.send().await.unwrap();
+        let Counts { accepted, deferred, .. } = sent.counts;
+        assert_eq!((sent.ending, accepted, deferred), (Ending::Deferred, 19, 1), "{sent}");
+        inbox.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -216,6 +255,44 @@ async fn of_several_relays_one_that_lets_us_write_to_nobody_costs_no_reader() {
     assert_eq!(taking.stop().await.messages, 200);
 }
 
+/// A relay that takes no message of more than a thousand octets, and says so.
+async fn small() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufStream::new(stream);
+            let mut reply = "220 small.example";
+            let mut line = String::new();
+            loop {
+                line.clear();
+                stream.write_all(format!("{reply}\r\n").as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                match stream.read_line(&mut line).await {
+                    Ok(1..) if !line.starts_with("QUIT") => reply = "250-small.example\r\n250 SIZE 1000",
+                    _ => break,
+                }
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_relay_that_takes_no_message_so_large_costs_no_reader() {
+    let folder = Folder::with_many_readers(50);
+    let (small, taking) = (small().await, counting().await);
+    let relay = |address| format!("[[smtp.relay]]\nurl = \"smtp://{address}\"\n");
+    folder.relay_is(&format!("connections = 4\n{}", relay(small)));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting), (Ending::RelayRefuses, 50), "{sent}");
+    assert!(sent.to_string().contains("the relay takes 1000"), "{sent}");
+    folder.edit("newsletter.toml", &relay(small), &format!("{}{}", relay(small), relay(taking.addr())));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 50), "{sent}");
+    assert_eq!(taking.stop().await.messages, 50);
+}
+
 #[tokio::test]
 async fn a_relay_that_hangs_up_after_every_message_leaves_few_in_doubt() {
     let folder = Folder::with_many_readers(200);
@@ -250,7 +327,7 @@ async fn at_a_slow_pace_a_stop_begins_nothing_new_and_who_waits_for_their_turn_i
 #[tokio::test]
 async fn a_relay_that_says_nothing_is_left_as_soon_as_the_run_is_to_stop() {
     let folder = Folder::with_many_readers(3);
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     folder.relay_is(&format!("url = \"smtp://{}\"", silent.local_addr().unwrap()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn(folder.prepare().await.unwrap().go(Options { stop: stopped, ..options() }));

@@ -35,8 +35,10 @@ impl Line {
         let failure = error.failure();
         let outcome = match error {
             SmtpError::InDoubt(_) => Outcome::InDoubt,
-            // The line broke before the end of the data: nobody's fault, and nothing has arrived.
-            SmtpError::Transient(_) if !failure.said_by_relay => Outcome::PutBack,
+            // The line broke before the end of the data, or the relay itself is busy: no reader's fault, and nothing has arrived.
+            SmtpError::Transient(_) if !failure.said_by_relay || failure.is_about_relay() => {
+                self.once_more(letter, failure)
+            }
             // Our sender is not wanted here, whoever reads: that is for the operator to mend.
             SmtpError::Permanent(_) if failure.is_about_sender() => {
                 self.give_up(error.clone());
@@ -44,8 +46,14 @@ impl Line {
             }
             // The relay was given up for what it said to the one before.
             SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
-            // The relay itself is busy; the reader has no part in it.
-            SmtpError::Transient(_) if failure.is_about_relay() => Outcome::PutBack,
+            // What we know of the relay: another one may do.
+            SmtpError::Permanent(_) if failure.is_about_size() && !self.took_any() => {
+                self.give_up(error.clone());
+                Outcome::PutBack
+            }
+            SmtpError::Permanent(_) if !failure.said_by_relay && !self.is_at_the_last() => {
+                self.once_more(letter, failure)
+            }
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {
                 if matches!(error, SmtpError::Permanent(_)) && self.is_relays_fault(letter, failure) {
                     self.give_up(error.clone());
@@ -61,6 +69,22 @@ impl Line {
         self.settle(&letter.leased, outcome).await
     }
 
+    /// Back into the queue, unless that has led to nothing too often: who alone makes a relay break off must not keep a run from its end.
+    fn once_more(&self, letter: &Letter, failure: &Failure) -> Outcome {
+        if self.shared.comebacks.may(letter.leased.recipient.id) {
+            return Outcome::PutBack;
+        }
+        self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
+    }
+
+    fn took_any(&self) -> bool {
+        self.seat.as_ref().is_some_and(Seat::took_any)
+    }
+
+    fn is_at_the_last(&self) -> bool {
+        self.seat.as_ref().is_none_or(Seat::is_the_last)
+    }
+
     /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
     fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
         let reader = letter.leased.recipient.id;
@@ -71,8 +95,8 @@ impl Line {
                 let domain = letter.envelope.to.domain().to_owned();
                 seat.bounced(Bounced { subscriber: reader, domain, detail })
             }),
-            Cause::Policy => refused(),
-            Cause::Other => failure.is_about_message() && refused(),
+            // A relay that lets us write to nobody says so in many words.
+            Cause::Policy | Cause::Other => failure.said_by_relay && !failure.is_about_mailbox() && refused(),
         }
     }
 
@@ -108,6 +132,9 @@ impl Line {
         log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
         if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
             self.shared.count();
+        }
+        if !matches!(outcome, Outcome::PutBack) {
+            self.shared.comebacks.forget(leased.recipient.id);
         }
         let settlement = Settlement { subscriber: leased.recipient.id, by: self.shared.sender, outcome };
         Ok(self.shared.journal.settled(settlement).await?)
