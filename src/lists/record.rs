@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::subscriber::list::{More, Row, Standing};
-use crate::subscriber::{Consent, Entry, Format, SuppressionReason};
+use crate::subscriber::{Choices, Consent, Entry, Format, Origin, SuppressionReason};
 
 /// A record in memory.
 #[derive(Clone, Copy)]
@@ -134,9 +134,15 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     number(into, suppressed.map(|reason| reason as i64));
     number(into, more.as_ref().map(|_| 1));
     if let Some(more) = more {
-        time(into, more.paused_until);
+        let Choices { name, tracking, format, paused_until } = &more.choices;
+        number(into, more.origin.map(|origin| origin as i64));
+        text(into, name.as_deref());
+        number(into, tracking.map(|tracking| tracking as i64));
+        number(into, format.map(|format| format as i64));
+        time(into, *paused_until);
         let consent = more.consent.as_ref();
         time(into, consent.map(|consent| consent.at));
+        time(into, consent.and_then(|consent| consent.asked_at));
         text(into, consent.and_then(|consent| consent.from.as_deref()));
         text(into, consent.and_then(|consent| consent.wording.as_deref()));
     }
@@ -248,9 +254,7 @@ impl<'r> Fields<'r> {
 
     fn entry(&mut self) -> Result<Entry, CutOff> {
         let address = EmailAddress::parse(self.text()?.unwrap_or(self.key)).map_err(|_| CutOff)?;
-        let name = self.own()?;
-        let tracking = self.one_of(&[Tracking::None, Tracking::Aggregate, Tracking::Individual])?;
-        let format = self.one_of(&[Format::Html, Format::Text])?;
+        let (name, tracking, format) = (self.own()?, self.tracking()?, self.format()?);
         let mut attributes = BTreeMap::new();
         for _ in 0..self.number()?.ok_or(CutOff)? {
             let (field, value) = (self.own()?.ok_or(CutOff)?, self.own()?.ok_or(CutOff)?);
@@ -259,10 +263,20 @@ impl<'r> Fields<'r> {
         Ok(Entry { address, name, tracking, format, attributes })
     }
 
+    fn tracking(&mut self) -> Result<Option<Tracking>, CutOff> {
+        self.one_of(&[Tracking::None, Tracking::Aggregate, Tracking::Individual])
+    }
+
+    fn format(&mut self) -> Result<Option<Format>, CutOff> {
+        self.one_of(&[Format::Html, Format::Text])
+    }
+
     fn more(&mut self) -> Result<More, CutOff> {
-        let paused_until = self.time()?;
-        let (at, from, wording) = (self.time()?, self.own()?, self.own()?);
-        Ok(More { paused_until, consent: at.map(|at| Consent { at, asked_at: None, from, wording }) })
+        let origin = self.one_of(&[Origin::File, Origin::Page, Origin::Command])?;
+        let (name, tracking, format) = (self.own()?, self.tracking()?, self.format()?);
+        let choices = Choices { name, tracking, format, paused_until: self.time()? };
+        let (at, asked_at, from, wording) = (self.time()?, self.time()?, self.own()?, self.own()?);
+        Ok(More { origin, choices, consent: at.map(|at| Consent { at, asked_at, from, wording }) })
     }
 }
 
@@ -277,10 +291,11 @@ mod tests {
         #[test]
         fn a_row_comes_back_as_it_was(line in concat!(
             "(Ada|BO|x)@(example\\.com|Bücher\\.example),[a-z'=é]{0,4}(x{300})?,(none|aggregate|individual)?,",
-            "(html|text)?,(subscribed|left|gone),(2020-01-01)?,(1931-01-01)?,(bounced|do-not-mail)?,(2030-01-01)?,[a-z]{0,3},[a-z]{0,300}"
+            "(html|text)?,(subscribed|left|gone),(2020-01-01)?,(1931-01-01)?,(bounced|do-not-mail)?,(2030-01-01)?,(2029-01-01)?,[a-z]{0,3},",
+            "(file|page|command)?,(name)?( tracking)?( format)?,[a-z]{0,300}"
         )) {
             let file = format!("email,name,tracking,format,pressroom_status,pressroom_since,pressroom_left_at,pressroom_suppressed,\
-                pressroom_consented_at,pressroom_consented_from,city\n{line}\n");
+                pressroom_consented_at,pressroom_asked_at,pressroom_consented_from,pressroom_origin,pressroom_chosen,city\n{line}\n");
             let row = ListReader::new(file.as_bytes()).unwrap().next().unwrap().unwrap().unwrap();
             let mut bytes = vec![7; 5];
             write(&mut bytes, &row);

@@ -10,7 +10,7 @@ use crate::delivery::{
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
-use crate::subscriber::list::{Row as ListRow, Standing};
+use crate::subscriber::list::{More, Row as ListRow, Standing};
 use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
 
 #[path = "../../tests/postgres/server.rs"]

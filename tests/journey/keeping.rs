@@ -1,12 +1,17 @@
 //! What is kept on people: given out, counted, left alone, forgotten in time, and erased.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use pressroom::id::Reference;
+use pressroom::newsletter::Tracking;
+use pressroom::subscriber::{Choices, Consent, Entry, Joining, Origin};
 use serde_json::Value;
 
 use super::Folder;
+use crate::folder::header;
 use crate::reader::{get, post};
 
 const READERS: [&str; 2] = ["ada.lovelace@example.com", "bo@example.org"];
@@ -80,6 +85,66 @@ async fn a_list_that_is_given_out_comes_back_as_it_was() {
         (&Value::from(1), &Value::from(1)),
         "who left stays gone"
     );
+}
+
+/// What a list has of its readers beside what its file says.
+async fn members(folder: &Folder) -> Vec<(String, Origin, Choices, Option<Consent>)> {
+    let store = folder.app().store().await.unwrap();
+    let mut members = store.members(&"readers".parse().unwrap(), None, 10).await.unwrap();
+    members.sort_by_key(|member| member.address.key());
+    let on_list = members.into_iter().map(|member| (member.address.to_string(), member.subscription));
+    on_list.map(|(address, held)| (address, held.origin, held.choices, held.consent)).collect()
+}
+
+/// Ada chose all there is to choose, Cy joined on a page, Di was added.
+async fn given_out() -> (Folder, String) {
+    let folder = clicked().await;
+    let server = folder.serve().await;
+    post(&server, &folder.links().to("preferences"), "name=Ada+L.&tracking=none&format=text&pause=0").await;
+    server.stop().await;
+    done(&folder, &["subscribers", "add", "di@example.net"]);
+    let entry = Entry {
+        address: "cy@example.com".parse().unwrap(),
+        name: Some("Cy".to_owned()),
+        tracking: None,
+        format: None,
+        attributes: BTreeMap::new(),
+    };
+    let at = folder.app().now();
+    let (from, wording) =
+        (Some("https://mail.example.com/subscribe".to_owned()), Some("Yes,\nplease".to_owned()));
+    let joining =
+        Joining { origin: Origin::Page, at, consent: Some(Consent { at, asked_at: None, from, wording }) };
+    let store = folder.app().store().await.unwrap();
+    store.subscribe(&"readers".parse().unwrap(), &entry, Reference(7), joining).await.unwrap();
+    let exported = done(&folder, &["subscribers", "export"]);
+    (folder, exported)
+}
+
+#[tokio::test]
+async fn what_readers_chose_and_how_they_came_outlives_a_new_store_and_the_plain_file_read_again() {
+    let (folder, exported) = given_out().await;
+    let mut had = members(&folder).await;
+    had[2].3.as_mut().unwrap().wording = Some("Yes, please".to_owned());
+    let (ada, cy, di) = (&had[0], &had[2], &had[3]);
+    assert_eq!((cy.1, di.1, ada.2.tracking), (Origin::Page, Origin::Command, Some(Tracking::None)));
+    for plain_file_comes_first in [false, true] {
+        let other = Folder::with_readers(&READERS);
+        if plain_file_comes_first {
+            done(&other, &["subscribers", "import"]);
+        }
+        other.write("exported.csv", &exported);
+        done(&other, &["subscribers", "import", "--from", &at(&other, "exported.csv")]);
+        let again = done(&other, &["subscribers", "import", "--from", &at(&other, "exported.csv")]);
+        assert!(again.contains(": 4 unchanged"), "{again}");
+        assert_eq!(members(&other).await, had);
+        done(&other, &["subscribers", "import"]);
+        assert_eq!(members(&other).await, had);
+        let sent = json(&done(&other, &["--json", "send", "1", "--yes"]));
+        assert_eq!(sent["accepted"], 4, "{sent}");
+        assert_eq!(members(&other).await, had);
+        assert!(header(&other.received()[0], "Content-Type").starts_with("text/plain"), "as Ada chose");
+    }
 }
 
 #[tokio::test]

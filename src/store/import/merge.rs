@@ -14,7 +14,7 @@ use crate::store::connection::{Connected, Dialect, Reading};
 use crate::store::statement::{Ready, Row as Cell, sql};
 use crate::store::word::Cells;
 use crate::subscriber::list::{Row, Standing};
-use crate::subscriber::{Entry, Format, Origin, SubscriptionStatus};
+use crate::subscriber::{Choices, Entry, Format, Origin, SubscriptionStatus};
 
 /// How many of those who are known are read at once.
 pub(super) const PAGE: u32 = 1000;
@@ -47,6 +47,8 @@ struct Known {
 struct OnList {
     status: SubscriptionStatus,
     is_from_file: bool,
+    /// What they chose: 1 a name, 2 tracking, 4 a format.
+    chosen: i64,
     name: Option<String>,
     tracking: Option<Tracking>,
     format: Option<Format>,
@@ -63,6 +65,7 @@ impl TryFrom<&Cell> for Known {
             Some(status) => Some(OnList {
                 status,
                 is_from_file: row.word::<Origin>("origin")? == Origin::File,
+                chosen: row.integer("chosen")?,
                 name: row.owned("name")?,
                 tracking: row.some_word("tracking")?,
                 format: row.some_word("format")?,
@@ -78,6 +81,18 @@ impl OnList {
     /// Whether their file is why the list goes to them.
     fn counts(&self) -> bool {
         self.is_from_file && self.status == SubscriptionStatus::Subscribed
+    }
+
+    /// What a file knows of their choices, and the list does not: their word here is the newer one.
+    fn lacks(&self, choices: &Choices) -> Option<Choices> {
+        let is_missing = |bit: i64| self.chosen & bit == 0;
+        let lacks = Choices {
+            name: choices.name.clone().filter(|_| is_missing(1)),
+            tracking: choices.tracking.filter(|_| is_missing(2)),
+            format: choices.format.filter(|_| is_missing(4)),
+            paused_until: None,
+        };
+        (lacks != Choices::default()).then_some(lacks)
     }
 
     fn says(&self, entry: &Entry, attributes: Option<&str>) -> bool {
@@ -207,7 +222,10 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     /// Reads the next of those who are known.
     pub(super) async fn read_page(&mut self, on: &mut impl Connected) -> Result<(), StoreError> {
         let Some(after) = self.read_to.take() else { return Ok(()) };
-        let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes \
+        let select = "select b.id, b.key, b.address, s.status, s.origin, s.name, s.tracking, s.format, s.attributes, \
+            cast(case when s.chosen_name is null then 0 else 1 end \
+            + case when s.chosen_tracking is null then 0 else 2 end \
+            + case when s.chosen_format is null then 0 else 4 end as bigint) as chosen \
             from subscriber b left join subscription s on s.list = $1 and s.subscriber = b.id \
             where b.key > $2 order by b.key limit $3";
         let rows = sql(select).bind(self.how.list).bind(after).bind(PAGE).fetch_all(on).await?;
@@ -299,7 +317,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         };
         if status == SubscriptionStatus::Subscribed {
             self.counts.added += 1;
-            self.after += 1;
+            self.after += u64::from(origin(&row) == Origin::File);
         }
         if let Some(more) = &row.more {
             self.pending.more.push((id, more.clone()));
@@ -308,8 +326,8 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
             Standing::Left(at) => Some(at.unwrap_or(self.how.now)),
             Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => None,
         };
-        let since = row.since.unwrap_or(self.how.now);
-        self.pending.written.push(Written::new(id, status, (since, left_at), row.entry));
+        let (since, origin) = (row.since.unwrap_or(self.how.now), origin(&row));
+        self.pending.written.push(Written::new(id, (status, origin), (since, left_at), row.entry));
     }
 
     /// On the list before, and in its file.
@@ -320,15 +338,25 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         };
         self.counts.left += u64::from(status == SubscriptionStatus::Left);
         self.after += u64::from(on_list.is_from_file && status == SubscriptionStatus::Subscribed);
-        let written = Written::new(id, status, (self.how.now, None), row.entry);
+        let origin = origin(&row);
+        let came_otherwise = on_list.is_from_file && origin != Origin::File;
+        let lacks = row.more.as_ref().and_then(|more| on_list.lacks(&more.choices));
+        let written = Written::new(id, (status, origin), (self.how.now, None), row.entry);
+        let says = on_list.says(&written.entry, written.attributes.as_deref());
         if on_list.status == SubscriptionStatus::Gone {
             self.counts.returned += 1;
-        } else if on_list.says(&written.entry, written.attributes.as_deref()) {
+        } else if says && !came_otherwise && lacks.is_none() {
             self.counts.unchanged += 1;
             return;
         } else {
             self.counts.changed += 1;
         }
+        self.pending.chosen.extend(lacks.map(|lacks| (id, lacks)));
         self.pending.written.push(written);
     }
+}
+
+/// How a file says that somebody came: by itself, if it says nothing.
+fn origin(row: &Row) -> Origin {
+    row.more.as_ref().and_then(|more| more.origin).unwrap_or(Origin::File)
 }

@@ -8,7 +8,7 @@ use crate::mailbox::EmailAddress;
 use crate::store::statement::{Statement, Value, sql};
 use crate::store::word::{json, word};
 use crate::subscriber::list::More;
-use crate::subscriber::{Entry, SubscriptionStatus, SuppressionReason};
+use crate::subscriber::{Choices, Entry, Origin, SubscriptionStatus, SuppressionReason};
 
 /// Rows a statement at most.
 const ROWS: usize = 512;
@@ -35,12 +35,15 @@ pub(super) struct Pending {
     pub(super) suppressed: Vec<(String, SuppressionReason)>,
     /// What few files tell.
     pub(super) more: Vec<(i64, Box<More>)>,
+    /// Choices of those who are known, which the list lacks.
+    pub(super) chosen: Vec<(i64, Choices)>,
 }
 
 /// A reader's row on the list.
 pub(super) struct Written {
     id: i64,
     status: SubscriptionStatus,
+    origin: Origin,
     since: Timestamp,
     left_at: Option<Timestamp>,
     pub(super) entry: Entry,
@@ -51,27 +54,29 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn new(
         id: i64,
-        status: SubscriptionStatus,
+        (status, origin): (SubscriptionStatus, Origin),
         (since, left_at): (Timestamp, Option<Timestamp>),
         entry: Entry,
     ) -> Self {
         let attributes = (!entry.attributes.is_empty()).then(|| json(&entry.attributes));
-        Self { id, status, since, left_at, entry, attributes }
+        Self { id, status, origin, since, left_at, entry, attributes }
     }
 
     /// As most are: on the list from now on, without choices.
     fn is_plain(&self, now: Timestamp) -> bool {
-        let Self { status, since, left_at, entry, .. } = self;
+        let Self { status, origin, since, left_at, entry, .. } = self;
         let has_choices = entry.tracking.is_some() || entry.format.is_some();
-        *status == SubscriptionStatus::Subscribed && *since == now && left_at.is_none() && !has_choices
+        let is_on = *status == SubscriptionStatus::Subscribed && *origin == Origin::File;
+        is_on && *since == now && left_at.is_none() && !has_choices
     }
 
-    fn values(self) -> [Value; 8] {
+    fn values(self) -> [Value; 9] {
         [
             self.id.into(),
             word(self.status).into(),
             self.since.into(),
             self.left_at.into(),
+            word(self.origin).into(),
             self.entry.name.into(),
             self.entry.tracking.map(word).into(),
             self.entry.format.map(word).into(),
@@ -90,6 +95,7 @@ impl Pending {
             self.readdressed.len(),
             self.suppressed.len(),
             self.more.len(),
+            self.chosen.len(),
         ];
         lengths.iter().any(|length| *length >= ROWS)
     }
@@ -127,6 +133,7 @@ impl Pending {
         }
         statements.extend(self.suppressed.into_iter().map(|suppressed| suppress(how, suppressed)));
         statements.extend(self.more.into_iter().map(|(id, more)| write_more(how, id, *more)));
+        statements.extend(self.chosen.into_iter().map(|(id, choices)| write_choices(how, id, choices)));
         statements
     }
 }
@@ -155,7 +162,7 @@ fn write_readers(how: &TakingIn<'_>, readers: &mut Vec<Written>, count: usize) -
         );
     } else {
         upsert
-            .push("id, status, since, left_at, name, tracking, format, attributes) as (")
+            .push("id, status, since, left_at, origin, name, tracking, format, attributes) as (")
             .push_rows(readers.map(Written::values));
     }
     upsert.push(
@@ -170,12 +177,13 @@ fn write_readers(how: &TakingIn<'_>, readers: &mut Vec<Written>, count: usize) -
             .push(", null, 'file', name, null, null, coalesce(attributes, '{}')");
     } else {
         upsert
-            .push(", id, status, since, left_at, 'file', name, tracking, format, coalesce(attributes, '{}')");
+            .push(", id, status, since, left_at, origin, name, tracking, format, coalesce(attributes, '{}')");
     }
     // Who leaves at this moment has left.
     upsert.push(
         " from said where true on conflict (list, subscriber) do update set \
          status = case when subscription.status = 'gone' then excluded.status else subscription.status end, \
+         origin = case when subscription.origin = 'file' then excluded.origin else subscription.origin end, \
          name = excluded.name, tracking = excluded.tracking, format = excluded.format, \
          attributes = excluded.attributes",
     );
@@ -212,12 +220,25 @@ fn suppress(how: &TakingIn<'_>, (key, reason): (String, SuppressionReason)) -> S
 }
 
 fn write_more(how: &TakingIn<'_>, id: i64, more: More) -> Statement {
-    let update = "update subscription set paused_until = $1, consented_at = $2, consented_from = $3, consent_wording = $4 \
-        where list = $5 and subscriber = $6";
-    let (at, from, wording) = match more.consent {
-        Some(consent) => (Some(consent.at), consent.from, consent.wording),
-        None => (None, None, None),
+    let update = "update subscription set paused_until = $1, chosen_name = $2, chosen_tracking = $3, chosen_format = $4, \
+        consented_at = $5, consent_asked_at = $6, consented_from = $7, consent_wording = $8 \
+        where list = $9 and subscriber = $10";
+    let More { origin: _, choices, consent } = more;
+    let (at, asked_at, from, wording) = match consent {
+        Some(consent) => (Some(consent.at), consent.asked_at, consent.from, consent.wording),
+        None => (None, None, None, None),
     };
-    let update = sql(update).bind(more.paused_until).bind(at).bind(from).bind(wording);
+    let update = sql(update).bind(choices.paused_until).bind(choices.name);
+    let update = update.bind(choices.tracking.map(word)).bind(choices.format.map(word));
+    let update = update.bind(at).bind(asked_at).bind(from).bind(wording);
     update.bind(how.list).bind(id)
+}
+
+/// What they have chosen since stays.
+fn write_choices(how: &TakingIn<'_>, id: i64, choices: Choices) -> Statement {
+    let update = "update subscription set chosen_name = coalesce(chosen_name, $1), \
+        chosen_tracking = coalesce(chosen_tracking, $2), chosen_format = coalesce(chosen_format, $3) \
+        where list = $4 and subscriber = $5";
+    let update = sql(update).bind(choices.name).bind(choices.tracking.map(word));
+    update.bind(choices.format.map(word)).bind(how.list).bind(id)
 }

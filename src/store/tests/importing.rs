@@ -103,6 +103,35 @@ async fn what_a_person_chose_outranks_the_file() {
 }
 
 #[tokio::test]
+async fn an_exports_word_on_choices_and_origin_fills_in_what_the_list_lacks_and_no_more() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com", "bo@example.com"]).await;
+    let ada = store.reader_of("ada@example.com").await.id;
+    let newer = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
+    store.choose(&list(), ada, &newer).await.unwrap();
+    let older = Choices { tracking: Some(Tracking::None), format: Some(Format::Text), ..Choices::default() };
+    let more = More { origin: Some(Origin::Page), choices: older.clone(), consent: None };
+    let rows = || {
+        let exported = |address| ListRow { more: Some(Box::new(more.clone())), ..row(entry(address)) };
+        vec![exported("ada@example.com"), row(entry("bo@example.com")), exported("cy@example.com")]
+    };
+    let how = TakingIn { list: &list(), now: NOW, allow_shrink: false, keep_absent: false };
+    let counts = |imported| match imported {
+        Imported::Applied(counts) => (counts.added, counts.changed, counts.unchanged),
+        Imported::Shrunk { .. } | Imported::Broken => panic!("{imported:?}"),
+    };
+    assert_eq!(counts(store.import_rows(rows(), how).await), (1, 1, 1));
+    assert_eq!(counts(store.import_rows(rows(), how).await), (0, 0, 3));
+    store.import(&["bo@example.com"]).await;
+    let members = store.members(&list(), None, 3).await.unwrap();
+    let [ada, bo, cy] = [0, 1, 2].map(|at| members[at].subscription.clone());
+    assert_eq!(ada.choices, Choices { tracking: newer.tracking, ..older.clone() });
+    assert_eq!((bo.choices, cy.choices), (Choices::default(), older));
+    assert_eq!((ada.origin, bo.origin, cy.origin), (Origin::Page, Origin::File, Origin::Page));
+    assert_eq!(store.audience_of().await.len(), 3);
+}
+
+#[tokio::test]
 async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
     let store = TestStore::new().await;
     store.import(&["ada@example.com", "bo@example.com", "cy@example.com"]).await;

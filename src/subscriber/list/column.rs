@@ -31,7 +31,12 @@ pub(super) enum Column {
     Wanted,
     Suppressed,
     PausedUntil,
+    /// How they came.
+    Origin,
+    /// Which of the other columns are their own word.
+    Chosen,
     ConsentedAt,
+    AskedAt,
     ConsentedFrom,
     ConsentWording,
     /// Without a name: nobody can ask for it.
@@ -78,7 +83,10 @@ impl Column {
             | Self::Wanted
             | Self::Suppressed
             | Self::PausedUntil
+            | Self::Origin
+            | Self::Chosen
             | Self::ConsentedAt
+            | Self::AskedAt
             | Self::ConsentedFrom
             | Self::ConsentWording => Kind::Standing,
             Self::Dropped => Kind::Dropped,

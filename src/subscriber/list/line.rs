@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::mem;
 
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
@@ -15,7 +16,7 @@ use super::standing::{More, Row, Standing, time};
 use crate::mailbox::{self, EmailAddress, MailboxError};
 use crate::newsletter::Tracking;
 use crate::subscriber::guard::unguarded;
-use crate::subscriber::{Consent, Entry, Format, SuppressionReason};
+use crate::subscriber::{Consent, Entry, Format, Origin, SuppressionReason};
 
 /// The longest value of a column, in characters.
 const LONGEST_VALUE: usize = 1000;
@@ -36,6 +37,8 @@ struct Making {
     left_at: Option<Timestamp>,
     since: Option<Timestamp>,
     suppressed: Option<SuppressionReason>,
+    /// Which of name, tracking and format are the reader's own word.
+    chosen: Vec<Column>,
     more: Option<Box<More>>,
 }
 
@@ -85,6 +88,7 @@ impl Making {
             left_at: None,
             since: None,
             suppressed: None,
+            chosen: Vec::new(),
             more: None,
         }
     }
@@ -112,7 +116,10 @@ impl Making {
             | Column::Wanted
             | Column::Suppressed
             | Column::PausedUntil
+            | Column::Origin
+            | Column::Chosen
             | Column::ConsentedAt
+            | Column::AskedAt
             | Column::ConsentedFrom
             | Column::ConsentWording => self.take_standing(column, text)?,
         }
@@ -138,11 +145,14 @@ impl Making {
             Column::Unwanted if is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
             Column::Wanted if !is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
             Column::Suppressed => self.suppressed = Some(suppression(text)?),
-            Column::PausedUntil => self.more().paused_until = time(text),
+            Column::PausedUntil => self.more().choices.paused_until = time(text),
+            Column::Origin => self.origin(choice("origin", text, "`file`, `page` or `command`")?),
+            Column::Chosen => self.chosen = chosen(text)?,
             Column::ConsentedAt => {
                 let consent = time(text).map(|at| Consent { at, asked_at: None, from: None, wording: None });
                 self.more().consent = consent;
             }
+            Column::AskedAt => self.consent(|consent| consent.asked_at = time(text)),
             Column::ConsentedFrom => {
                 let text = attribute("consented_from", text)?;
                 self.consent(|consent| consent.from = Some(text));
@@ -158,6 +168,13 @@ impl Making {
 
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_default()
+    }
+
+    /// Most came by a file.
+    fn origin(&mut self, origin: Origin) {
+        if origin != Origin::File {
+            self.more().origin = Some(origin);
+        }
     }
 
     /// Its column comes after that of its time.
@@ -197,7 +214,17 @@ impl Making {
         Ok(())
     }
 
-    fn row(self) -> Result<Row, String> {
+    fn row(mut self) -> Result<Row, String> {
+        for column in mem::take(&mut self.chosen) {
+            let (name, tracking, format) = (self.name.clone(), self.tracking, self.format);
+            let choices = &mut self.more().choices;
+            match column {
+                Column::Name => choices.name = name,
+                Column::Tracking => choices.tracking = tracking,
+                Column::Format => choices.format = format,
+                _ => {}
+            }
+        }
         let name = self.name.or_else(|| match (self.first_name, self.last_name) {
             (Some(first), Some(last)) => Some(format!("{first} {last}")),
             (first, last) => first.or(last),
@@ -227,6 +254,17 @@ fn name(text: &str) -> Result<Option<String>, String> {
 
 fn choice<T: DeserializeOwned>(column: &str, text: &str, choices: &str) -> Result<T, String> {
     word(text).ok_or_else(|| format!("`{}` is no {column}; it is {choices}, or empty", start(text)))
+}
+
+/// The columns that a reader chose, by their names.
+fn chosen(text: &str) -> Result<Vec<Column>, String> {
+    let column = |word: &str| match word {
+        "name" => Ok(Column::Name),
+        "tracking" => Ok(Column::Tracking),
+        "format" => Ok(Column::Format),
+        _ => Err(format!("`{}` is no choice; it is `name`, `tracking` or `format`", start(word))),
+    };
+    text.split_whitespace().map(column).collect()
 }
 
 /// Why nobody writes to an address, in our words or those that services have for it.

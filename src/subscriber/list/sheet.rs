@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::breaks::one_line;
 use crate::mailbox::EmailAddress;
 use crate::subscriber::guard::guarded;
-use crate::subscriber::{Subscription, SuppressionReason};
+use crate::subscriber::{Choices, Subscription, SuppressionReason};
 
 /// Columns that are ours, before those of the attributes.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 15] = [
     "email",
     "name",
     "tracking",
@@ -22,7 +22,10 @@ const COLUMNS: [&str; 12] = [
     "pressroom_left_at",
     "pressroom_paused_until",
     "pressroom_suppressed",
+    "pressroom_origin",
+    "pressroom_chosen",
     "pressroom_consented_at",
+    "pressroom_asked_at",
     "pressroom_consented_from",
     "pressroom_consent_wording",
 ];
@@ -45,7 +48,7 @@ impl<W: Write> ListWriter<W> {
         Ok(Self { file, attributes })
     }
 
-    /// Writes a reader. What they chose stands in place of what their file said.
+    /// Writes a reader. What they chose stands in place of what their file said, and is named.
     ///
     /// # Errors
     /// What the file says.
@@ -55,7 +58,7 @@ impl<W: Write> ListWriter<W> {
         subscription: &Subscription,
         suppressed: Option<SuppressionReason>,
     ) -> io::Result<()> {
-        let Subscription { status, since, left_at, choices, consent, .. } = subscription;
+        let Subscription { status, since, left_at, origin, choices, consent, .. } = subscription;
         let name = choices.name.as_ref().or(subscription.name.as_ref());
         let consent = consent.as_ref();
         let fields = [
@@ -68,7 +71,10 @@ impl<W: Write> ListWriter<W> {
             time(*left_at),
             time(choices.paused_until),
             word(suppressed),
+            word(Some(*origin)),
+            chosen(choices),
             time(consent.map(|consent| consent.at)),
+            time(consent.and_then(|consent| consent.asked_at)),
             consent.and_then(|consent| consent.from.clone()).unwrap_or_default(),
             consent.and_then(|consent| consent.wording.clone()).unwrap_or_default(),
         ];
@@ -87,6 +93,14 @@ impl<W: Write> ListWriter<W> {
     pub fn finish(mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// The columns that are the reader's own word.
+fn chosen(choices: &Choices) -> String {
+    let Choices { name, tracking, format, paused_until: _ } = choices;
+    let columns = [("name", name.is_some()), ("tracking", tracking.is_some()), ("format", format.is_some())];
+    let chosen: Vec<&str> = columns.iter().filter(|(_, is_so)| *is_so).map(|(column, _)| *column).collect();
+    chosen.join(" ")
 }
 
 fn time(time: Option<Timestamp>) -> String {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use crate::subscriber::{Consent, Entry, SuppressionReason};
+use crate::subscriber::{Choices, Consent, Entry, Origin, SuppressionReason};
 
 /// One line of a list file, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct Row {
 /// What only `subscribers export` writes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct More {
-    /// No mail before this.
-    pub paused_until: Option<Timestamp>,
+    /// How they came to the list, if not by its file.
+    pub origin: Option<Origin>,
+    /// What is their own word. In the entry it stands too.
+    pub choices: Choices,
     /// To what they agreed.
     pub consent: Option<Consent>,
 }
