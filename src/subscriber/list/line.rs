@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde_json::{Map, Value};
 
 use super::breaks::one_line;
-use super::column::Column;
+use super::column::{Column, Kind};
 use super::header::{Header, field_name};
 use super::service::Service;
 use super::standing::{More, Row, Standing, time};
@@ -48,21 +48,29 @@ impl Header {
             return Err(format!("it has {} columns, the header {}", fields.len(), self.columns.len()));
         }
         let mut making = Making::new(self);
+        let mut wrong = None;
         for (column, field) in self.columns.iter().zip(fields) {
-            if matches!(column, Column::Nameless | Column::Dropped) {
-                continue;
-            }
-            let text =
-                std::str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
-            // Only in an address a line break is a mistake.
-            let text = if *column == Column::Email { Cow::Borrowed(text) } else { one_line(text) };
-            match self.service {
-                _ if text.is_empty() => {}
-                Some(Service::Pressroom) => making.take(column, unguarded(&text))?,
-                Some(_) | None => making.take(column, &text)?,
+            match (column.kind(), self.take(&mut making, column, field)) {
+                (Kind::Dropped | Kind::Nothing, _) | (_, Ok(())) => {}
+                (Kind::Standing, Err(reason)) => return Err(reason),
+                (Kind::Field, Err(reason)) => wrong = wrong.or(Some(reason)),
             }
         }
-        making.row()
+        let row = making.row().map_err(|reason| wrong.take().unwrap_or(reason))?;
+        // Who is to get nothing gets nothing, whatever is wrong with what they are called.
+        let gets_mail = row.standing == Standing::Subscribed && row.suppressed.is_none();
+        wrong.filter(|_| gets_mail).map_or(Ok(row), Err)
+    }
+
+    fn take(&self, making: &mut Making, column: &Column, field: &[u8]) -> Result<(), String> {
+        let text = str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
+        // Only in an address a line break is a mistake.
+        let text = if *column == Column::Email { Cow::Borrowed(text) } else { one_line(text) };
+        match self.service {
+            _ if text.is_empty() => Ok(()),
+            Some(Service::Pressroom) => making.take(column, unguarded(&text)),
+            Some(_) | None => making.take(column, &text),
+        }
     }
 }
 

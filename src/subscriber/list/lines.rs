@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
+use memchr::{memchr_iter, memchr2};
+
 use super::fields::{Split, split};
 
 /// The longest line that is read, in bytes; the rest of a longer one is skipped.
@@ -25,17 +27,20 @@ impl Line {
     }
 }
 
-/// Lines ended by LF or CRLF; the last one may lack its end.
+/// Lines ended by LF or CRLF, or all by CR, as old spreadsheets on a Mac do; the last one may lack its end.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     file: BufReader<R>,
+    /// What ends a line, once the first one is read.
+    end: Option<u8>,
     number: u64,
     put_back: VecDeque<Line>,
 }
 
 impl<R: Read> Lines<R> {
     pub(super) fn new(file: R) -> Self {
-        Self { file: BufReader::with_capacity(LONGEST_LINE, file), number: 0, put_back: VecDeque::new() }
+        let file = BufReader::with_capacity(LONGEST_LINE, file);
+        Self { file, end: None, number: 0, put_back: VecDeque::new() }
     }
 
     /// A line whose quote is not closed, with those that the quoted value runs on to, which are no readers of their own; together they are
@@ -72,18 +77,30 @@ impl<R: Read> Lines<R> {
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut text = Vec::new();
         let limit = LONGEST_LINE as u64 + 1;
-        if self.file.by_ref().take(limit).read_until(b'\n', &mut text)? == 0 {
+        let end = match self.end {
+            Some(end) => end,
+            None => *self.end.insert(end_of_lines(self.file.fill_buf()?)),
+        };
+        if self.file.by_ref().take(limit).read_until(end, &mut text)? == 0 {
             return Ok(None);
         }
         self.number += 1;
-        let ended = text.pop_if(|byte| *byte == b'\n').is_some();
+        let ended = text.pop_if(|byte| *byte == end).is_some();
         if !ended && text.len() > LONGEST_LINE {
-            self.file.skip_until(b'\n')?;
+            self.file.skip_until(end)?;
             return Ok(Some(Line { number: self.number, text: None }));
         }
         text.pop_if(|byte| *byte == b'\r');
         Ok(Some(Line { number: self.number, text: Some(text) }))
     }
+}
+
+/// CR where the first line ends in one alone and most others do; else LF.
+fn end_of_lines(start: &[u8]) -> u8 {
+    let first = memchr2(b'\r', b'\n', start).and_then(|at| start.get(at..at + 2));
+    let is_alone = matches!(first, Some([b'\r', next]) if !b"\r\n".contains(next));
+    let count = |end| memchr_iter(end, start).count();
+    if is_alone && count(b'\r') > count(b'\n') { b'\r' } else { b'\n' }
 }
 
 impl<R: Read> Iterator for Lines<R> {

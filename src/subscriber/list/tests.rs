@@ -108,6 +108,45 @@ fn a_line_break_in_what_is_not_kept_keeps_nobody_on_a_list_who_left() {
 }
 
 #[test]
+fn who_left_is_kept_as_one_who_left_whatever_is_wrong_with_what_they_are_called() {
+    let long = "x".repeat(1001);
+    let file = format!(
+        "email,name,created_at,id,status,tier,note\nada@example.com,E\u{1b}d,,1,unsubscribed,free,{long}\n\
+        bo@example.com,E\u{1b}d,,2,active,free,\nada@,,,3,unsubscribed,free,\n"
+    );
+    let reader = ListReader::new(file.as_bytes()).unwrap();
+    assert_eq!(
+        reader.attributes().collect::<Vec<_>>(),
+        ["tier", "note"],
+        "a service's own numbers are not kept"
+    );
+    let rows: Vec<_> = reader.map(|row| row.unwrap()).collect();
+    assert_eq!(rows[0].as_ref().unwrap().standing, Standing::Left(None));
+    assert_eq!(rows[0].as_ref().unwrap().entry.name, None);
+    let others: Vec<_> = rows[1..].iter().map(|row| row.as_ref().unwrap_err().to_string()).collect();
+    assert_eq!(
+        others,
+        [
+            "line 3: the name may stand in no header: it holds a line break or another control character",
+            "line 4: the address is malformed: a part beside the `@` is empty"
+        ]
+    );
+    assert_eq!(bad(b"email\n\xFC@example.com\n"), ["line 2: it is not UTF-8; save the file as UTF-8"]);
+}
+
+#[test]
+fn lines_that_all_end_in_a_cr_are_lines_too() {
+    let (entries, bad) = read("email,note\rada@example.com,\"a\nb\"\r\rbo@example.com,c");
+    assert_eq!(bad, []);
+    assert_eq!((entries.len(), &*entries[0].attributes["note"]), (2, "a b"));
+    assert_eq!(addresses("email,name\r\r\n\"ada@example.com\",Ada\r\r\n"), ["ada@example.com"]);
+    assert_eq!(
+        addresses("email,\"fa\rvourite\"\nada@example.com,x\nbo@example.com,y"),
+        ["ada@example.com", "bo@example.com"]
+    );
+}
+
+#[test]
 fn a_forgotten_quote_costs_its_line_alone() {
     let mut file = "email,name\nada@example.com,\"Ada\n".to_owned();
     file.extend((0..50).map(|n| format!("reader{n}@example.com,\"Reader, {n}\"\n")));
