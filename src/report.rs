@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::delivery::{Counts, Refusal, SkipReason};
 use crate::event::{RobotRule, UnknownRule};
@@ -57,8 +58,8 @@ pub struct Report {
     pub opens: Option<Opens>,
     /// Who left by this issue's links.
     pub leavers: Leavers,
-    /// Clicks over time.
-    pub times: Times,
+    /// Clicks over time; `None` where they may be deleted.
+    pub times: Option<Times>,
     /// The issues before it, the latest first.
     pub before: Vec<Past>,
 }
@@ -79,6 +80,8 @@ pub struct About {
     /// In which dates are written for people.
     #[serde(skip)]
     pub time_zone: TimeZone,
+    /// Until when clicks and opens are deleted by `[retention]`, where the issue was queued before that: nothing is said of them then.
+    pub deleted_until: Option<Timestamp>,
     /// What the newsletter counted when the issue was frozen.
     pub tracking: TrackingPolicy,
     /// The version of the rules by which people and robots are told apart.
@@ -112,8 +115,10 @@ impl Accepted {
 }
 
 /// What was done with a link, a part or a whole issue.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Count {
+    /// What was counted may be deleted in part or whole: nothing is to be said of it, and in JSON all of it is null.
+    pub is_deleted: bool,
     /// Readers who are counted one by one.
     pub readers: Readers,
     /// As many of them as can be people at most: those of whom it cannot be told are, and each request that is nobody's and not a robot's is
@@ -123,6 +128,18 @@ pub struct Count {
     pub requests: Requests,
     /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT).
     pub nobodys: Requests,
+}
+
+impl Serialize for Count {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kept = (!self.is_deleted).then_some(self);
+        let mut count = serializer.serialize_struct("Count", 4)?;
+        count.serialize_field("readers", &kept.map(|kept| kept.readers))?;
+        count.serialize_field("people_at_most", &kept.map(|kept| kept.people_at_most))?;
+        count.serialize_field("requests", &kept.map(|kept| &kept.requests))?;
+        count.serialize_field("nobodys", &kept.map(|kept| &kept.nobodys))?;
+        count.end()
+    }
 }
 
 impl Count {

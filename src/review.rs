@@ -19,7 +19,7 @@ use crate::delivery::{Counts, Refusal, SkipReason};
 use crate::event::Rules;
 use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
-use crate::newsletter::Tracking;
+use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::report::{About, Accepted, Counted, Leavers, Opens, Past, Report, Tally};
 use crate::store::{AcceptedBy, Activity, Store, StoreError, StoredIssue};
 
@@ -40,7 +40,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let store = Arc::new(app.store().await?);
     let rules = Rules::built_in()?;
     let issue = Looked::at(&store, number).await?;
-    let counted = Box::pin(issue.counted(&store, &rules, app.now()));
+    let counted = Box::pin(issue.counted(app, &store, &rules));
     let (counted, (counts, refusals, skipped)) = tokio::try_join!(counted, Box::pin(fared(&store, number)))?;
     let tracking = issue.frozen.tracking;
     let opens = (tracking.opens != Tracking::None).then(|| Opens {
@@ -56,6 +56,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
             sent_at: issue.sent_at,
             counted_at: app.now(),
             time_zone: app.config.newsletter.time_zone.clone(),
+            deleted_until: issue.deleted_until(app),
             tracking,
             rules: rules.version,
         },
@@ -68,7 +69,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
         opens,
         leavers: Leavers::of(store.departures(number).await?),
         times: counted.times,
-        before: Box::pin(before(&store, &issue.frozen, &rules, app.now())).await?,
+        before: Box::pin(before(app, &store, &issue.frozen, &rules)).await?,
     })
 }
 
@@ -82,18 +83,18 @@ async fn fared(
 
 /// The issues of the same list before one.
 async fn before(
+    app: &App,
     store: &Arc<Store>,
     issue: &FrozenIssue,
     rules: &Rules,
-    now: Timestamp,
 ) -> anyhow::Result<Vec<Past>> {
     let mut before = Vec::new();
     for number in store.issues_before(issue.number(), &issue.list, BEFORE).await? {
         let issue = Looked::at(store, number).await?;
-        let counted = issue.counted(store, rules, now).await?;
+        let counted = issue.counted(app, store, rules).await?;
         let accepted = issue.accepted.choice.values().sum();
         let leavers = Leavers::of(store.departures(number).await?);
-        before.push(Past::new(number, accepted, issue.clicks_of(), &counted, &leavers));
+        before.push(Past::new(number, accepted, issue.clicks_of(), &counted.clicks, &leavers));
     }
     Ok(before)
 }
@@ -102,6 +103,7 @@ async fn before(
 struct Looked {
     frozen: FrozenIssue,
     accepted: AcceptedBy,
+    queued_at: Timestamp,
     sent_at: Timestamp,
 }
 
@@ -111,7 +113,7 @@ impl Looked {
         let frozen = thawed(&frozen)?;
         let accepted = store.accepted_by_choice(number, &list).await?;
         let sent_at = accepted.first_attempt_at.unwrap_or(queued_at);
-        Ok(Self { frozen, accepted, sent_at })
+        Ok(Self { frozen, accepted, queued_at, sent_at })
     }
 
     fn clicks_of(&self) -> Accepted {
@@ -122,10 +124,22 @@ impl Looked {
         Accepted::under(self.frozen.tracking.opens, &self.accepted.choice)
     }
 
+    /// Until when clicks and opens are not kept any more, if any of this issue may be from before that; whether `dispatch` has deleted
+    /// them yet or not.
+    fn deleted_until(&self, app: &App) -> Option<Timestamp> {
+        let TrackingPolicy { clicks, opens } = self.frozen.tracking;
+        let until = app.now() - app.config.keep_events;
+        (clicks.max(opens) > Tracking::None && self.queued_at < until).then_some(until)
+    }
+
     /// Judges and counts all events.
-    async fn counted(&self, store: &Arc<Store>, rules: &Rules, now: Timestamp) -> anyhow::Result<Counted> {
+    async fn counted(&self, app: &App, store: &Arc<Store>, rules: &Rules) -> anyhow::Result<Counted> {
+        let links = &self.frozen.rendered.links;
+        if self.deleted_until(app).is_some() {
+            return Ok(Counted::deleted(links, self.sent_at, rules));
+        }
         let number = self.frozen.number();
-        let mut tally = Tally::new(&self.frozen.rendered.links, self.sent_at, rules, now);
+        let mut tally = Tally::new(links, self.sent_at, rules, app.now());
         let (sender, mut pages) = mpsc::channel(AHEAD);
         let mut reading = JoinSet::new();
         for share in shares(store.active_readers(number).await?) {

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 
 use super::words::{codes, part, robot, unknown};
-use super::{Count, PartCount, Report, Requests, SponsorReport};
+use super::{About, Count, PartCount, Report, Requests, SponsorReport};
 use crate::subscriber::guard::guarded;
 
 const HEAD: [&str; 11] = [
@@ -51,6 +51,7 @@ impl Report {
         for (reason, readers) in &self.skipped_by_reason {
             lines.readers("skipped, by reason", &reason.to_string(), *readers)?;
         }
+        lines.deleted(&self.about)?;
         lines.apart("clicks", &self.clicks)?;
         for one in &self.parts {
             lines.part(one)?;
@@ -63,8 +64,8 @@ impl Report {
     }
 
     fn times(&self, lines: &mut Lines) -> Result<(), csv::Error> {
-        for (what, moments) in [("clicks, by hour", &self.times.hours), ("clicks, by day", &self.times.days)]
-        {
+        let Some(times) = &self.times else { return Ok(()) };
+        for (what, moments) in [("clicks, by hour", &times.hours), ("clicks, by day", &times.days)] {
             for (number, moment) in (1..).zip(moments).filter(|(_, moment)| moment.all() > 0) {
                 let number: u32 = number;
                 lines.write([
@@ -96,6 +97,7 @@ impl SponsorReport {
         lines.readers("accepted, individual", "", self.clicks_of.individual)?;
         lines.readers("accepted, aggregate", "", self.clicks_of.aggregate)?;
         lines.readers("accepted, not counted", "", self.clicks_of.none)?;
+        lines.deleted(&self.about)?;
         for placed in &self.placements {
             let name = format!("{}, {}", placed.name, placed.placement);
             lines.count("sponsor", ["", &name, ""], &placed.count)?;
@@ -132,15 +134,22 @@ impl Lines {
         self.write([what, "", name, "", &readers.to_string(), "", "", "", "", ""])
     }
 
+    /// Until when clicks and opens are deleted, where some of the issue may be.
+    fn deleted(&mut self, about: &About) -> Result<(), csv::Error> {
+        let Some(until) = about.deleted_until else { return Ok(()) };
+        self.write(["clicks and opens deleted until", "", &until.to_string(), "", "", "", "", "", "", ""])
+    }
+
     /// A count, and the same of nobody's requests, where people are not known.
     fn count(&mut self, what: &str, [number, name, url]: [&str; 3], count: &Count) -> Result<(), csv::Error> {
-        let Count { readers, people_at_most, requests, nobodys } = count;
+        let Count { is_deleted, readers, people_at_most, requests, nobodys } = count;
         let all = readers.people + readers.perhaps + readers.robots;
-        let people = [all, readers.people, *people_at_most].map(|readers| readers.to_string());
-        let [all, people, most] = people.each_ref().map(String::as_str);
-        let [clicks, unknown, robots] = cells(requests);
-        self.write([what, number, name, url, all, people, most, &clicks, &unknown, &robots])?;
-        let [clicks, unknown, robots] = cells(nobodys);
+        let shown = |cells: [String; 3]| if *is_deleted { cells.map(|_| String::new()) } else { cells };
+        let [all, people, most] =
+            shown([all, readers.people, *people_at_most].map(|readers| readers.to_string()));
+        let [clicks, unknown, robots] = shown(cells(requests));
+        self.write([what, number, name, url, &all, &people, &most, &clicks, &unknown, &robots])?;
+        let [clicks, unknown, robots] = shown(cells(nobodys));
         self.write([&format!("{what}, nobody’s"), number, name, url, "", "", "", &clicks, &unknown, &robots])
     }
 

@@ -118,4 +118,12 @@ impl About {
         let (sent, counted) = (time(self.sent_at, &self.time_zone), time(self.counted_at, &self.time_zone));
         format!("{trial}Sent {sent}. Counted {counted}.")
     }
+
+    /// That there is nothing to be said of clicks and opens any more.
+    pub(super) fn deleted(&self) -> Option<String> {
+        let until = time(self.deleted_until?, &self.time_zone);
+        Some(format!(
+            "Clicks and opens up to {until} are deleted by `[retention]`, so those of this issue, as far as any are left, are not told."
+        ))
+    }
 }

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::tally::Counted;
-use super::{Accepted, Leavers};
+use super::{Accepted, Count, Leavers};
 use crate::id::IssueNumber;
 
 /// What is told of an earlier issue.
@@ -15,10 +14,10 @@ pub struct Past {
     pub accepted: u64,
     /// Of whom clicks can be counted.
     pub clicks_of: Accepted,
-    /// Readers, counted one by one, who clicked.
-    pub people: u64,
-    /// People's clicks, those that are nobody's too.
-    pub clicks: u64,
+    /// Readers, counted one by one, who clicked; `None` where that may be deleted.
+    pub people: Option<u64>,
+    /// People's clicks, those that are nobody's too; `None` where they may be deleted.
+    pub clicks: Option<u64>,
     /// Who left by its links.
     pub left: u64,
 }
@@ -29,16 +28,16 @@ impl Past {
         issue: IssueNumber,
         accepted: u64,
         clicks_of: Accepted,
-        counted: &Counted,
+        clicks: &Count,
         leavers: &Leavers,
     ) -> Self {
-        let clicks = &counted.clicks;
+        let clicks = Some(clicks).filter(|clicks| !clicks.is_deleted);
         Self {
             issue,
             accepted,
             clicks_of,
-            people: clicks.readers.people,
-            clicks: clicks.requests.people + clicks.nobodys.people,
+            people: clicks.map(|clicks| clicks.readers.people),
+            clicks: clicks.map(|clicks| clicks.requests.people + clicks.nobodys.people),
             left: leavers.left,
         }
     }

@@ -32,10 +32,10 @@ pub struct Placed {
     pub id: String,
     /// Who.
     pub name: String,
-    /// People who surely clicked, among those counted one by one.
-    pub at_least: u64,
+    /// People who surely clicked, among those counted one by one; `None` where that may be deleted.
+    pub at_least: Option<u64>,
     /// The same with all who may have: those of whom it cannot be told, and those behind clicks that are nobody's.
-    pub at_most: u64,
+    pub at_most: Option<u64>,
     /// All that was counted.
     #[serde(flatten)]
     pub count: Count,
@@ -47,15 +47,18 @@ impl Report {
     /// The same for its sponsors.
     pub fn for_sponsors(&self) -> SponsorReport {
         let placed = |part: &super::PartCount| match &part.part {
-            Part::Sponsor { placement, id, name } => Some(Placed {
-                placement: *placement,
-                id: id.clone(),
-                name: name.clone(),
-                at_least: part.count.readers.people,
-                at_most: part.count.people_at_most,
-                count: part.count.clone(),
-                places: part.places.clone(),
-            }),
+            Part::Sponsor { placement, id, name } => {
+                let count = Some(&part.count).filter(|count| !count.is_deleted);
+                Some(Placed {
+                    placement: *placement,
+                    id: id.clone(),
+                    name: name.clone(),
+                    at_least: count.map(|count| count.readers.people),
+                    at_most: count.map(|count| count.people_at_most),
+                    count: part.count.clone(),
+                    places: part.places.clone(),
+                })
+            }
             Part::Intro | Part::Article { .. } | Part::Section { .. } | Part::Outro | Part::Template => None,
         };
         SponsorReport {
@@ -74,6 +77,7 @@ impl SponsorReport {
             "Relays accepted {}. How many were seen, nobody can tell.",
             count(self.accepted, "message", "messages")
         )];
+        lead.extend(self.about.deleted());
         if self.placements.is_empty() {
             lead.push("Nobody sponsored this issue.".to_owned());
         }
@@ -92,11 +96,13 @@ impl SponsorReport {
         let mut lines = vec![clicked(&placed.count, self.clicks_of)];
         lines.extend(self.bounds(placed));
         lines.extend(left_out(&placed.count, self.clicks_of));
-        lines.push(format!(
-            "Robots are no readers: {} set aside. They are told apart by version {} of pressroom’s rules.",
-            count(robots, "request was", "requests were"),
-            self.about.rules
-        ));
+        if !placed.count.is_deleted {
+            lines.push(format!(
+                "Robots are no readers: {} set aside. They are told apart by version {} of pressroom’s rules.",
+                count(robots, "request was", "requests were"),
+                self.about.rules
+            ));
+        }
         vec![
             Block::Table(told),
             Block::Notes { title: "What this says", lines },
@@ -111,10 +117,11 @@ impl SponsorReport {
 
     /// Between which numbers of people the truth lies, as far as it can be said.
     fn bounds(&self, placed: &Placed) -> Option<String> {
-        if self.clicks_of.individual == 0 && placed.at_most == 0 {
+        let (least, most) = placed.at_least.zip(placed.at_most)?;
+        if self.clicks_of.individual == 0 && most == 0 {
             return None;
         }
-        let (least, most) = (number(placed.at_least), number(placed.at_most));
+        let (least, most) = (number(least), number(most));
         let why = why_more(&placed.count).map_or_else(String::new, |why| format!(": {why}"));
         let others = self.clicks_of.aggregate + self.clicks_of.none;
         let unknown = match others {

@@ -54,19 +54,32 @@ pub(crate) struct Counted {
     pub(crate) clicks: Count,
     pub(crate) opens: Count,
     pub(crate) parts: Vec<PartCount>,
-    pub(crate) times: Times,
+    /// `None` where they may be deleted.
+    pub(crate) times: Option<Times>,
 }
 
 impl Counted {
+    /// Of an issue whose events may be deleted: nothing is said of any.
+    pub(crate) fn deleted(links: &[Link], sent_at: Timestamp, rules: &Rules) -> Self {
+        let mut counted = Tally::new(links, sent_at, rules, sent_at).finish();
+        counted.times = None;
+        counted.each(|count| count.is_deleted = true, |count| count.is_deleted = true);
+        counted
+    }
+
     /// The same, with how many people it can be at most of whom clicks and opens are counted.
     pub(crate) fn of(mut self, clicks: Accepted, opens: Accepted) -> Self {
-        self.clicks.bound(clicks);
-        self.opens.bound(opens);
-        for part in &mut self.parts {
-            part.count.bound(clicks);
-            part.places.iter_mut().for_each(|place| place.count.bound(clicks));
-        }
+        self.each(|count| count.bound(clicks), |count| count.bound(opens));
         self
+    }
+
+    fn each(&mut self, clicks: impl Fn(&mut Count), opens: impl Fn(&mut Count)) {
+        clicks(&mut self.clicks);
+        opens(&mut self.opens);
+        for part in &mut self.parts {
+            clicks(&mut part.count);
+            part.places.iter_mut().for_each(|place| clicks(&mut place.count));
+        }
     }
 }
 
@@ -148,7 +161,7 @@ impl<'a> Tally<'a> {
             let (words, url) = (link.words.clone(), link.url.clone());
             parts[*part].places.push(PlaceCount { place: crate::id::Place(place), words, url, count });
         }
-        Counted { clicks, opens, parts, times: self.times }
+        Counted { clicks, opens, parts, times: Some(self.times) }
     }
 
     /// The counts that an event belongs to.

@@ -88,6 +88,7 @@ fn about() -> About {
         sent_at: SENT,
         counted_at: now(),
         time_zone: TimeZone::get("America/New_York").unwrap(),
+        deleted_until: None,
         tracking: TrackingPolicy { clicks: Tracking::Individual, opens: Tracking::Individual },
         rules: RULES.version,
     }
@@ -156,8 +157,8 @@ fn week() -> Report {
             issue: IssueNumber::new(number).unwrap(),
             accepted: 1200,
             clicks_of: Accepted { individual: if people == 0 { 0 } else { 1000 }, ..Accepted::default() },
-            people,
-            clicks,
+            people: Some(people),
+            clicks: Some(clicks),
             left: 4,
         })
         .into();
@@ -253,10 +254,9 @@ fn each_click_that_is_nobodys_may_be_of_one_more_reader_who_is_counted_one_by_on
         let report =
             report(counted(&[&[click(1, 90)], &[by(AgentClass::Unknown, click(1, 95))]], nobodys), of);
         let sponsor = report.for_sponsors().placements.swap_remove(0);
-        assert_eq!((sponsor.at_least, sponsor.at_most), (1, sponsor.count.people_at_most));
-        let place = &sponsor.places[0].count;
-        assert_eq!(sponsor.at_most, place.people_at_most);
-        (report.clicks.people_at_most, sponsor.at_most)
+        let most = sponsor.places[0].count.people_at_most;
+        assert_eq!((sponsor.at_least, sponsor.at_most), (Some(1), Some(most)));
+        (report.clicks.people_at_most, most)
     };
     assert_eq!(bounds(&[], of(9, 0)), (2, 2));
     assert_eq!(bounds(&[(click(1, 99), 2), (by(AgentClass::Unknown, click(4, 99)), 1)], of(9, 0)), (5, 4));
@@ -292,15 +292,63 @@ fn every_form_says_at_most_how_many_clicked_and_why() {
     assert_eq!(serde_json::to_value(&sponsors).unwrap()["placements"][0]["at_most"], 1);
 }
 
+/// An issue whose events may be deleted, beside one that is kept.
+fn deleted() -> Report {
+    let clicks_of = Accepted { individual: 14, aggregate: 2, none: 0 };
+    let mut report = report(Counted::deleted(&LINKS, SENT, &RULES), clicks_of);
+    report.about.deleted_until = Some(now() - SignedDuration::from_hours(48));
+    let past = |number, clicks: &Count| {
+        Past::new(IssueNumber::new(number).unwrap(), 16, clicks_of, clicks, &Leavers::default())
+    };
+    report.before = vec![past(213, &report.clicks), past(212, &counted(&[&[click(1, 90)]], &[]).clicks)];
+    report
+}
+
+#[test]
+fn of_an_issue_whose_events_may_be_deleted_nothing_is_claimed() {
+    let report = deleted();
+    insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
+    for page in [report.html().unwrap(), report.for_sponsors().html().unwrap()] {
+        assert!(
+            page.contains("are deleted by `[retention]`") && !page.contains("<td>0</td><td>0</td>"),
+            "{page}"
+        );
+        assert!(!page.contains("people clicked") && !page.contains("At most"), "{page}");
+    }
+}
+
+#[test]
+fn numbers_that_may_be_deleted_are_null_in_json_and_empty_in_a_table() {
+    let report = deleted();
+    let sponsors = report.for_sponsors();
+    let csv = report.csv().unwrap();
+    assert!(csv.contains("214,clicks,,,,,,,,,\r\n214,\"clicks, nobody’s\",,,,,,,,,\r\n"), "{csv}");
+    assert!(csv.contains("214,clicks and opens deleted until,,2023-07-10T00:00:00Z,"), "{csv}");
+    assert!(sponsors.csv().unwrap().contains("214,sponsor,,\"Brass, middle\",,,,,,,\r\n"));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["deleted_until"], "2023-07-10T00:00:00Z");
+    for place in [&json["clicks"], &json["opens"], &json["parts"][0], &json["parts"][0]["places"][0]] {
+        for key in ["readers", "people_at_most", "requests", "nobodys"] {
+            assert!(place.as_object().unwrap()[key].is_null(), "{key} in {place}");
+        }
+    }
+    assert!(json["times"].is_null() && json["before"][0]["people"].is_null());
+    assert_eq!(json["before"][1]["people"], 1);
+    let json = serde_json::to_value(&sponsors).unwrap();
+    let placed = json["placements"][0].as_object().unwrap();
+    assert!(placed["at_least"].is_null() && placed["at_most"].is_null() && placed["readers"].is_null());
+}
+
 #[test]
 fn clicks_fall_into_hours_and_days_since_the_issue_was_sent() {
     let told = counted(
         &[&[click(1, 1)], &[click(1, 59)], &[click(1, 60)], &[click(1, 50 * 60)]],
         &[(click(1, 40 * 24 * 60), 5)],
     );
-    let people: Vec<u64> = told.times.hours.iter().map(|moment| moment.people).collect();
+    let times = told.times.unwrap();
+    let people: Vec<u64> = times.hours.iter().map(|moment| moment.people).collect();
     assert_eq!((people.len(), &people[..3]), (48, &[2, 1, 0][..]));
-    assert_eq!((told.times.days[0].people, told.times.days[2].people, told.times.later.people), (3, 1, 5));
+    assert_eq!((times.days[0].people, times.days[2].people, times.later.people), (3, 1, 5));
 }
 
 #[test]
@@ -364,7 +412,7 @@ proptest! {
         let requests = |count: &Count| count.requests.people + count.requests.all_unknown() + count.requests.all_robots();
         let all = readers.iter().map(Vec::len).sum::<usize>() as u64;
         prop_assert_eq!(requests(&told.clicks) + requests(&told.opens), all);
-        let days: u64 = told.times.days.iter().chain([&told.times.later]).map(|moment| moment.all()).sum();
+        let days: u64 = told.times.as_ref().unwrap().days.iter().chain([&told.times.as_ref().unwrap().later]).map(|moment| moment.all()).sum();
         prop_assert_eq!(days, requests(&told.clicks));
     }
 }

@@ -8,14 +8,15 @@ use crate::delivery::Counts;
 impl Report {
     /// Everything, in order.
     pub(super) fn page(&self) -> Page {
-        let times = &self.times;
-        let charts = [
-            Chart::of("Clicks in the first two days", "hour", &times.hours),
-            Chart::of("Clicks in the first four weeks", "day", &times.days),
-        ];
+        let charts = self.times.iter().flat_map(|times| {
+            [
+                Chart::of("Clicks in the first two days", "hour", &times.hours),
+                Chart::of("Clicks in the first four weeks", "day", &times.days),
+            ]
+        });
         let mut blocks = vec![Block::Table(self.delivery()), Block::Table(self.clicks())];
         blocks.push(Block::Table(links(&self.parts, self.clicks_of)));
-        blocks.extend(charts.into_iter().flatten().map(Block::Chart));
+        blocks.extend(charts.flatten().map(Block::Chart));
         blocks.extend(self.opens().map(Block::Table));
         blocks.push(Block::Table(self.leavers()));
         blocks.extend(self.reasons());
@@ -33,6 +34,7 @@ impl Report {
         let Counts { queued, accepted, .. } = self.counts;
         let mut lead =
             vec![format!("{} of {} were accepted.", number(accepted), count(queued, "message", "messages"))];
+        lead.extend(self.about.deleted());
         lead.push(clicked(&self.clicks, self.clicks_of));
         if self.leavers.left > 0 {
             lead.push(format!("{} left by its links.", count(self.leavers.left, "reader", "readers")));
@@ -84,16 +86,10 @@ impl Report {
 
     /// This issue and those before it.
     fn before(&self) -> Option<Table> {
-        let this = Past {
-            issue: self.about.issue,
-            accepted: self.counts.accepted,
-            clicks_of: self.clicks_of,
-            people: self.clicks.readers.people,
-            clicks: sure(&self.clicks),
-            left: self.leavers.left,
-        };
+        let accepted = self.counts.accepted;
+        let this = Past::new(self.about.issue, accepted, self.clicks_of, &self.clicks, &self.leavers);
         let all: Vec<&Past> = std::iter::once(&this).chain(&self.before).collect();
-        let longest = all.iter().map(|past| past.clicks).max()?;
+        let longest = all.iter().filter_map(|past| past.clicks).max().unwrap_or(0);
         let rows = all.iter().map(|past| past.row(longest)).collect();
         let head = ["", "accepted", "people", "share", "clicks", "left"];
         (!self.before.is_empty()).then(|| Table::new("Beside the issues before", &head, rows))
@@ -119,13 +115,13 @@ impl Past {
     fn row(&self, longest: u64) -> Row {
         let cells = vec![
             number(self.accepted),
-            people_of(self.people, self.clicks_of),
-            share(self.people, self.clicks_of.individual),
-            number(self.clicks),
+            self.people.map_or_else(dash, |people| people_of(people, self.clicks_of)),
+            self.people.map_or_else(dash, |people| share(people, self.clicks_of.individual)),
+            self.clicks.map_or_else(dash, number),
             number(self.left),
         ];
         Row {
-            bar: Some(Bar::of(self.clicks, 0, longest)),
+            bar: self.clicks.map(|clicks| Bar::of(clicks, 0, longest)),
             ..Row::new(format!("issue {}", self.issue), cells)
         }
     }
@@ -134,7 +130,10 @@ impl Past {
 /// Who clicked, as far as it is counted.
 pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
     let people = clicks.readers.people;
-    if of.individual > 0 || people > 0 {
+    let Accepted { individual, aggregate, none: _ } = of;
+    if clicks.is_deleted && individual + aggregate > 0 {
+        "How much was clicked, and by how many, is not known any more.".to_owned()
+    } else if of.individual > 0 || people > 0 {
         let all = count(of.individual, "reader", "readers");
         let clicked = count(people, "person", "people");
         format!("{clicked} clicked: {} of the {all} counted one by one.", share(people, of.individual))
@@ -189,7 +188,8 @@ pub(super) fn told_apart(
     accepted: Accepted,
 ) -> Table {
     let row = |name: &str, readers: u64, own: u64, other: u64| {
-        Row::new(name, vec![people_of(readers, accepted), number(own), number(other)])
+        let cells = [people_of(readers, accepted), number(own), number(other)];
+        Row::new(name, if of.is_deleted { cells.map(|_| dash()) } else { cells }.into())
     };
     let sub = |name: &str, own: Option<&u64>, other: Option<&u64>| {
         let number = |value: Option<&u64>| value.map_or_else(String::new, |value| number(*value));
@@ -240,18 +240,24 @@ pub(super) fn places(places: &[PlaceCount], of: Accepted, longest: u64) -> impl 
 
 pub(super) fn cells(count: &Count, of: Accepted) -> Vec<String> {
     let (own, other) = (&count.requests, &count.nobodys);
-    vec![
+    let cells = [
         people_of(count.readers.people, of),
         number(own.people),
         number(other.people),
         number(own.all_unknown() + other.all_unknown()),
         number(own.all_robots() + other.all_robots()),
-    ]
+    ];
+    if count.is_deleted { cells.map(|_| dash()) } else { cells }.into()
+}
+
+/// Where there is nothing to be said.
+fn dash() -> String {
+    "–".to_owned()
 }
 
 /// A dash where no people can be counted.
 fn people_of(people: u64, of: Accepted) -> String {
-    if of.individual == 0 && people == 0 { "–".to_owned() } else { number(people) }
+    if of.individual == 0 && people == 0 { dash() } else { number(people) }
 }
 
 fn bar(count: &Count, longest: u64) -> Bar {

@@ -116,7 +116,8 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
     assert_eq!((opens.count.readers.perhaps, opens.of.individual), (1, 4));
     let places: Vec<_> = report.parts.iter().flat_map(|part| &part.places).collect();
     assert_eq!(places.iter().map(|place| place.count.requests.people).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!((report.times.hours[2].people, report.times.days[1].people), (2, 1));
+    let times = report.times.as_ref().unwrap();
+    assert_eq!((times.hours[2].people, times.days[1].people), (2, 1));
     let said = report.to_string();
     let (head, counted) = said.split_once("\n\n").unwrap();
     assert_eq!(head.contains("A trial: nothing left this machine."), super::STORE == "SQLite", "{head}");
@@ -161,14 +162,32 @@ async fn an_issue_stands_beside_those_before_it() {
     run.go(crate::folder::options()).await.unwrap();
     let report = review::report(&folder.app_at(LATER), IssueNumber::new(2).unwrap()).await.unwrap();
     let [before] = report.before.as_slice() else { panic!("{:?}", report.before) };
-    assert_eq!((before.issue, before.accepted, before.people, before.clicks), (one(), 6, 1, 1));
+    assert_eq!((before.issue, before.accepted, before.people, before.clicks), (one(), 6, Some(1), Some(1)));
     assert!(report.to_string().contains("BESIDE THE ISSUES BEFORE"));
+}
+
+#[tokio::test]
+async fn of_clicks_that_retention_may_have_deleted_nothing_is_told_before_and_after_they_are() {
+    let (folder, store) = sent().await;
+    ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    let sent: Timestamp = NOW.parse().unwrap();
+    let app = |days: i64| folder.app_at(&(sent + SignedDuration::from_hours(24 * days)).to_string());
+    let kept = review::report(&app(399), one()).await.unwrap();
+    assert_eq!((kept.clicks.readers.people, kept.about.deleted_until), (1, None));
+    let before = review::report(&app(401), one()).await.unwrap();
+    let until = before.about.deleted_until.unwrap();
+    assert!(before.clicks.is_deleted && before.times.is_none(), "{before}");
+    assert_eq!(store.purge_events(until).await.unwrap(), 1);
+    assert_eq!(review::report(&app(401), one()).await.unwrap(), before);
+    assert!(before.to_string().contains("`[retention]`"), "{before}");
 }
 
 #[tokio::test]
 async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
     let (folder, store) = sent().await;
     ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    // The command's clock is the true one, the issue is of 2023.
+    folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"36500d\"\n\n[smtp]");
     let said = |arguments: &[&str]| {
         let output = folder.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
