@@ -151,6 +151,8 @@ pub enum UnknownRule {
     Agent,
     /// It calls itself a browser and does not ask as one.
     Unlike,
+    /// It asks as a browser does, and whose it was is not kept: a sweep cannot be seen.
+    Alone,
     /// Asked as a browser does, right after a robot looked at the same link: perhaps somebody whose mail provider looks first.
     LookedFirst,
 }

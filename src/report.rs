@@ -29,11 +29,11 @@ use crate::id::{IssueNumber, Place};
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::render::Part;
 use crate::subscriber::{Departure, Way};
-use crate::wrap::one_line;
 pub use past::Past;
 pub use sponsor::{Placed, SponsorReport};
 pub use tally::Tally;
 pub(crate) use tally::{Counted, DAYS, HOURS};
+use words::harmless;
 
 /// An issue and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,7 +126,8 @@ pub struct Count {
     pub people_at_most: u64,
     /// Their requests.
     pub requests: Requests,
-    /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT).
+    /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT). Of none it can be
+    /// told that it is a person's.
     pub nobodys: Requests,
 }
 
@@ -252,7 +253,7 @@ impl Leavers {
             }
             leavers.left += 1;
             *leavers.by_way.entry(departure.leaving.way).or_default() += 1;
-            leavers.reasons.extend(departure.reason.as_deref().map(one_line));
+            leavers.reasons.extend(departure.reason.as_deref().map(harmless));
         }
         leavers.reasons.sort();
         leavers

@@ -33,9 +33,13 @@ pub fn judge(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> 
     events.iter().zip(verdicts).map(settle).collect()
 }
 
-/// The verdict on an event that no reader is known of (aggregate tracking): there is nothing to hold it against.
+/// The verdict on an event that no reader is known of (aggregate tracking): there is nothing to hold it against, so that it is never a
+/// person's for sure.
 pub fn judge_alone(event: &Event, rules: &Rules) -> Verdict {
-    alone(event, &rules.thresholds).unwrap_or_else(|| asked_as(event))
+    match alone(event, &rules.thresholds).unwrap_or_else(|| asked_as(event)) {
+        Verdict::Person => Verdict::Unknown(UnknownRule::Alone),
+        verdict @ (Verdict::Unknown(_) | Verdict::Robot(_)) => verdict,
+    }
 }
 
 /// By time; what came at the same instant, in an order that is always the same.

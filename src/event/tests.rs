@@ -191,7 +191,7 @@ fn a_person_is_unknown_until_the_window_closes_and_a_robot_is_not() {
 
 #[test]
 fn a_click_that_no_reader_is_known_of_is_judged_by_itself() {
-    assert_eq!(judge_alone(&click(1, 900), &RULES), Verdict::Person);
+    assert_eq!(judge_alone(&click(1, 900), &RULES), Verdict::Unknown(UnknownRule::Alone));
     assert_eq!(judge_alone(&by(AgentClass::Library, click(1, 900)), &RULES), robot(RobotRule::Agent));
 }
 

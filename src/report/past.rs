@@ -16,7 +16,7 @@ pub struct Past {
     pub clicks_of: Accepted,
     /// Readers, counted one by one, who clicked; `None` where that may be deleted.
     pub people: Option<u64>,
-    /// People's clicks, those that are nobody's too; `None` where they may be deleted.
+    /// People's clicks, and those that are nobody's and not known to be robots'; `None` where they may be deleted.
     pub clicks: Option<u64>,
     /// Who left by its links.
     pub left: u64,
@@ -37,7 +37,7 @@ impl Past {
             accepted,
             clicks_of,
             people: clicks.map(|clicks| clicks.readers.people),
-            clicks: clicks.map(|clicks| clicks.requests.people + clicks.nobodys.people),
+            clicks: clicks.map(|clicks| clicks.requests.people + clicks.nobodys.not_robots()),
             left: leavers.left,
         }
     }

@@ -10,6 +10,7 @@ use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Rules, Sig
 use crate::render::Link;
 use crate::sponsor::Placement;
 use crate::subscriber::Leaving;
+use crate::wrap::one_line;
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::built_in().unwrap());
 static LINKS: LazyLock<Vec<Link>> = LazyLock::new(links);
@@ -209,6 +210,14 @@ fn an_issue_that_is_not_counted_claims_nothing() {
 }
 
 #[test]
+fn a_readers_reason_turns_nothing_around_and_commands_no_terminal() {
+    let leaving = Leaving { at: now(), issue: None, way: Way::Page };
+    let reason = Some("too \u{202e}many\u{2066} \u{1b}[2J\u{9b}let\u{200f}ters\u{61c}\u{7}\nשלום".to_owned());
+    let leavers = Leavers::of(vec![Departure { leaving, reason, undone_at: None }]);
+    assert_eq!(leavers.reasons, ["too many [2Jletters שלום"]);
+}
+
+#[test]
 fn no_cell_of_a_table_is_a_formula() {
     let csv = week().csv().unwrap();
     let mut lines = ::csv::Reader::from_reader(csv.as_bytes());
@@ -244,7 +253,11 @@ fn a_reader_counts_by_the_best_that_is_known_of_them() {
 #[test]
 fn what_is_nobodys_makes_no_people() {
     let told = counted(&[], &[(click(1, 90), 1000)]);
-    assert_eq!((told.clicks.readers, told.clicks.nobodys.people), (Readers::default(), 1000));
+    assert_eq!((told.clicks.readers, told.clicks.nobodys.people), (Readers::default(), 0));
+    assert_eq!(told.clicks.nobodys.unknown, BTreeMap::from([(UnknownRule::Alone, 1000)]));
+    let said = report(told, Accepted { individual: 0, aggregate: 50, none: 0 }).to_string();
+    assert!(one_line(&said).contains("1,000 clicks are nobody’s: scanners among them can be told"), "{said}");
+    assert!(!said.contains("People clicked"), "{said}");
 }
 
 #[test]
@@ -348,7 +361,7 @@ fn clicks_fall_into_hours_and_days_since_the_issue_was_sent() {
     let times = told.times.unwrap();
     let people: Vec<u64> = times.hours.iter().map(|moment| moment.people).collect();
     assert_eq!((people.len(), &people[..3]), (48, &[2, 1, 0][..]));
-    assert_eq!((times.days[0].people, times.days[2].people, times.later.people), (3, 1, 5));
+    assert_eq!((times.days[0].people, times.days[2].people, times.later.unknown), (3, 1, 5));
 }
 
 #[test]

@@ -139,8 +139,8 @@ pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
         format!("{clicked} clicked: {} of the {all} counted one by one.", share(people, of.individual))
     } else if of.aggregate > 0 {
         format!(
-            "People clicked {}; how many people is not counted.",
-            count(clicks.nobodys.people, "time", "times")
+            "{} nobody’s: scanners among them can be told by their program alone, and people are not counted.",
+            count(clicks.nobodys.not_robots(), "click is", "clicks are")
         )
     } else {
         "Clicks are not counted.".to_owned()
@@ -168,10 +168,10 @@ pub(super) fn why_more(clicks: &Count) -> Option<String> {
 /// What the counts of clicks leave out.
 pub(super) fn left_out(clicks: &Count, of: Accepted) -> Vec<String> {
     let mut notes = Vec::new();
-    if of.aggregate > 0 || clicks.nobodys.people > 0 {
+    if of.aggregate > 0 || clicks.nobodys.not_robots() > 0 {
         let together = count(of.aggregate, "reader is", "readers are");
         notes.push(format!(
-            "{together} counted together, so that their clicks are nobody’s; so are those of browsers that object (GPC, DNT)."
+            "{together} counted together, so that their clicks are nobody’s; so are those of browsers that object (GPC, DNT). Scanners among them can be told by their program alone, so that none of them is called a person’s."
         ));
     }
     if of.none > 0 {
@@ -187,16 +187,17 @@ pub(super) fn told_apart(
     of: &Count,
     accepted: Accepted,
 ) -> Table {
+    let told = |cells: [String; 3]| if of.is_deleted { cells.map(|_| dash()) } else { cells }.into();
     let row = |name: &str, readers: u64, own: u64, other: u64| {
-        let cells = [people_of(readers, accepted), number(own), number(other)];
-        Row::new(name, if of.is_deleted { cells.map(|_| dash()) } else { cells }.into())
+        Row::new(name, told([people_of(readers, accepted), number(own), number(other)]))
     };
     let sub = |name: &str, own: Option<&u64>, other: Option<&u64>| {
         let number = |value: Option<&u64>| value.map_or_else(String::new, |value| number(*value));
         Row::part(name, vec![String::new(), number(own), number(other)])
     };
     let (own, other) = (&of.requests, &of.nobodys);
-    let mut rows = vec![row("people", of.readers.people, own.people, other.people)];
+    let people = told([people_of(of.readers.people, accepted), number(own.people), dash()]);
+    let mut rows = vec![Row::new("people", people)];
     rows.push(row("cannot be told", of.readers.perhaps, own.all_unknown(), other.all_unknown()));
     let mut rules: Vec<_> = own.unknown.keys().chain(other.unknown.keys()).collect();
     rules.sort();
@@ -243,8 +244,8 @@ pub(super) fn cells(count: &Count, of: Accepted) -> Vec<String> {
     let cells = [
         people_of(count.readers.people, of),
         number(own.people),
-        number(other.people),
-        number(own.all_unknown() + other.all_unknown()),
+        number(other.not_robots()),
+        number(own.all_unknown()),
         number(own.all_robots() + other.all_robots()),
     ];
     if count.is_deleted { cells.map(|_| dash()) } else { cells }.into()
@@ -265,9 +266,9 @@ fn bar(count: &Count, longest: u64) -> Bar {
 }
 
 pub(super) fn sure(count: &Count) -> u64 {
-    count.requests.people + count.nobodys.people
+    count.requests.people
 }
 
 pub(super) fn unsure(count: &Count) -> u64 {
-    count.requests.all_unknown() + count.nobodys.all_unknown()
+    count.requests.all_unknown() + count.nobodys.not_robots()
 }

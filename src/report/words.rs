@@ -7,6 +7,7 @@ use crate::delivery::Refusal;
 use crate::event::{RobotRule, UnknownRule};
 use crate::render::Part;
 use crate::subscriber::Way;
+use crate::wrap::one_line;
 
 /// `12,345`.
 pub(super) fn number(number: u64) -> String {
@@ -38,6 +39,12 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 /// `Sunday, 2 July 2023, 20:00 EDT`.
 pub(super) fn time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
+}
+
+/// A stranger's words on a line, without anything that would turn what stands beside them around (UAX #9).
+pub(super) fn harmless(words: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
+    one_line(&words.replace(turns, ""))
 }
 
 /// What a part is called.
@@ -78,6 +85,7 @@ pub(super) fn unknown(rule: UnknownRule) -> &'static str {
         UnknownRule::ImageProxy => "through an image proxy",
         UnknownRule::Agent => "by an unknown program",
         UnknownRule::Unlike => "by a browser that does not ask as one",
+        UnknownRule::Alone => "nobody’s: a sweep cannot be seen",
         UnknownRule::LookedFirst => "right after a scanner looked",
     }
 }

@@ -69,7 +69,7 @@ async fn what_people_and_robots_did_is_told_apart_in_the_report() {
     assert_eq!(report.counts.accepted, 6);
     let readers = report.clicks.readers;
     assert_eq!((readers.people, readers.perhaps, readers.robots), (2, 0, 2), "{:?}", report.clicks);
-    assert_eq!(report.clicks.nobodys.people, 1, "{:?}", report.clicks);
+    assert_eq!(report.clicks.nobodys.not_robots(), 1, "{:?}", report.clicks);
     assert_eq!((report.leavers.left, report.leavers.by_way.get(&Way::OneClick)), (1, Some(&1)));
     inbox.stop().await;
 }

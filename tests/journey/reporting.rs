@@ -110,7 +110,7 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
     let report = report(&folder).await;
     assert_eq!(report.clicks_of, Accepted { individual: 4, aggregate: 1, none: 1 });
     assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 1, robots: 2 });
-    assert_eq!((report.clicks.requests.people, report.clicks.nobodys.people), (3, 2));
+    assert_eq!((report.clicks.requests.people, report.clicks.nobodys.not_robots()), (3, 2));
     assert_eq!((report.clicks.requests.all_unknown(), report.clicks.requests.all_robots()), (1, 3));
     let opens = report.opens.as_ref().unwrap();
     assert_eq!((opens.count.readers.perhaps, opens.of.individual), (1, 4));
@@ -136,7 +136,7 @@ async fn who_withdraws_is_nobody_from_then_on_and_leaves_the_denominator() {
     ask(&store, (2, one()), &[Asked("bo@example.com", 1, 9000, SAFARI)]).await;
     let report = report(&folder).await;
     assert_eq!(report.clicks_of, Accepted { individual: 3, aggregate: 1, none: 2 });
-    assert_eq!((report.clicks.readers.people, report.clicks.nobodys.people), (1, 1));
+    assert_eq!((report.clicks.readers.people, report.clicks.nobodys.not_robots()), (1, 1));
 }
 
 #[tokio::test]
