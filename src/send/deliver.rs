@@ -40,12 +40,15 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
         if shared.is_stopped() {
             return Ok(Ended::Stopped);
         }
+        let is_left = shared.store.counts(shared.issue).await?.waiting > 0;
         let held_until = match shared.pool.standing(shared.now()) {
-            Standing::Away => return Ok(Ended::RelayAway { for_good: shared.pool.refuses() }),
+            Standing::Away if is_left => {
+                return Ok(Ended::RelayAway { for_good: shared.pool.refuses() });
+            }
+            Standing::Away => None,
             Standing::UsedUp(until) => Some(until),
             Standing::Open => shared.queue.later().and_then(|wait| shared.now().checked_add(wait).ok()),
         };
-        let is_left = shared.store.counts(shared.issue).await?.waiting > 0;
         let held_until = held_until.filter(|_| is_left);
         // What a connection put back as the last one ended waits for another round.
         if is_left && held_until.is_none() {
