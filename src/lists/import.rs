@@ -71,7 +71,7 @@ pub enum ImportError {
     },
     /// Not one line was good.
     #[error(
-        "no line of the list `{list}` names a reader; mend the file, or say --allow-shrink to empty the list{bad}"
+        "no line of the list `{list}` names a reader; mend the file, or empty the list with `pressroom subscribers import {list} --allow-shrink`{bad}"
     )]
     NoReader {
         /// Which list.
@@ -81,7 +81,7 @@ pub enum ImportError {
     },
     /// Far fewer than before.
     #[error(
-        "the list `{list}` would shrink from {before} readers to {after}; look whether its file is whole, or say --allow-shrink{bad}"
+        "the list `{list}` would shrink from {before} readers to {after}; look whether its file is whole; if it is, `pressroom subscribers import {list} --allow-shrink`{bad}"
     )]
     Shrunk {
         /// Which list.

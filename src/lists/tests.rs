@@ -112,10 +112,10 @@ async fn a_file_that_cannot_serve_changes_nothing_and_says_why() {
         said.extend(std::error::Error::source(&error).map(|source| format!("  because {source}")));
     }
     insta::assert_snapshot!(said.join("\n"), @"
-    no line of the list `readers` names a reader; mend the file, or say --allow-shrink to empty the list
-    no line of the list `readers` names a reader; mend the file, or say --allow-shrink to empty the list
+    no line of the list `readers` names a reader; mend the file, or empty the list with `pressroom subscribers import readers --allow-shrink`
+    no line of the list `readers` names a reader; mend the file, or empty the list with `pressroom subscribers import readers --allow-shrink`
       line 2: the address is malformed: it lacks an `@`
-    the list `readers` would shrink from 2 readers to 1; look whether its file is whole, or say --allow-shrink
+    the list `readers` would shrink from 2 readers to 1; look whether its file is whole; if it is, `pressroom subscribers import readers --allow-shrink`
     the list `readers` cannot be read
       because the header has no column `email`; the first line names the columns, as in `email,name`; found `address`
     ");
