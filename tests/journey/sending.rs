@@ -123,11 +123,8 @@ async fn a_relay_that_lets_us_write_to_nobody_costs_no_reader() {
 async fn what_is_no_answer_is_no_yes() {
     for (at, reply) in [(Stage::Data, "250 2.0.0 fine"), (Stage::Recipient, "350 go on")] {
         let folder = Folder::with_many_readers(20);
-        let script = Script::new(move |envelope, stage| {
-            let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader7@example.com");
-            (stage == at && is_theirs).then(|| Action::Reply(reply.to_owned()))
-        });
-        let (inbox, maildir) = relay(&folder, script).await;
+        let (inbox, maildir) =
+            relay(&folder, alone("reader7@example.com", at, Action::Reply(reply.to_owned()))).await;
         let sent = folder.send().await.unwrap();
         let Counts { accepted, deferred, in_doubt, .. } = sent.counts;
         assert_eq!((sent.ending, accepted, deferred, in_doubt), (Ending::Deferred, 19, 1, 0), "{sent}");
@@ -140,11 +137,7 @@ async fn what_is_no_answer_is_no_yes() {
 async fn who_alone_makes_the_relay_break_off_keeps_no_run_from_its_end() {
     for at in [Stage::Recipient, Stage::Data] {
         let folder = Folder::with_many_readers(20);
-        let script = Script::new(move |envelope, stage| {
-            let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == "reader7@example.com");
-            (stage == at && is_theirs).then_some(Action::Cut)
-        });
-        let (inbox, _maildir) = relay(&folder, script).await;
+        let (inbox, _maildir) = relay(&folder, alone("reader7@example.com", at, Action::Cut)).await;
         let sent = folder.send().await.unwrap();
         let Counts { accepted, deferred, .. } = sent.counts;
         assert_eq!((sent.ending, accepted, deferred), (Ending::Deferred, 19, 1), "{sent}");
@@ -503,11 +496,15 @@ async fn a_run_that_is_killed_while_its_relay_lets_it_write_to_nobody_costs_no_r
 
 /// A relay that answers one recipient in its own way.
 async fn scripted(folder: &Folder, address: &'static str, reply: &'static str) -> (Inbox, TempDir) {
-    let script = Script::new(move |envelope, stage| {
+    relay(folder, alone(address, Stage::Recipient, Action::Reply(reply.to_owned()))).await
+}
+
+/// Does this to one reader's message and to no other.
+fn alone(address: &'static str, at: Stage, action: Action) -> Script {
+    Script::new(move |envelope, stage| {
         let is_theirs = envelope.to.last().is_some_and(|to| to.as_str() == address);
-        (stage == Stage::Recipient && is_theirs).then(|| Action::Reply(reply.to_owned()))
-    });
-    relay(folder, script).await
+        (stage == at && is_theirs).then(|| action.clone())
+    })
 }
 
 /// A relay that replies by a script, with its Maildir.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A value whose line breaks, with the blanks around them, are one space each, and none at its ends.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub(super) fn unbroken(text: &str) -> Cow<'_, str> {
     // Nearly all are plain.
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.contains(is_break) {
         return text.into();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde_json::{Map, Value};
 
-use super::breaks::one_line;
+use super::breaks::unbroken;
 use super::column::{Column, Kind};
 use super::header::{Header, field_name};
 use super::service::Service;
@@ -65,7 +65,7 @@ impl Header {
     fn take(&self, making: &mut Making, column: &Column, field: &[u8]) -> Result<(), String> {
         let text = str::from_utf8(field).map_err(|_| "it is not UTF-8; save the file as UTF-8")?.trim();
         // Only in an address a line break is a mistake.
-        let text = if *column == Column::Email { Cow::Borrowed(text) } else { one_line(text) };
+        let text = if *column == Column::Email { Cow::Borrowed(text) } else { unbroken(text) };
         match self.service {
             _ if text.is_empty() => Ok(()),
             Some(Service::Pressroom) => making.take(column, unguarded(&text)),
@@ -214,7 +214,7 @@ impl Making {
                 Value::Bool(is_so) => is_so.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => continue,
             };
-            let (field, text) = (field_name(&name), one_line(text.trim()));
+            let (field, text) = (field_name(&name), unbroken(text.trim()));
             if !field.is_empty() && !text.is_empty() && !self.attributes.contains_key(&field) {
                 self.attribute(&field, &text)?;
             }

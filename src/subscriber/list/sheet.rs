@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::breaks::one_line;
+use super::breaks::unbroken;
 use crate::mailbox::EmailAddress;
 use crate::subscriber::guard::guarded;
 use crate::subscriber::{Choices, Subscription, SuppressionReason};
@@ -81,7 +81,7 @@ impl<W: Write> ListWriter<W> {
         let attribute = |field| subscription.attributes.get(field).map_or("", String::as_str);
         let fields = fields.iter().map(String::as_str).chain(self.attributes.iter().map(attribute));
         // What a person agreed to may have line breaks, and is read back without.
-        let fields = fields.map(|field| guarded(&one_line(field)).into_owned());
+        let fields = fields.map(|field| guarded(&unbroken(field)).into_owned());
         self.file.write_record(fields.map(String::into_bytes))?;
         Ok(())
     }
