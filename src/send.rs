@@ -24,6 +24,7 @@ mod comebacks;
 mod cooling;
 mod deliver;
 mod destination;
+mod hashing;
 mod journal;
 mod line;
 mod log;
@@ -41,6 +42,7 @@ use brake::Brake;
 use comebacks::Comebacks;
 use cooling::Cooling;
 use deliver::Ended;
+use hashing::Hashing;
 use journal::Journal;
 use pace::Pace;
 use pool::Pool;
@@ -210,6 +212,7 @@ impl Run {
             edition: Edition::new(&self.frozen),
             keys: Arc::clone(&self.keys),
             signer: Arc::clone(&self.signer),
+            hashing: Hashing::default(),
             pool,
             journal,
             pace: Pace::new(self.app.rate()),

@@ -2,19 +2,20 @@
 //!
 //! A message's body is hashed once for all its signatures, and its header brought into canonical form once.
 
-pub(super) mod canonical;
+mod body_hash;
+mod canonical;
 mod key;
 
+pub use body_hash::BodyHash;
 pub use key::{Algorithm, KeyError, SigningKey};
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{Octets, Written, header};
+use super::header;
 
 /// What is signed, each once more than it is there, so that none can be added (requirement 24). Gmail wants
 /// Feedback-ID among them; Content-Transfer-Encoding says how to read the body, as Content-Type does.
@@ -79,44 +80,26 @@ impl Signer {
     /// # Errors
     /// [`CannotSign`] where the cryptography fails, which it does where memory is out.
     pub fn sign(&self, message: &mut Vec<u8>, at: Timestamp) -> Result<(), CannotSign> {
-        if self.signatures.is_empty() {
+        if self.is_none() {
             return Ok(());
         }
-        let fields = self.fields(message, canonical::blanks(message), at)?;
+        let hash = BodyHash::of(halves(message).1);
+        let fields = self.fields(message, &hash, at)?;
         message.splice(0..0, fields);
         Ok(())
     }
 
-    /// What [`Signer::sign`] puts on top of what [`crate::message::Edition::write`] wrote, of which most is known already: header fields,
-    /// or nothing. With it comes what a look over all of it would find.
+    /// Whether it leaves messages as they are.
+    pub fn is_none(&self) -> bool {
+        self.signatures.is_empty()
+    }
+
+    /// The header fields that [`Signer::sign`] puts on top of `message`, whose body's hash is known.
     ///
     /// # Errors
     /// As [`Signer::sign`].
-    pub fn signatures(
-        &self,
-        message: &[u8],
-        written: &Written,
-        at: Timestamp,
-    ) -> Result<(Vec<u8>, Octets), CannotSign> {
-        if self.signatures.is_empty() {
-            return Ok((Vec::new(), written.octets));
-        }
-        let fields = self.fields(message, written.blanks.iter().copied(), at)?;
-        let octets = written.octets.and(Octets::of(&fields));
-        Ok((fields, octets))
-    }
-
-    /// The signatures' fields; `blanks` are the message's.
-    fn fields(
-        &self,
-        message: &[u8],
-        blanks: impl Iterator<Item = usize>,
-        at: Timestamp,
-    ) -> Result<Vec<u8>, CannotSign> {
-        let (head, body) = halves(message);
-        let signed = Signed::new(head);
-        let start = message.len() - body.len();
-        let hash = hash(body, blanks.filter_map(|at| at.checked_sub(start)));
+    pub fn fields(&self, message: &[u8], hash: &BodyHash, at: Timestamp) -> Result<Vec<u8>, CannotSign> {
+        let signed = Signed::new(halves(message).0);
         let tail = tail(&signed.names, &STANDARD.encode(hash), at);
         let mut fields = Vec::with_capacity(self.signatures.len() * 1024);
         for Signature { key, lead } in &self.signatures {
@@ -148,12 +131,6 @@ fn halves(message: &[u8]) -> (&[u8], &[u8]) {
         Some(at) => (&message[..at + 2], &message[at + 4..]),
         None => (message, &[]),
     }
-}
-
-fn hash<I: Iterator<Item = usize>>(body: &[u8], blanks: I) -> impl AsRef<[u8]> + use<I> {
-    let mut context = Context::new(&SHA256);
-    canonical::body(body, blanks, |bytes| context.update(bytes));
-    context.finish()
 }
 
 /// What of a header is signed.

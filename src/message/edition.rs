@@ -46,8 +46,6 @@ pub struct Written {
     pub html: Range<usize>,
     /// What a look over the message would find.
     pub octets: Octets,
-    /// Where DKIM's canonical form differs from it, in header and body.
-    pub(super) blanks: Vec<usize>,
 }
 
 impl Written {
@@ -153,8 +151,7 @@ impl Edition {
                 0..0
             }
         };
-        let Sheet { octets, blanks, .. } = sheet;
-        Ok(Written { html, octets, blanks })
+        Ok(Written { html, octets: sheet.octets })
     }
 
     /// The header fields in which readers differ.

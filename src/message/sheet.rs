@@ -1,14 +1,11 @@
 //! A message in the making. What is the same for all readers is looked over once for all of them; what is a reader's own, as it is written.
 
-use super::dkim::canonical;
 use super::octets::Octets;
 
 /// Whole lines that are the same for all, and what is known of them.
 pub(super) struct Run {
     bytes: Vec<u8>,
     octets: Octets,
-    /// As [`canonical::blanks`] has them.
-    blanks: Vec<usize>,
 }
 
 impl Run {
@@ -19,7 +16,7 @@ impl Run {
 
 impl From<Vec<u8>> for Run {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { octets: Octets::of(&bytes), blanks: canonical::blanks(&bytes).collect(), bytes }
+        Self { octets: Octets::of(&bytes), bytes }
     }
 }
 
@@ -27,14 +24,13 @@ impl From<Vec<u8>> for Run {
 pub(super) struct Sheet<'o> {
     out: &'o mut Vec<u8>,
     pub(super) octets: Octets,
-    pub(super) blanks: Vec<usize>,
 }
 
 impl<'o> Sheet<'o> {
     /// Writes over what `out` held.
     pub(super) fn over(out: &'o mut Vec<u8>) -> Self {
         out.clear();
-        Self { out, octets: Octets::default(), blanks: Vec::new() }
+        Self { out, octets: Octets::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,10 +39,8 @@ impl<'o> Sheet<'o> {
 
     /// What is the same for all.
     pub(super) fn run(&mut self, run: &Run) {
-        let start = self.out.len();
         self.out.extend_from_slice(&run.bytes);
         self.octets = self.octets.and(run.octets);
-        self.blanks.extend(run.blanks.iter().map(|at| start + at));
     }
 
     /// A line's end of a token. A token's characters are letters, digits, `-` and `_`: there is nothing to look for.
@@ -59,9 +53,7 @@ impl<'o> Sheet<'o> {
     pub(super) fn own<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let start = self.out.len();
         let written = write(self.out);
-        let own = &self.out[start..];
-        self.octets = self.octets.and(Octets::of(own));
-        self.blanks.extend(canonical::blanks(own).map(|at| start + at));
+        self.octets = self.octets.and(Octets::of(&self.out[start..]));
         written
     }
 }

@@ -19,7 +19,7 @@ use super::log;
 use super::pool::Seat;
 use super::shared::Shared;
 use crate::delivery::{Outcome, Settlement};
-use crate::message::Octets;
+use crate::message::{Octets, Written};
 use crate::smtp::{Connection, Content, Envelope, SmtpError};
 use crate::store::Leased;
 
@@ -126,7 +126,7 @@ impl Line {
     async fn build(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<Letter>> {
         let Some((leased, claim)) = self.next(patience).await? else { return Ok(None) };
         let date = self.date(&leased);
-        Ok(Some(self.write(leased, claim, date)?))
+        Ok(Some(self.write(leased, claim, date).await?))
     }
 
     /// The reader's first attempt.
@@ -134,11 +134,22 @@ impl Line {
         leased.first_attempt_at.unwrap_or_else(|| self.shared.now())
     }
 
-    fn write(&mut self, leased: Leased, claim: Option<Claim>, date: Timestamp) -> anyhow::Result<Letter> {
-        let Shared { edition, keys, signer, .. } = &*self.shared;
+    async fn write(
+        &mut self,
+        leased: Leased,
+        claim: Option<Claim>,
+        date: Timestamp,
+    ) -> anyhow::Result<Letter> {
+        let Shared { edition, keys, signer, hashing, .. } = &*self.shared;
         let mut message = self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(edition.room()));
-        let written = edition.write(&leased.recipient, keys, date, &mut message)?;
-        let (signatures, octets) = signer.signatures(&message, &written, self.shared.now())?;
+        let Written { mut octets, .. } = edition.write(&leased.recipient, keys, date, &mut message)?;
+        let mut signatures = Vec::new();
+        if !signer.is_none() {
+            let hash;
+            (message, hash) = hashing.hash(message).await?;
+            signatures = signer.fields(&message, &hash, self.shared.now())?;
+            octets = octets.and(Octets::of(&signatures));
+        }
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
@@ -170,7 +181,7 @@ impl Line {
         let Some((leased, claim)) = self.next(None).await? else { return Ok(None) };
         let (reader, date) = (leased.recipient.id, self.date(&leased));
         let asked = self.shared.ask(&leased, date).await?;
-        match self.write(leased, claim, date) {
+        match self.write(leased, claim, date).await {
             Ok(letter) => {
                 self.spend();
                 Ok(Some((letter, asked)))

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::comebacks::Comebacks;
 use super::cooling::Cooling;
 use super::destination::{Claim, Full, LineId};
+use super::hashing::Hashing;
 use super::journal::{Asked, Journal, JournalGone};
 use super::pace::Pace;
 use super::pool::{Pool, Standing};
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) edition: Edition,
     pub(super) keys: Arc<Keys>,
     pub(super) signer: Arc<Signer>,
+    pub(super) hashing: Hashing,
     pub(super) pool: Pool,
     pub(super) journal: Journal,
     pub(super) pace: Pace,

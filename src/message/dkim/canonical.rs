@@ -3,36 +3,48 @@
 //! Most of a message is in canonical form already. What is not is looked for a stride at a time, without a branch within
 //! it, which compiles to SIMD.
 
-/// Feeds a body in canonical form, piece by piece: no white space at the end of a line, else one space for each run of it,
-/// and no empty lines at the end. `blanks` are the body's, as [`blanks`] finds them.
-pub(super) fn body(body: &[u8], blanks: impl Iterator<Item = usize>, mut feed: impl FnMut(&[u8])) {
-    let body = without_end(body);
-    if body.is_empty() {
-        return;
+use std::borrow::Cow;
+
+const LINE_END: &[u8] = b"\r\n";
+
+/// A body in canonical form: no white space at the end of a line, else one space for each run of it, and no empty lines at
+/// the end.
+pub(super) fn body(body: &[u8]) -> Cow<'_, [u8]> {
+    let whole = calm_body(body);
+    let is_ended = whole.is_empty() || whole.ends_with(LINE_END);
+    if is_ended && find(whole, is_odd).is_none() {
+        Cow::Borrowed(whole)
+    } else {
+        Cow::Owned(calmed(without_end(body)))
     }
-    let mut rest = body;
-    for at in blanks.take_while(|at| *at < body.len()) {
-        let (before, blank) = rest.split_at(at - (body.len() - rest.len()));
-        feed(before);
-        rest = trim_start(blank, is_blank);
-        if !rest.starts_with(b"\r\n") {
-            feed(b" ");
-        }
-    }
-    feed(rest);
-    feed(b"\r\n");
 }
 
-/// Where in whole lines the runs of white space begin that are not in canonical form.
-pub(in crate::message) fn blanks(lines: &[u8]) -> impl Iterator<Item = usize> {
-    let odd =
-        |here, next| is(here, b'\t') | is(here, b' ') & (is(next, b' ') | is(next, b'\t') | is(next, b'\r'));
-    let mut rest = lines;
-    std::iter::from_fn(move || {
-        let run = &rest[find(rest, odd)?..];
-        rest = trim_start(run, is_blank);
-        Some(lines.len() - run.len())
-    })
+/// The same of a body without any white space to change, as [`quoted_printable`](crate::message::quoted_printable) writes it.
+pub(super) fn calm_body(body: &[u8]) -> &[u8] {
+    match without_end(body) {
+        [] => &[],
+        lines => body.get(..lines.len() + LINE_END.len()).unwrap_or(body),
+    }
+}
+
+/// Lines with one space for each run of white space and none at their ends; the last is ended.
+fn calmed(lines: &[u8]) -> Vec<u8> {
+    let (mut calm, mut rest) = (Vec::with_capacity(lines.len() + LINE_END.len()), lines);
+    while let Some(at) = find(rest, is_odd) {
+        calm.extend_from_slice(&rest[..at]);
+        rest = trim_start(&rest[at..], is_blank);
+        if !rest.starts_with(LINE_END) {
+            calm.push(b' ');
+        }
+    }
+    calm.extend_from_slice(rest);
+    calm.extend_from_slice(LINE_END);
+    calm
+}
+
+/// Whether white space begins here that is not in canonical form.
+fn is_odd(here: u8, next: u8) -> u8 {
+    is(here, b'\t') | is(here, b' ') & (is(next, b' ') | is(next, b'\t') | is(next, b'\r'))
 }
 
 /// The fields of a header, each with its folds and its line end.

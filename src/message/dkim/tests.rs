@@ -52,9 +52,7 @@ fn signed(message: &str) -> String {
 }
 
 fn canonical_body(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    canonical::body(body, canonical::blanks(body), |bytes| out.extend_from_slice(bytes));
-    out
+    canonical::body(body).into_owned()
 }
 
 fn canonical_fields(head: &str) -> String {
