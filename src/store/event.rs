@@ -62,7 +62,7 @@ impl TryFrom<Cells<'_>> for Kept {
 
 impl Store {
     /// Keeps a batch of arrivals, all or none; one that was kept before changes nothing. An arrival of a reader who lets nobody count them
-    /// one by one, or of whom nothing is known any more, is kept for nobody. Answers whether the batch was new.
+    /// one by one, or did not at any time since the issue was queued, or of whom nothing is known any more, is kept for nobody. Answers whether the batch was new.
     ///
     /// # Errors
     /// A database's error.
@@ -151,8 +151,10 @@ async fn keep(transaction: &mut Transaction<'_>, arrivals: &[Arrival]) -> Result
         .push("(issue, subscriber, at, seq, place, agent, method, flags, delay) select ")
         .push_bind(issue)
         .push(
-            ", coalesce(s.subscriber, 0), h.at, h.seq, h.what >> 24, h.what >> 20 & 15, h.what >> 16 & 15, h.what & 65535, \
-             case when h.at > d.since then (h.at - d.since) / 1000 when d.since is not null then 0 end \
+            ", case when d.tracking is null then coalesce(s.subscriber, 0) else 0 end, \
+             h.at, h.seq, h.what >> 24, h.what >> 20 & 15, h.what >> 16 & 15, h.what & 65535, \
+             case when d.tracking is not null or d.status not in ('sending', 'accepted') then null \
+             when h.at > d.since then (h.at - d.since) / 1000 when d.since is not null then 0 end \
              from referred h left join subscription s on s.list = ",
         )
         .push_bind(list)
@@ -162,7 +164,7 @@ async fn keep(transaction: &mut Transaction<'_>, arrivals: &[Arrival]) -> Result
         )
         .push_bind(issue)
         .push(
-            " and d.subscriber = s.subscriber and d.status in ('sending', 'accepted') where true \
+            " and d.subscriber = s.subscriber where true \
              on conflict (issue, subscriber, at, seq) do nothing",
         );
     insert.execute(transaction).await?;

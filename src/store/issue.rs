@@ -103,8 +103,9 @@ impl Store {
             return Ok(self.issue(issue.number).await?.map_or(Queued::Now, Queued::Before));
         }
         let queue = concat!(
-            "insert into delivery (issue, subscriber, status, reason, since) \
-             select $2, subscriber, case when reason is null then 'queued' else 'skipped' end, reason, $1 from (select s.subscriber, ",
+            "insert into delivery (issue, subscriber, status, reason, since, tracking) \
+             select $2, subscriber, case when reason is null then 'queued' else 'skipped' end, reason, $1, tracking from (select s.subscriber, \
+             nullif(coalesce(s.chosen_tracking, s.tracking), 'individual') as tracking, ",
             skip_reason!(),
             " as reason from subscription s where s.list = $3 and s.status <> 'gone') as readers order by subscriber"
         );

@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     step!(4, "readers' side", "0004_readers_side.sql"),
     step!(5, "keys", "0005_keys.sql"),
     step!(6, "confirmations", "0006_confirmations.sql"),
+    step!(7, "tracking then", "0007_tracking_then.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

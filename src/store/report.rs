@@ -154,8 +154,8 @@ impl Store {
         Ok(alike)
     }
 
-    /// How many messages of an issue were accepted, by what their readers let be counted now: those without a choice as individual, those
-    /// who were erased as none.
+    /// How many messages of an issue were accepted, by what their readers let be counted now or, where that was less, at any time since the
+    /// issue was queued: those without a choice as individual, those who were erased as none.
     ///
     /// # Errors
     /// A database's error.
@@ -164,15 +164,17 @@ impl Store {
         issue: IssueNumber,
         list: &ListName,
     ) -> Result<AcceptedBy, StoreError> {
-        let select = "select count(*) filter (where s.subscriber is null or coalesce(s.chosen_tracking, s.tracking) = 'none') as none, \
-            count(*) filter (where coalesce(s.chosen_tracking, s.tracking) = 'aggregate') as aggregate, \
+        let select = "select count(*) filter (where s.subscriber is null or d.tracking = 'none' \
+            or coalesce(s.chosen_tracking, s.tracking) = 'none') as none, \
+            count(*) filter (where s.subscriber is null or d.tracking is not null \
+            or coalesce(s.chosen_tracking, s.tracking) in ('aggregate', 'none')) as fewer, \
             count(*) as accepted, min(d.first_attempt_at) as first_attempt_at from delivery d \
             left join subscription s on s.list = $2 and s.subscriber = d.subscriber \
             where d.issue = $1 and d.status = 'accepted'";
         let row = sql(select).bind(issue).bind(list).fetch_one(&mut self.read().await?).await?;
         let row = Cells(&row);
-        let (none, aggregate): (u64, u64) = (row.number("none")?, row.number("aggregate")?);
-        let individual = row.number::<u64>("accepted")?.saturating_sub(none + aggregate);
+        let (none, fewer): (u64, u64) = (row.number("none")?, row.number("fewer")?);
+        let (aggregate, individual) = (fewer - none, row.number::<u64>("accepted")? - fewer);
         let choice =
             [(Tracking::None, none), (Tracking::Aggregate, aggregate), (Tracking::Individual, individual)];
         Ok(AcceptedBy { choice: choice.into(), first_attempt_at: row.some_time("first_attempt_at")? })

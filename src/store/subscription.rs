@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::connection::Transaction;
 use super::departure::depart;
 use super::erase::make_nobodys;
 use super::statement::sql;
@@ -170,7 +171,8 @@ impl Store {
     }
 
     /// Keeps what a person chose, in place of what they chose before. Where they let nobody count them one by one any more, what they
-    /// did with the list's issues before counts for nobody either.
+    /// did with the list's issues before counts for nobody either, and whatever they choose later, of those issues they are not counted more
+    /// closely again.
     ///
     /// # Errors
     /// A database's error.
@@ -194,11 +196,26 @@ impl Store {
         let mut transaction = writing.begin().await?;
         update.execute(&mut transaction).await?;
         match choices.tracking {
-            Some(Tracking::None | Tracking::Aggregate) => {
+            Some(tracking @ (Tracking::None | Tracking::Aggregate)) => {
+                lower(&mut transaction, list, subscriber, tracking).await?;
                 make_nobodys(&mut transaction, subscriber.0, Some(list)).await?;
             }
             Some(Tracking::Individual) | None => {}
         }
         transaction.commit().await
     }
+}
+
+/// Of a list's issues that went to a reader, or still go, at most this is counted.
+async fn lower(
+    transaction: &mut Transaction<'_>,
+    list: &ListName,
+    subscriber: SubscriberId,
+    tracking: Tracking,
+) -> Result<(), StoreError> {
+    // `aggregate` comes before `none` in the alphabet too.
+    let update = "update delivery set tracking = $1 where subscriber = $2 \
+        and issue in (select number from issue where list = $3) and coalesce(tracking, '') < $1";
+    sql(update).bind(word(tracking)).bind(subscriber).bind(list).execute(transaction).await?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a report reads.
 
-use super::sending::{intents, later, number, reply, settlement};
+use super::sending::{intents, issue, later, number, reply, settlement};
 use super::*;
 use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
 use crate::id::Place;
@@ -83,6 +83,42 @@ async fn nobodys_events_that_look_alike_are_counted_by_the_hour_later_by_the_day
         (hours(28 * 24), 2),
     ];
     assert_eq!(alike, expected.map(|(event, times)| Alike { event, times }));
+}
+
+/// Who chose what before an issue went out, and what since: each is counted as they let at the least, by tokens of the mail itself too.
+#[tokio::test]
+async fn whoever_chooses_more_later_is_counted_as_when_the_issue_went_out() {
+    let store = TestStore::new().await;
+    store.import(&["r0@example.com", "r1@example.com", "r2@example.com", "r3@example.com"]).await;
+    let choose = async |reader: u8, tracking| {
+        let id = store.reader_of(&format!("r{reader}@example.com")).await.id;
+        let choices = Choices { tracking: Some(tracking), ..Choices::default() };
+        store.choose(&list(), id, &choices).await.unwrap();
+    };
+    choose(0, Tracking::None).await;
+    choose(1, Tracking::Aggregate).await;
+    store.queue(&issue()).await.unwrap();
+    let readers = store.accepted(4).await;
+    let by_choice = async || {
+        let accepted = store.accepted_by_choice(number(), &list()).await.unwrap().choice;
+        [Tracking::Individual, Tracking::Aggregate, Tracking::None].map(|class| accepted[&class])
+    };
+    assert_eq!(by_choice().await, [2, 1, 1]);
+    for reader in 0..2 {
+        choose(reader, Tracking::Individual).await;
+    }
+    assert_eq!(by_choice().await, [2, 1, 1]);
+    choose(2, Tracking::Aggregate).await;
+    assert_eq!(by_choice().await, [1, 2, 1]);
+    choose(2, Tracking::Individual).await;
+    assert_eq!(by_choice().await, [1, 2, 1], "what they did until they withdrew is nobody's for good");
+    choose(1, Tracking::None).await;
+    choose(1, Tracking::Aggregate).await;
+    assert_eq!(by_choice().await, [1, 1, 2]);
+    let clicks: Vec<_> = readers.iter().map(|(_, reference)| (*reference, event(1, 90))).collect();
+    store.arrive(&clicks).await;
+    let only = readers[3].0.0;
+    assert_eq!(store.active_readers(number()).await.unwrap(), Some(only..=only));
 }
 
 #[tokio::test]
