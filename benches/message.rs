@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pressroom::dkim;
 use pressroom::id::{IssueNumber, Place, Reference, SubscriberId};
 use pressroom::mailbox::{EmailAddress, Mailbox};
-use pressroom::message::dkim::{Algorithm, Signer, SigningKey};
+use pressroom::message::dkim::{Algorithm, BodyHash, Signer, SigningKey};
 use pressroom::message::{Edition, FrozenIssue};
 use pressroom::newsletter::{BaseUrl, Tracking, TrackingPolicy};
 use pressroom::render::{Field, Link, Part, Piece, RenderedIssue, TextBlock};
@@ -48,10 +48,33 @@ fn write_and_sign(bencher: Bencher<'_, '_>, algorithms: &[Algorithm]) {
     let mut out = Vec::new();
     let mut write = || {
         edition.write(black_box(&reader), &keys, Timestamp::UNIX_EPOCH, &mut out).unwrap();
-        signer.sign(&mut out, Timestamp::UNIX_EPOCH).unwrap();
-        out.len()
+        let hash = BodyHash::of_all(&[&out])[0];
+        signer.fields(&out, &hash, Timestamp::UNIX_EPOCH).unwrap().len() + out.len()
     };
     bencher.counter(BytesCount::new(write())).bench_local(write);
+}
+
+/// Bodies of messages hashed one by one, and together.
+#[divan::bench(args = [1, 2, 3, 4, 8])]
+fn hash(bencher: Bencher<'_, '_>, together: usize) {
+    let mut message = Vec::new();
+    let keys = Keys::generate(|bytes| bytes.fill(7));
+    Edition::new(&issue()).write(&reader(), &keys, Timestamp::UNIX_EPOCH, &mut message).unwrap();
+    let messages = vec![&message[..]; together];
+    bencher
+        .counter(BytesCount::new(message.len() * together))
+        .bench_local(|| BodyHash::of_all(black_box(&messages)));
+}
+
+/// What a message costs beside its body's hash.
+#[divan::bench]
+fn sign(bencher: Bencher<'_, '_>) {
+    let signer = Signer::none().with("example.com", "s", signing_key(Algorithm::Ed25519));
+    let mut message = Vec::new();
+    let keys = Keys::generate(|bytes| bytes.fill(7));
+    Edition::new(&issue()).write(&reader(), &keys, Timestamp::UNIX_EPOCH, &mut message).unwrap();
+    let hash = BodyHash::of_all(&[&message])[0];
+    bencher.bench_local(|| signer.fields(black_box(&message), &hash, Timestamp::UNIX_EPOCH).unwrap());
 }
 
 fn signing_key(algorithm: Algorithm) -> SigningKey {

@@ -40,6 +40,9 @@ const SIGNED: [&str; 18] = [
     "List-Archive",
 ];
 
+/// About how many octets a signature's field takes.
+const FIELD: usize = 1024;
+
 /// Columns of a line of a folded tag.
 const WIDTH: usize = 76;
 
@@ -99,14 +102,14 @@ impl Signer {
     /// # Errors
     /// As [`Signer::sign`].
     pub fn fields(&self, message: &[u8], hash: &BodyHash, at: Timestamp) -> Result<Vec<u8>, CannotSign> {
-        let signed = Signed::new(halves(message).0);
-        let tail = tail(&signed.names, &STANDARD.encode(hash), at);
-        let mut fields = Vec::with_capacity(self.signatures.len() * 1024);
+        let Signed { names, mut input } = Signed::new(halves(message).0);
+        let (tail, len) = (tail(&names, &STANDARD.encode(hash), at), input.len());
+        let mut fields = Vec::with_capacity(self.signatures.len() * FIELD);
         for Signature { key, lead } in &self.signatures {
             let start = fields.len();
             fields.extend_from_slice(lead);
             fields.extend_from_slice(&tail);
-            let mut input = signed.input.clone();
+            input.truncate(len);
             canonical::field(&fields[start..], &mut input);
             put_folded(&STANDARD.encode(key.sign(&input)?), &mut fields);
         }
@@ -143,8 +146,9 @@ struct Signed {
 
 impl Signed {
     fn new(head: &[u8]) -> Self {
-        let fields: Vec<_> = canonical::fields(head).map(|field| (canonical::name(field), field)).collect();
-        let mut input = Vec::with_capacity(head.len() + 1024);
+        let mut fields = Vec::with_capacity(2 * SIGNED.len());
+        fields.extend(canonical::fields(head).map(|field| (canonical::name(field), field)));
+        let mut input = Vec::with_capacity(head.len() + FIELD);
         let mut names = Vec::with_capacity(2 * SIGNED.len());
         for name in SIGNED {
             names.push(name);
@@ -162,7 +166,8 @@ impl Signed {
 
 /// The rest of a signature's field, up to the signature itself.
 fn tail(names: &[&str], body_hash: &str, at: Timestamp) -> Vec<u8> {
-    let mut tail = format!(" t={};\r\n h=", at.as_second()).into_bytes();
+    let mut tail = Vec::with_capacity(FIELD);
+    tail.extend_from_slice(format!(" t={};\r\n h=", at.as_second()).as_bytes());
     let mut column = " h=".len();
     for (nth, name) in names.iter().enumerate() {
         if nth > 0 {

@@ -51,8 +51,8 @@ fn is_odd(here: u8, next: u8) -> u8 {
 pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = head;
     std::iter::from_fn(move || {
-        let ends = memchr::memmem::find_iter(rest, b"\r\n").map(|at| at + 2);
-        let end = ends.into_iter().find(|end| !rest.get(*end).copied().is_some_and(is_blank));
+        let mut ends = memchr::memchr_iter(b'\n', rest).map(|at| at + 1);
+        let end = ends.find(|end| !rest.get(*end).copied().is_some_and(is_blank));
         let (field, after) = rest.split_at(end.unwrap_or(rest.len()));
         rest = after;
         (!field.is_empty()).then_some(field)
@@ -98,7 +98,8 @@ fn without_end(mut body: &[u8]) -> &[u8] {
     }
 }
 
-const STRIDE: usize = 64;
+/// Short enough for the lines of a header.
+const STRIDE: usize = 16;
 
 /// Where the first byte stands that is odd (1, not 0) before the one after it; the last byte is before none.
 fn find(bytes: &[u8], odd: impl Fn(u8, u8) -> u8) -> Option<usize> {
