@@ -56,6 +56,11 @@ impl App {
         matches!(self.config.smtp, Some(Smtp::Inbox))
     }
 
+    /// A moment, in the newsletter's time zone.
+    pub fn local(&self, at: Timestamp) -> String {
+        at.to_zoned(self.config.newsletter.time_zone.clone()).strftime("%a, %Y-%m-%d %H:%M %Z").to_string()
+    }
+
     /// How to send, or what to write so that it can be said.
     ///
     /// # Errors

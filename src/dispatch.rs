@@ -66,6 +66,7 @@ pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched
         Err(error) => return Err(error),
     };
     let outcome = Dispatched::default();
+    let began = app.now();
     let mut dispatch = Dispatch { app, sender, options, outcome, accounted: BTreeSet::new() };
     dispatch.forget().await?;
     dispatch.go_on().await?;
@@ -74,9 +75,10 @@ pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched
     if !dispatch.is_stopped() {
         dispatch.look_back(&skipped).await?;
     }
-    let mut outcome = dispatch.outcome;
-    if let Err(error) = notify::notify(app, &outcome).await {
-        outcome.notes.push(format!("`notify` could not be told: {error:#}"));
+    let Dispatch { sender, mut outcome, .. } = dispatch;
+    match notify::notify(app, &sender.store, began).await {
+        Ok(notes) => outcome.notes.extend(notes),
+        Err(error) => outcome.notes.push(format!("`notify` could not be told: {error:#}")),
     }
     Ok(outcome)
 }
@@ -161,7 +163,7 @@ impl Dispatch<'_> {
                     &left,
                     format!(
                         "issue {number} was due on {}, longer ago than `max_late`; only `pressroom send {number}` sends it",
-                        self.local(due)
+                        self.app.local(due)
                     ),
                 )
                 .await?;
@@ -194,7 +196,7 @@ impl Dispatch<'_> {
                 self.accounted.extend(slot);
                 let text = format!(
                     "issue {number} was due on {} and its draft is not ready; write `ready = true`, or move its `send_at`",
-                    self.local(due)
+                    self.app.local(due)
                 );
                 self.say(&format!("unready {number} {}", due.as_millisecond()), text).await?;
             }
@@ -207,8 +209,12 @@ impl Dispatch<'_> {
         let prepared = compose::prepare(&self.app.workspace, &self.app.config, draft.source.name())?;
         approved::check(self.app, &prepared)?;
         let run = send::begin(self.app, &self.sender, prepared).await?;
-        self.outcome.notes.extend_from_slice(run.notes());
+        let notes = run.notes().to_vec();
+        self.outcome.notes.extend_from_slice(&notes);
         self.work_on(run).await?;
+        for note in notes {
+            self.tell(None, &note, None).await?;
+        }
         Ok(())
     }
 
@@ -216,8 +222,13 @@ impl Dispatch<'_> {
         let sent = run.go(self.options.clone()).await?;
         // Every few minutes of a quota's hour there is nothing new to tell.
         if sent.held_until.is_none() || sent.accepted_now > 0 {
-            self.outcome.notes.extend(sent.alarms());
-            self.outcome.sent.push(Done(sent));
+            let (issue, alarms, done) = (sent.issue, sent.alarms().collect::<Vec<_>>(), Done(sent));
+            self.tell(Some(issue), &done.to_string(), None).await?;
+            self.outcome.sent.push(done);
+            for alarm in alarms {
+                self.tell(None, &alarm, None).await?;
+                self.outcome.notes.push(alarm);
+            }
         }
         Ok(())
     }
@@ -233,11 +244,11 @@ impl Dispatch<'_> {
         self.accounted.extend(skipped.iter().filter_map(|date| timetable.slot(*date)));
         for slot in timetable.passed(since, now) {
             if !self.accounted.contains(&slot) && !self.sender.store.is_slot_taken(slot).await? {
-                let (trial, local) = (self.trial(), self.local(slot));
-                warn!(%slot, "no issue was started for a time of the schedule");
-                self.outcome.said.push(format!(
-                    "{trial}no issue was started for {local}; finish its draft and write `ready = true`, or declare the week off in skipped.toml"
-                ));
+                let text = format!(
+                    "no issue was started for {}; finish its draft and write `ready = true`, or declare the week off in skipped.toml",
+                    self.app.local(slot)
+                );
+                self.say(&format!("missed {}", slot.as_millisecond()), text).await?;
             }
         }
         Ok(self.sender.store.note(LOOKED_AT, now).await?)
@@ -246,21 +257,27 @@ impl Dispatch<'_> {
     /// Says something once for ever.
     async fn say(&mut self, subject: &str, text: String) -> Result<(), StoreError> {
         if self.sender.store.noted(subject).await?.is_none() {
-            self.sender.store.note(subject, self.app.now()).await?;
             warn!("{text}");
-            self.outcome.said.push(format!("{}{text}", self.trial()));
+            let text = format!("{}{text}", self.app.mark());
+            self.tell(None, &text, Some(subject)).await?;
+            self.outcome.said.push(text);
         }
         Ok(())
     }
 
-    fn trial(&self) -> &'static str {
-        if self.app.is_trial() { "trial: " } else { "" }
-    }
-
-    fn local(&self, at: Timestamp) -> String {
-        at.to_zoned(self.app.config.newsletter.time_zone.clone())
-            .strftime("%a, %Y-%m-%d %H:%M %Z")
-            .to_string()
+    /// Keeps a line for `notify`, if there is such a one; what it is about is noted in the same step.
+    async fn tell(
+        &self,
+        issue: Option<IssueNumber>,
+        text: &str,
+        noted: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (store, now) = (&self.sender.store, self.app.now());
+        match (&self.app.config.notify, noted) {
+            (Some(_), _) => store.notify((issue, text), noted, now).await,
+            (None, Some(subject)) => store.note(subject, now).await,
+            (None, None) => Ok(()),
+        }
     }
 
     fn is_stopped(&self) -> bool {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::connection::{Connected, Connection, Transaction};
 use super::statement::sql;
 use super::word::Cells;
-use super::{Store, StoreError};
+use super::{Store, StoreError, notification};
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 
@@ -59,6 +59,7 @@ impl Store {
         };
         let requests = sql("delete from pending where key = $1").bind(&key);
         erased.requests = requests.execute(&mut transaction).await?;
+        notification::forget_person(&mut transaction, address).await?;
         let suppressions = sql("delete from suppression where key = $1").bind(&key);
         erased.suppressions = suppressions.execute(&mut transaction).await?;
         let keep = "insert into suppression (key, reason, at) values ($1, 'erased', $2) on conflict (key) do nothing";

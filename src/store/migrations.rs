@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step!(5, "keys", "0005_keys.sql"),
     step!(6, "confirmations", "0006_confirmations.sql"),
     step!(7, "tracking then", "0007_tracking_then.sql"),
+    step!(8, "notifications", "0008_notifications.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::connection::Connected;
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -22,9 +23,13 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn note(&self, subject: &str, at: Timestamp) -> Result<(), StoreError> {
-        let upsert = "insert into notice (subject, at) values ($1, $2) \
-            on conflict (subject) do update set at = excluded.at";
-        sql(upsert).bind(subject).bind(at).execute(&mut self.write().await?).await?;
-        Ok(())
+        note(&mut self.write().await?, subject, at).await
     }
+}
+
+pub(super) async fn note(on: &mut impl Connected, subject: &str, at: Timestamp) -> Result<(), StoreError> {
+    let upsert = "insert into notice (subject, at) values ($1, $2) \
+        on conflict (subject) do update set at = excluded.at";
+    sql(upsert).bind(subject).bind(at).execute(on).await?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use super::Folder;
 use crate::folder::{copies, header, options, received};
 
 /// Sunday, 2 July 2023, 20:00 in New York.
-const DUE: &str = "2023-07-03T00:00:00Z";
+pub(super) const DUE: &str = "2023-07-03T00:00:00Z";
 
 #[tokio::test]
 async fn a_week_of_hourly_calls_across_a_clock_change_sends_each_issue_once_at_its_time() {
@@ -281,7 +281,7 @@ fn cron_sees_a_wrong_draft_as_such_until_it_is_mended() {
 }
 
 /// A newsletter that is due on Sundays at 20:00 in New York, with two readers and no draft yet.
-fn weekly() -> Folder {
+pub(super) fn weekly() -> Folder {
     let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
     std::fs::remove_file(folder.path().join("drafts/1.toml")).unwrap();
     folder.edit(
@@ -293,7 +293,7 @@ fn weekly() -> Folder {
 }
 
 /// A draft that is ready.
-fn draft(folder: &Folder, number: u32, when: &str) {
+pub(super) fn draft(folder: &Folder, number: u32, when: &str) {
     let article = "[[article]]\ntitle = \"A queue\"\nurl = \"https://halyard.example/\"\n";
     let text = format!(
         "number = {number}\n{when}\nready = true\npreheader = \"One story about a queue.\"\n{article}"
@@ -301,11 +301,11 @@ fn draft(folder: &Folder, number: u32, when: &str) {
     folder.write(&format!("drafts/{number}.toml"), &text);
 }
 
-async fn at(folder: &Folder, now: &str) -> Dispatched {
+pub(super) async fn at(folder: &Folder, now: &str) -> Dispatched {
     dispatch(&folder.app_at(now), &options()).await.unwrap()
 }
 
-fn is_silent(done: &Dispatched) -> bool {
+pub(super) fn is_silent(done: &Dispatched) -> bool {
     done.sent.is_empty() && done.said.is_empty() && done.faults.is_empty() && done.notes.is_empty()
 }
 

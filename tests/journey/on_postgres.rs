@@ -33,3 +33,5 @@ mod reporting;
 mod reviewing;
 #[path = "sending.rs"]
 mod sending;
+#[path = "telling.rs"]
+mod telling;
