@@ -2,7 +2,8 @@
 //!
 //! A stage: `server` hears of requests, `store` keeps events, `report` counts them. What is kept of a request is what can be
 //! judged later ([`Signals`]), never who asked: no address, no agent's words (requirement 52). The verdict is made anew for every
-//! report over all that one reader did with one issue ([`judge`]), by rules that have a version ([`Rules`]).
+//! report over all that one reader did with one issue ([`judge`]), by rules that have a version ([`Rules`]); only of
+//! robots something outlives their reader ([`given_away`]).
 
 mod agent;
 mod heard;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Place;
 pub use heard::{Heard, hear};
-pub use judge::{judge, judge_alone};
+pub use judge::{given_away, judge, judge_alone};
 pub use rules::{Rules, RulesError};
 
 /// What was asked for.
@@ -151,7 +152,7 @@ pub enum UnknownRule {
     Agent,
     /// It calls itself a browser and does not ask as one.
     Unlike,
-    /// It asks as a browser does, and whose it was is not kept: a sweep cannot be seen.
+    /// It asks as a browser does, and whose it was is not kept: no sweep can be seen, unless it was before.
     Alone,
     /// Asked as a browser does, right after a robot looked at the same link: perhaps somebody whose mail provider looks first.
     LookedFirst,

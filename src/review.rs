@@ -21,7 +21,7 @@ use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::report::{About, Accepted, Counted, Leavers, Opens, Past, Report, Tally};
-use crate::store::{AcceptedBy, Activity, Store, StoreError, StoredIssue};
+use crate::store::{AcceptedBy, Activity, Alike, Store, StoreError, StoredIssue};
 
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
@@ -146,8 +146,8 @@ impl Looked {
             reading.spawn(read(store.clone(), number, share, sender.clone()));
         }
         drop(sender);
-        for alike in store.nobodys_events(number, self.sent_at).await? {
-            tally.nobodys(&alike.event, alike.times);
+        for Alike { event, robot, times } in store.nobodys_events(number, self.sent_at).await? {
+            tally.nobodys(&event, robot, times);
         }
         while let Some(page) = pages.recv().await {
             for Activity { events, .. } in &page {

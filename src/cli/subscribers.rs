@@ -11,10 +11,11 @@ use clap::{Args, Subcommand};
 use super::face::{Data, Face, ask, note};
 use crate::app::{self, App, Wrong};
 use crate::document::nearest;
+use crate::event::Rules;
 use crate::id::ListName;
 use crate::lists::{self, Added, OnList};
 use crate::mailbox::{EmailAddress, Mailbox, display_name};
-use crate::store::Store;
+use crate::store::{Judging, Store};
 
 /// The lists: import, export, add, show, unsubscribe, erase, stats.
 #[derive(Debug, Args)]
@@ -264,7 +265,8 @@ impl Erase {
         let keys = app.keys(store).await?;
         let lists = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list));
         let files = lists.chain(app.workspace.audiences()).collect();
-        face.say(&lists::erase(store, &keys, address, files, app.now()).await?)?;
+        let judging = Judging { rules: &Rules::built_in()?, at: app.now() };
+        face.say(&lists::erase(store, &keys, address, files, judging).await?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -33,10 +33,23 @@ pub fn judge(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> 
     events.iter().zip(verdicts).map(settle).collect()
 }
 
-/// The verdict on an event that no reader is known of (aggregate tracking): there is nothing to hold it against, so that it is never a
-/// person's for sure.
-pub fn judge_alone(event: &Event, rules: &Rules) -> Verdict {
-    match alone(event, &rules.thresholds).unwrap_or_else(|| asked_as(event)) {
+/// What is to be kept of verdicts when it is forgotten whose the events were: which are robots' for what they alone do not show then. Of
+/// the others it cannot be told any more; nor of those of which it could not yet.
+pub fn given_away(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> Vec<Option<RobotRule>> {
+    let kept = |verdict| match verdict {
+        Verdict::Robot(rule @ (RobotRule::TooSoon | RobotRule::Sweep | RobotRule::Companion)) => Some(rule),
+        Verdict::Robot(RobotRule::Head | RobotRule::Prefetch | RobotRule::Agent)
+        | Verdict::Person
+        | Verdict::Unknown(_) => None,
+    };
+    judge(events, places, rules, now).into_iter().map(kept).collect()
+}
+
+/// The verdict on an event that no reader is known of (aggregate tracking), or none any more, after what then gave it away: there is
+/// nothing to hold it against, so that it is never a person's for sure.
+pub fn judge_alone(event: &Event, given_away: Option<RobotRule>, rules: &Rules) -> Verdict {
+    let shown = alone(event, &rules.thresholds).or_else(|| given_away.map(Verdict::Robot));
+    match shown.unwrap_or_else(|| asked_as(event)) {
         Verdict::Person => Verdict::Unknown(UnknownRule::Alone),
         verdict @ (Verdict::Unknown(_) | Verdict::Robot(_)) => verdict,
     }

@@ -191,8 +191,28 @@ fn a_person_is_unknown_until_the_window_closes_and_a_robot_is_not() {
 
 #[test]
 fn a_click_that_no_reader_is_known_of_is_judged_by_itself() {
-    assert_eq!(judge_alone(&click(1, 900), &RULES), Verdict::Unknown(UnknownRule::Alone));
-    assert_eq!(judge_alone(&by(AgentClass::Library, click(1, 900)), &RULES), robot(RobotRule::Agent));
+    assert_eq!(judge_alone(&click(1, 900), None, &RULES), Verdict::Unknown(UnknownRule::Alone));
+    assert_eq!(judge_alone(&by(AgentClass::Library, click(1, 900)), None, &RULES), robot(RobotRule::Agent));
+}
+
+#[test]
+fn when_whose_they_were_is_forgotten_a_robots_stay_a_robots_and_nothing_is_kept_of_people() {
+    let now = SENT + SignedDuration::from_secs(100);
+    let events = [
+        click(1, 3),
+        by(AgentClass::Scanner, click(2, 40)),
+        click(3, 41),
+        by(AgentClass::Unknown, click(4, 70)),
+        click(5, 95),
+    ];
+    let kept = given_away(&events, 40, &RULES, now);
+    assert_eq!(kept, [Some(RobotRule::TooSoon), None, Some(RobotRule::Companion), None, None]);
+    assert_eq!(judge_alone(&click(3, 41), kept[2], &RULES), robot(RobotRule::Companion));
+    assert_eq!(
+        judge_alone(&by(AgentClass::Library, click(3, 41)), kept[2], &RULES),
+        robot(RobotRule::Agent),
+        "what it shows itself comes first"
+    );
 }
 
 #[test]

@@ -4,11 +4,10 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::mailbox::EmailAddress;
-use crate::store::{Erased, Store, StoreError};
+use crate::store::{Erased, Judging, Store, StoreError};
 use crate::subscriber::list::ListReader;
 use crate::token::Keys;
 
@@ -34,9 +33,9 @@ pub async fn erase(
     keys: &Keys,
     address: &EmailAddress,
     files: Vec<PathBuf>,
-    now: Timestamp,
+    judging: Judging<'_>,
 ) -> Result<EraseOutcome, StoreError> {
-    let erased = store.erase(address, &keys.suppression(address), now).await?;
+    let erased = store.erase(address, &keys.suppression(address), judging).await?;
     let files = files.into_iter().filter(|file| has(file, address)).collect();
     Ok(EraseOutcome { address: address.to_string(), erased, files })
 }

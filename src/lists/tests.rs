@@ -1,12 +1,21 @@
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 
 use super::*;
+use crate::event::Rules;
 use crate::id::ListName;
 use crate::mailbox::{EmailAddress, Mailbox};
-use crate::store::Store;
+use crate::store::{Judging, Store};
 use crate::token::Keys;
 
 const HOW: Import = Import { allow_shrink: false, at: Timestamp::constant(1_700_000_000, 0), keys: None };
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::built_in().unwrap());
+
+fn judging() -> Judging<'static> {
+    Judging { rules: &RULES, at: HOW.at }
+}
 
 struct TestLists {
     store: Store,
@@ -167,7 +176,7 @@ async fn all_that_is_known_of_a_reader_is_shown() {
     let ada = lists.store.reader(&address("ada@example.com")).await.unwrap().unwrap();
     let choices =
         Choices { tracking: Some(Tracking::None), paused_until: Some(HOW.at), ..Choices::default() };
-    lists.store.choose(&readers(), ada.id, &choices).await.unwrap();
+    lists.store.choose(&readers(), ada.id, &choices, judging()).await.unwrap();
     lists.store.suppress(&ada.address, SuppressionReason::Bounced, HOW.at).await.unwrap();
     lists.unsubscribe("other", "ada@example.com").await;
     insta::assert_snapshot!(lists.show("ADA@example.com").await, @"
@@ -252,7 +261,7 @@ async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
     let bo = lists.store.reader(&address("bo@example.org")).await.unwrap().unwrap();
     let choices = Choices { name: Some("@Bo".to_owned()), format: Some(Format::Text), ..Choices::default() };
     let choices = Choices { paused_until: Some(HOW.at), ..choices };
-    lists.store.choose(&readers(), bo.id, &choices).await.unwrap();
+    lists.store.choose(&readers(), bo.id, &choices, judging()).await.unwrap();
     lists.unsubscribe("readers", "cy@example.com").await;
     lists.store.suppress(&address("-di@example.net"), SuppressionReason::Bounced, HOW.at).await.unwrap();
     let exported = lists.export().await;
@@ -271,8 +280,8 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     lists.import(file, HOW).await.unwrap();
     let keys = Keys::generate(|bytes| bytes.fill(3));
     let ada = address("ADA.Lovelace@example.com");
-    let erased = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
-    let again = erase(&lists.store, &keys, &ada, Vec::new(), HOW.at).await.unwrap();
+    let erased = erase(&lists.store, &keys, &ada, Vec::new(), judging()).await.unwrap();
+    let again = erase(&lists.store, &keys, &ada, Vec::new(), judging()).await.unwrap();
     insta::assert_snapshot!(format!("{erased}\n{again}"), @"
     ADA.Lovelace@example.com is erased: 1 subscription removed; no import brings them back
     ADA.Lovelace@example.com is erased: nothing was held; no import brings them back

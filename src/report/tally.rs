@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Accepted, Count, Moment, PartCount, PlaceCount, Readers, Requests, Times};
-use crate::event::{Event, EventKind, Rules, Verdict, judge, judge_alone};
+use crate::event::{Event, EventKind, RobotRule, Rules, Verdict, judge, judge_alone};
 use crate::render::{Link, Part};
 
 /// Hours that are counted one by one.
@@ -134,9 +134,9 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts events that look the same and are nobody's.
-    pub fn nobodys(&mut self, event: &Event, times: u64) {
-        let verdict = judge_alone(event, self.rules);
+    /// Counts events that look the same and are nobody's, and what gave a robot away when they were somebody's.
+    pub fn nobodys(&mut self, event: &Event, given_away: Option<RobotRule>, times: u64) {
+        let verdict = judge_alone(event, given_away, self.rules);
         for index in self.counted_at(event.kind).into_iter().flatten() {
             add(&mut self.counts[index].nobodys, verdict, times);
         }

@@ -76,7 +76,7 @@ fn counted(readers: &[&[Event]], nobodys: &[(Event, u64)]) -> Counted {
         tally.reader(events);
     }
     for (event, times) in nobodys {
-        tally.nobodys(event, *times);
+        tally.nobodys(event, None, *times);
     }
     tally.finish()
 }

@@ -4,6 +4,7 @@ use super::page::{Bar, Block, Chart, Page, Row, Table};
 use super::words::{codes, count, number, part, robot, share, unknown, way};
 use super::{Accepted, Count, PartCount, Past, PlaceCount, Readers, Report};
 use crate::delivery::Counts;
+use crate::event::RobotRule;
 
 impl Report {
     /// Everything, in order.
@@ -173,6 +174,12 @@ pub(super) fn left_out(clicks: &Count, of: Accepted) -> Vec<String> {
         notes.push(format!(
             "{together} counted together, so that their clicks are nobody’s; so are those of browsers that object (GPC, DNT). Scanners among them can be told by their program alone, so that none of them is called a person’s."
         ));
+    }
+    let by_reader = [RobotRule::TooSoon, RobotRule::Sweep, RobotRule::Companion];
+    if by_reader.iter().any(|rule| clicks.nobodys.robots.contains_key(rule)) {
+        notes.push(
+            "What is nobody’s because its reader withdrew since was told apart by the rules of when they did.".to_owned(),
+        );
     }
     if of.none > 0 {
         notes.push(format!("{} not counted at all.", count(of.none, "reader is", "readers are")));

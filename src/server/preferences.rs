@@ -18,6 +18,7 @@ use crate::id::ListName;
 use crate::lists::new_reference;
 use crate::mailbox::display_name;
 use crate::newsletter::Tracking;
+use crate::store::Judging;
 use crate::subscriber::{
     Choices, Consent, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
 };
@@ -60,7 +61,8 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
         let form = Form { site, fields, name: name.as_deref(), now };
         let choices = form.choices(subscription);
         if choices != subscription.choices {
-            visitor.store.choose(&subscription.list, visitor.reader.id, &choices).await?;
+            let judging = Judging { rules: &site.rules, at: now };
+            visitor.store.choose(&subscription.list, visitor.reader.id, &choices, judging).await?;
         }
     }
     if fields.get("lists").is_some() {

@@ -3,14 +3,13 @@
 //! Records of what was sent stay, under an id that leads nowhere and is never given again: the counts of past issues stay true. What a
 //! relay said may name the address, and what an operator decided may quote it: both go.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::connection::{Connected, Connection, Transaction};
+use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError, notification};
-use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 
 /// What was removed, each by how many rows.
@@ -43,7 +42,7 @@ impl Store {
         &self,
         address: &EmailAddress,
         hash: &str,
-        now: Timestamp,
+        judging: Judging<'_>,
     ) -> Result<Erased, StoreError> {
         let mut writing = self.write().await?;
         overwrite(&mut writing, true).await?;
@@ -54,7 +53,7 @@ impl Store {
             .fetch_optional(&mut transaction)
             .await?;
         let mut erased = match row.as_ref().map(Cells) {
-            Some(row) => erase(&mut transaction, row.integer("id")?, now).await?,
+            Some(row) => erase(&mut transaction, row.integer("id")?, judging).await?,
             None => Erased::default(),
         };
         let requests = sql("delete from pending where key = $1").bind(&key);
@@ -63,7 +62,7 @@ impl Store {
         let suppressions = sql("delete from suppression where key = $1").bind(&key);
         erased.suppressions = suppressions.execute(&mut transaction).await?;
         let keep = "insert into suppression (key, reason, at) values ($1, 'erased', $2) on conflict (key) do nothing";
-        sql(keep).bind(hash).bind(now).execute(&mut transaction).await?;
+        sql(keep).bind(hash).bind(judging.at).execute(&mut transaction).await?;
         transaction.commit().await?;
         overwrite(&mut writing, false).await?;
         Ok(erased)
@@ -86,11 +85,15 @@ async fn overwrite(on: &mut impl Connected, is_to: bool) -> Result<(), StoreErro
     Ok(())
 }
 
-async fn erase(transaction: &mut Transaction<'_>, id: i64, now: Timestamp) -> Result<Erased, StoreError> {
+async fn erase(
+    transaction: &mut Transaction<'_>,
+    id: i64,
+    judging: Judging<'_>,
+) -> Result<Erased, StoreError> {
     let unsent = "update delivery set status = 'skipped', reason = 'unsubscribed', owner = null, since = $2 \
         where subscriber = $1 and issue in (select number from issue) and status in ('queued', 'leased', 'deferred')";
-    let unsent = sql(unsent).bind(id).bind(now).execute(transaction).await?;
-    let events = make_nobodys(transaction, id, None).await?;
+    let unsent = sql(unsent).bind(id).bind(judging.at).execute(transaction).await?;
+    let events = make_nobodys(transaction, id, None, judging).await?;
     let mut counts = [0; 4];
     let statements = [
         "delete from decision where subscriber = $1 and issue in (select number from issue)",
@@ -108,22 +111,4 @@ async fn erase(transaction: &mut Transaction<'_>, id: i64, now: Timestamp) -> Re
     }
     let [decisions, deliveries, departures, subscriptions] = counts;
     Ok(Erased { subscriptions, unsent, deliveries, events, departures, decisions, ..Erased::default() })
-}
-
-/// What a reader did with issues, of a list or of all, counts for nobody from now on: neither whose it was nor how long after their own
-/// message can be told any more. Answers how many events these were.
-pub(super) async fn make_nobodys(
-    transaction: &mut Transaction<'_>,
-    id: i64,
-    list: Option<&ListName>,
-) -> Result<u64, StoreError> {
-    let copy = "insert into event (issue, subscriber, at, seq, place, agent, method, flags) \
-        select issue, 0, at, seq, place, agent, method, flags from event \
-        where subscriber = $1 and issue in (select number from issue where list = coalesce($2, list)) \
-        on conflict (issue, subscriber, at, seq) do nothing";
-    let delete = "delete from event \
-        where subscriber = $1 and issue in (select number from issue where list = coalesce($2, list))";
-    let list = list.map(ToString::to_string);
-    sql(copy).bind(id).bind(list.clone()).execute(transaction).await?;
-    sql(delete).bind(id).bind(list).execute(transaction).await
 }

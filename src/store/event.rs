@@ -4,7 +4,7 @@ use super::connection::{Connected, Connection, Transaction};
 use super::statement::{Value, sql};
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
-use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, RobotRule, Signals};
 use crate::id::{IssueNumber, Place, Reference, SubscriberId};
 
 /// A request for a link or the pixel, before anybody has looked whose it was.
@@ -232,4 +232,29 @@ pub(crate) fn method(number: i64) -> Result<Method, StoreError> {
         1 => Ok(Method::Head),
         other => Err(unreadable("method", &other.to_string())),
     }
+}
+
+pub(super) fn robot_number(rule: RobotRule) -> i64 {
+    match rule {
+        RobotRule::Head => 1,
+        RobotRule::Prefetch => 2,
+        RobotRule::Agent => 3,
+        RobotRule::TooSoon => 4,
+        RobotRule::Sweep => 5,
+        RobotRule::Companion => 6,
+    }
+}
+
+/// Of 0 none.
+pub(super) fn robot(number: i64) -> Result<Option<RobotRule>, StoreError> {
+    Ok(Some(match number {
+        0 => return Ok(None),
+        1 => RobotRule::Head,
+        2 => RobotRule::Prefetch,
+        3 => RobotRule::Agent,
+        4 => RobotRule::TooSoon,
+        5 => RobotRule::Sweep,
+        6 => RobotRule::Companion,
+        other => return Err(unreadable("robot", &other.to_string())),
+    }))
 }

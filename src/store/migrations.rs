@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     step!(6, "confirmations", "0006_confirmations.sql"),
     step!(7, "tracking then", "0007_tracking_then.sql"),
     step!(8, "notifications", "0008_notifications.sql"),
+    step!(9, "robots of nobody", "0009_robots_of_nobody.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use super::event::unpacked;
+use super::event::{robot, unpacked};
 use super::issue::issue_number;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
-use crate::event::Event;
+use crate::event::{Event, RobotRule};
 use crate::id::{IssueNumber, ListName, SubscriberId};
 use crate::newsletter::Tracking;
 use crate::report::{DAYS, HOURS};
@@ -29,6 +29,8 @@ pub struct Activity {
 pub struct Alike {
     /// One of them, at the beginning of its hour or day.
     pub event: Event,
+    /// What gave a robot away while it was known whose they were.
+    pub robot: Option<RobotRule>,
     /// How many there are.
     pub times: u64,
 }
@@ -138,7 +140,7 @@ impl Store {
         let select = "select string_agg(hour || ',' || what || ',' || times, ' ') as alike from (\
             select what, case when hour < 0 then 0 when hour < $3 then hour \
             when hour < $4 then hour / 24 * 24 else $4 end as hour, count(*) as times from (\
-            select (place << 24) + (agent << 20) + (method << 16) + flags as what, (at - $2) / 3600000 as hour \
+            select (coalesce(robot & 255, 0) << 40) + (place << 24) + (agent << 20) + (method << 16) + flags as what, (at - $2) / 3600000 as hour \
             from event where issue = $1 and subscriber = 0) as one group by 1, 2) as hourly";
         let select = sql(select).bind(issue).bind(since).bind(HOURS).bind(24 * DAYS);
         let row = select.fetch_one(&mut self.read().await?).await?;
@@ -149,7 +151,8 @@ impl Store {
             let ([hour, what, times], _) = numbers.three().ok_or_else(|| unreadable("alike", ""))?;
             let at = hour.saturating_mul(3_600_000).saturating_add(since.as_millisecond());
             let times = times.try_into().map_err(|_| unreadable("times", &times.to_string()))?;
-            alike.push(Alike { event: event(at, what, None)?, times });
+            let (robot, what) = (robot(what >> 40)?, what & ((1 << 40) - 1));
+            alike.push(Alike { event: event(at, what, None)?, robot, times });
         }
         Ok(alike)
     }

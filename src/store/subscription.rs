@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::connection::Transaction;
 use super::departure::depart;
-use super::erase::make_nobodys;
+use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json, word};
@@ -181,6 +181,7 @@ impl Store {
         list: &ListName,
         subscriber: SubscriberId,
         choices: &Choices,
+        judging: Judging<'_>,
     ) -> Result<(), StoreError> {
         let update = "update subscription \
             set chosen_name = $1, chosen_tracking = $2, chosen_format = $3, paused_until = $4 \
@@ -198,7 +199,7 @@ impl Store {
         match choices.tracking {
             Some(tracking @ (Tracking::None | Tracking::Aggregate)) => {
                 lower(&mut transaction, list, subscriber, tracking).await?;
-                make_nobodys(&mut transaction, subscriber.0, Some(list)).await?;
+                make_nobodys(&mut transaction, subscriber.0, Some(list), judging).await?;
             }
             Some(Tracking::Individual) | None => {}
         }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,6 +8,7 @@ use super::*;
 use crate::delivery::{
     Counts, DeliveryStatus, Intent, Lease, Outcome, SenderId, Settlement, SkipReason, SmtpReply,
 };
+use crate::event::Rules;
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
@@ -22,6 +24,11 @@ mod on_sqlite;
 
 const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
 const ME: SenderId = SenderId(7);
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::built_in().unwrap());
+
+fn judging() -> Judging<'static> {
+    Judging { rules: &RULES, at: NOW }
+}
 
 struct TestStore<const POSTGRES: bool> {
     store: Store,

@@ -152,7 +152,7 @@ async fn nobody_is_sent_it_again_who_wants_no_more() {
     let (store, list) = (folder.app().store().await.unwrap(), "readers".parse().unwrap());
     let away = Choices { paused_until: Some("2099-01-01T00:00:00Z".parse().unwrap()), ..Choices::default() };
     let reader = store.reader(&"reader2@example.com".parse().unwrap()).await.unwrap().unwrap();
-    store.choose(&list, reader.id, &away).await.unwrap();
+    store.choose(&list, reader.id, &away, crate::reader::judging(crate::folder::NOW)).await.unwrap();
     assert!(folder.run(&["subscribers", "unsubscribe", "reader1@example.com"]).status.success());
     assert!(folder.run(&["subscribers", "erase", "reader3@example.com", "--yes"]).status.success());
     folder.write_readers(

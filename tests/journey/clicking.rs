@@ -6,7 +6,7 @@ use pressroom::store::{Kept, LinkChange};
 use pressroom::subscriber::Choices;
 
 use super::Folder;
-use crate::reader::{BROWSER, Links, ask, get, post};
+use crate::reader::{BROWSER, Links, ask, get, judging, post};
 
 const LATER: &str = "2023-07-03T00:05:00Z";
 const TARGET: &str = "https://halyard.example/queue?a=1&b=2#end";
@@ -123,7 +123,7 @@ async fn who_asks_not_to_be_tracked_or_withdrew_is_counted_for_nobody() {
     let store = app.store().await.unwrap();
     let ada = store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap();
     let choices = Choices { tracking: Some(pressroom::newsletter::Tracking::None), ..Choices::default() };
-    store.choose(&"readers".parse().unwrap(), ada.id, &choices).await.unwrap();
+    store.choose(&"readers".parse().unwrap(), ada.id, &choices, judging(LATER)).await.unwrap();
     get(&server, &path).await;
     server.stop().await;
     let kept = kept(&folder).await;

@@ -1,9 +1,12 @@
 //! A reader's mail program and browser: links out of the mail that arrived, and requests to the server.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use pressroom::event::Rules;
 use pressroom::server::Server;
+use pressroom::store::Judging;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,6 +20,13 @@ pub(crate) const BROWSER: [(&str, &str); 5] = [
     ("Sec-Fetch-Mode", "navigate"),
     ("Sec-Fetch-User", "?1"),
 ];
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::built_in().expect("the rules"));
+
+/// The last judgement over what a reader did, at a time.
+pub(crate) fn judging(at: &str) -> Judging<'static> {
+    Judging { rules: &RULES, at: at.parse().expect("a time") }
+}
 
 /// What was answered.
 #[derive(Debug)]

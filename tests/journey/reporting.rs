@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
-use pressroom::event::{Event, EventKind, Method, Rules, hear};
+use pressroom::event::{Event, EventKind, Method, RobotRule, Rules, UnknownRule, hear};
 use pressroom::id::{IssueNumber, Place, Reference};
 use pressroom::mailbox::EmailAddress;
 use pressroom::newsletter::Tracking;
@@ -13,10 +13,12 @@ use pressroom::report::{Accepted, Readers, Report};
 use pressroom::review;
 use pressroom::store::{Arrival, Batch, Store};
 use pressroom::subscriber::{Choices, Leaving, Way};
+use pressroom::wrap::one_line;
 use serde_json::Value;
 
 use super::Folder;
 use crate::folder::NOW;
+use crate::reader::judging;
 
 /// A week after the issue was sent.
 const LATER: &str = "2023-07-10T00:00:00Z";
@@ -132,11 +134,41 @@ async fn who_withdraws_is_nobody_from_then_on_and_leaves_the_denominator() {
     ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
     let bo = store.reader(&EmailAddress::parse("bo@example.com").unwrap()).await.unwrap().unwrap();
     let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
-    store.choose(&"readers".parse().unwrap(), bo.id, &choices).await.unwrap();
+    store.choose(&"readers".parse().unwrap(), bo.id, &choices, judging(LATER)).await.unwrap();
     ask(&store, (2, one()), &[Asked("bo@example.com", 1, 9000, SAFARI)]).await;
     let report = report(&folder).await;
     assert_eq!(report.clicks_of, Accepted { individual: 3, aggregate: 1, none: 2 });
     assert_eq!((report.clicks.readers.people, report.clicks.nobodys.not_robots()), (1, 1));
+}
+
+/// Bo's and Di's providers look at every link; Cy clicks.
+#[tokio::test]
+async fn a_robots_sweep_stays_a_robots_when_its_reader_withdraws_or_is_erased() {
+    let (folder, store) = sent().await;
+    let clicks = [
+        Asked("bo@example.com", 1, 300, SAFARI),
+        Asked("bo@example.com", 2, 301, SAFARI),
+        Asked("di@example.com", 1, 300, SAFARI),
+        Asked("di@example.com", 2, 301, SAFARI),
+        Asked("ada@example.com", 1, 7200, SAFARI),
+        Asked("cy@example.com", 2, 9000, SAFARI),
+    ];
+    ask(&store, (1, one()), &clicks).await;
+    let before = report(&folder).await.clicks;
+    assert_eq!(before.requests.robots, BTreeMap::from([(RobotRule::Sweep, 4)]));
+    let choices = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
+    for address in ["bo@example.com", "cy@example.com"] {
+        let reader = store.reader(&EmailAddress::parse(address).unwrap()).await.unwrap().unwrap();
+        store.choose(&"readers".parse().unwrap(), reader.id, &choices, judging(LATER)).await.unwrap();
+    }
+    let di = EmailAddress::parse("di@example.com").unwrap();
+    assert_eq!(store.erase(&di, "hash", judging(LATER)).await.unwrap().events, 2);
+    let report = report(&folder).await;
+    assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 0, robots: 0 });
+    assert_eq!(report.clicks.nobodys.robots, BTreeMap::from([(RobotRule::Sweep, 4)]));
+    assert_eq!(report.clicks.nobodys.unknown, BTreeMap::from([(UnknownRule::Alone, 1)]));
+    assert_eq!(report.clicks.people_at_most, 1, "the robots' are nobody else's");
+    assert!(one_line(&report.to_string()).contains("by the rules of when"), "{report}");
 }
 
 #[tokio::test]

@@ -80,6 +80,6 @@ async fn a_first_import_goes_on_beside_whoever_has_the_store_open() {
     store.import_entries(entries, false).await;
     assert_eq!(other.audience(&list(), NOW).await.unwrap().active, 5000);
     let reader = other.reader(&address("reader7@example.com")).await.unwrap().unwrap();
-    other.choose(&list(), reader.id, &Choices::default()).await.unwrap();
+    other.choose(&list(), reader.id, &Choices::default(), judging()).await.unwrap();
     assert_eq!(pragma(&store, "pragma journal_mode").await, "wal");
 }

@@ -81,7 +81,7 @@ async fn what_a_person_chose_outranks_the_file() {
         format: Some(Format::Text),
         paused_until: None,
     };
-    store.choose(&list(), ada, &choices).await.unwrap();
+    store.choose(&list(), ada, &choices, judging()).await.unwrap();
     let file = Entry {
         name: Some("Ada".to_owned()),
         tracking: Some(Tracking::Individual),
@@ -108,7 +108,7 @@ async fn an_exports_word_on_choices_and_origin_fills_in_what_the_list_lacks_and_
     store.import(&["ada@example.com", "bo@example.com"]).await;
     let ada = store.reader_of("ada@example.com").await.id;
     let newer = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
-    store.choose(&list(), ada, &newer).await.unwrap();
+    store.choose(&list(), ada, &newer, judging()).await.unwrap();
     let older = Choices { tracking: Some(Tracking::None), format: Some(Format::Text), ..Choices::default() };
     let more = More { origin: Some(Origin::Page), choices: older.clone(), consent: None };
     let rows = || {
@@ -138,7 +138,7 @@ async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
     let ada = store.reader_of("ada@example.com").await.id;
     let until = NOW + SignedDuration::from_hours(1);
     let pause = Choices { paused_until: Some(until), ..Choices::default() };
-    store.choose(&list(), ada, &pause).await.unwrap();
+    store.choose(&list(), ada, &pause, judging()).await.unwrap();
     store.suppress(&address("BO@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
     assert_eq!(store.audience_of().await, ["cy@example.com"]);
     let skipped = store.audience(&list(), NOW).await.unwrap().skipped;

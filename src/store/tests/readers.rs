@@ -84,7 +84,7 @@ async fn who_withdrew_is_counted_for_nobody_also_by_an_old_token() {
     let store = TestStore::queued(1).await;
     let (id, reference) = store.served().await;
     let choices = Choices { tracking: Some(Tracking::Aggregate), ..Choices::default() };
-    store.choose(&list(), id, &choices).await.unwrap();
+    store.choose(&list(), id, &choices, judging()).await.unwrap();
     store.keep_events(&A, &[arrival(reference, 1, 7), arrival(Reference(77), 2, 8)]).await.unwrap();
     let kept = store.kept().await;
     assert_eq!(kept.len(), 2);
@@ -99,15 +99,15 @@ async fn who_withdraws_is_in_nothing_that_was_counted_before_and_the_clicks_stay
     let before = [arrival(reference, 1, 7), arrival(reference, 2, 9), arrival(others, 3, 9)];
     store.keep_events(&A, &before).await.unwrap();
     let choices = Choices { tracking: Some(Tracking::Individual), ..Choices::default() };
-    store.choose(&list(), id, &choices).await.unwrap();
+    store.choose(&list(), id, &choices, judging()).await.unwrap();
     let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
-    store.choose(&"others".parse().unwrap(), id, &choices).await.unwrap();
+    store.choose(&"others".parse().unwrap(), id, &choices, judging()).await.unwrap();
     assert!(
         store.kept().await.iter().all(|kept| kept.subscriber.is_some()),
         "nothing of this list was withdrawn"
     );
     for _ in 0..2 {
-        store.choose(&list(), id, &choices).await.unwrap();
+        store.choose(&list(), id, &choices, judging()).await.unwrap();
         let whose: Vec<_> = store.kept().await.iter().map(|kept| kept.subscriber).collect();
         assert_eq!(whose, [None, None, Some(other)]);
         let of_nobody = &store.kept().await[..2];
@@ -310,7 +310,7 @@ async fn a_confirmation_that_expired_or_is_of_somebody_erased_is_mailed_to_nobod
     store.ask("bo@example.com", "i", NOW).await;
     let taken = store.take("a", later(1)).await.unwrap();
     assert_eq!(taken.address.as_str(), "ada@example.com");
-    store.erase(&address("ada@example.com"), "hash", later(2)).await.unwrap();
+    store.erase(&address("ada@example.com"), "hash", judging()).await.unwrap();
     assert!(!store.put(&taken, Progress::Leaves(later(3))).await, "erased while it was on its way");
     assert!(store.take("b", NOW + SignedDuration::from_hours(48)).await.is_none());
     let held = store.held(&address("bo@example.com"), None).await.unwrap();
@@ -320,7 +320,7 @@ async fn a_confirmation_that_expired_or_is_of_somebody_erased_is_mailed_to_nobod
 #[tokio::test]
 async fn who_was_erased_comes_back_by_their_own_confirmation_with_nothing_against_them() {
     let store = TestStore::new().await;
-    store.erase(&address("ada@example.com"), "hash", NOW).await.unwrap();
+    store.erase(&address("ada@example.com"), "hash", judging()).await.unwrap();
     assert_eq!(store.ask("ada@example.com", "h", later(1)).await, Asked::Mail);
     store.confirm("h", Reference(9), later(60), |_| "hash".to_owned()).await.unwrap();
     assert_eq!(store.erased_at("hash").await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use super::sending::{intents, issue, later, number, reply, settlement};
 use super::*;
-use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, RobotRule, Signals};
 use crate::id::Place;
 
 fn event(place: u16, seconds: i64) -> Event {
@@ -82,7 +82,29 @@ async fn nobodys_events_that_look_alike_are_counted_by_the_hour_later_by_the_day
         (hours(72), 1),
         (hours(28 * 24), 2),
     ];
-    assert_eq!(alike, expected.map(|(event, times)| Alike { event, times }));
+    assert_eq!(alike, expected.map(|(event, times)| Alike { event, robot: None, times }));
+}
+
+/// More than is judged in one go, of a robot that never rests.
+#[tokio::test]
+async fn of_more_events_than_are_judged_when_they_become_nobodys_the_rest_cannot_be_told() {
+    let store = TestStore::queued(1).await;
+    let (id, reference) = store.accepted(1).await[0];
+    let mut click = event(1, 0);
+    let headers = HeaderFlags(62);
+    click.signals = Signals { agent: AgentClass::Browser, method: Method::Get, headers, delay: None };
+    let swept = |n: u16| {
+        let kind = EventKind::Click(Place(n % 3 + 1));
+        (reference, Event { kind, at: later(3600 + i64::from(n / 10)), ..click })
+    };
+    store.arrive(&(0..10_300).map(swept).collect::<Vec<_>>()).await;
+    let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
+    store.choose(&list(), id, &choices, judging()).await.unwrap();
+    let mut times = BTreeMap::new();
+    for alike in store.nobodys_events(number(), NOW).await.unwrap() {
+        *times.entry(alike.robot).or_default() += alike.times;
+    }
+    assert_eq!(times, BTreeMap::from([(None, 300), (Some(RobotRule::Sweep), 10_000)]));
 }
 
 /// Who chose what before an issue went out, and what since: each is counted as they let at the least, by tokens of the mail itself too.
@@ -93,7 +115,7 @@ async fn whoever_chooses_more_later_is_counted_as_when_the_issue_went_out() {
     let choose = async |reader: u8, tracking| {
         let id = store.reader_of(&format!("r{reader}@example.com")).await.id;
         let choices = Choices { tracking: Some(tracking), ..Choices::default() };
-        store.choose(&list(), id, &choices).await.unwrap();
+        store.choose(&list(), id, &choices, judging()).await.unwrap();
     };
     choose(0, Tracking::None).await;
     choose(1, Tracking::Aggregate).await;
@@ -127,7 +149,7 @@ async fn the_accepted_are_told_by_what_their_readers_let_be_counted() {
     let readers = store.accepted(3).await;
     for (reader, tracking) in readers.iter().zip([Tracking::None, Tracking::Aggregate]) {
         let choices = Choices { tracking: Some(tracking), ..Choices::default() };
-        store.choose(&list(), reader.0, &choices).await.unwrap();
+        store.choose(&list(), reader.0, &choices, judging()).await.unwrap();
     }
     let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
     let one_each = [(Tracking::None, 1), (Tracking::Aggregate, 1), (Tracking::Individual, 1)];

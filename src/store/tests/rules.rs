@@ -94,7 +94,7 @@ impl TestStore {
             Event::Choose(reader, choice) => {
                 let choices = Choices { tracking: Some(choice), ..Choices::default() };
                 if let Some(reader) = self.reader(&address(&name(reader))).await.unwrap() {
-                    self.choose(&list(), reader.id, &choices).await.unwrap();
+                    self.choose(&list(), reader.id, &choices, judging()).await.unwrap();
                 }
             }
         }
