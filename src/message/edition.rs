@@ -42,6 +42,8 @@ struct Needed {
 /// What [`Edition::write`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
+    /// What a bounce calls this reader's copy: ENVID (RFC 3461), the left part of its Message-ID.
+    pub id: String,
     /// Where the HTML part stands in the message, in its transfer encoding; empty for those who read text.
     pub html: Range<usize>,
     /// What a look over the message would find.
@@ -108,11 +110,6 @@ impl Edition {
         return_path.as_ref().and_then(own).unwrap_or_else(|| from.address.clone())
     }
 
-    /// What a bounce calls this reader's copy: ENVID (RFC 3461), the left part of its Message-ID.
-    pub fn envelope_id(&self, recipient: &Recipient, keys: &Keys) -> String {
-        keys.message_id(&self.issue.list, self.issue.number(), recipient.reference)
-    }
-
     /// Whether a message to this reader needs a relay that offers SMTPUTF8 (RFC 6531).
     pub fn needs_smtputf8(&self, recipient: &Recipient) -> bool {
         let FrozenIssue { from, reply_to, .. } = &self.issue;
@@ -137,9 +134,10 @@ impl Edition {
     ) -> Result<Written, MissingField> {
         let fill = Fill::new(&self.issue, recipient, keys);
         let mut sheet = Sheet::over(out);
+        let id = keys.message_id(&self.issue.list, self.issue.number(), recipient.reference);
         sheet.own(|out| {
             self.write_own_head(&fill, recipient, date, out)?;
-            self.write_message_id(recipient, keys, out);
+            put(out, format_args!("Message-ID: <{id}@{}>\r\n", self.issue.from.address.domain()));
             Ok(())
         })?;
         sheet.run(&self.head);
@@ -151,7 +149,7 @@ impl Edition {
                 0..0
             }
         };
-        Ok(Written { html, octets: sheet.octets })
+        Ok(Written { id, html, octets: sheet.octets })
     }
 
     /// The header fields in which readers differ.
@@ -171,11 +169,6 @@ impl Edition {
         }
         self.write_unsubscribe(fill.token(Purpose::Unsubscribe).unwrap_or_default(), out);
         Ok(())
-    }
-
-    fn write_message_id(&self, recipient: &Recipient, keys: &Keys, out: &mut Vec<u8>) {
-        let (id, domain) = (self.envelope_id(recipient, keys), self.issue.from.address.domain());
-        put(out, format_args!("Message-ID: <{id}@{domain}>\r\n"));
     }
 
     /// By https, one click (RFC 8058); then by mail, where somebody reads it.

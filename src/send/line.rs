@@ -142,7 +142,7 @@ impl Line {
     ) -> anyhow::Result<Letter> {
         let Shared { edition, keys, signer, hashing, .. } = &*self.shared;
         let mut message = self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(edition.room()));
-        let Written { mut octets, .. } = edition.write(&leased.recipient, keys, date, &mut message)?;
+        let Written { id, mut octets, .. } = edition.write(&leased.recipient, keys, date, &mut message)?;
         let mut signatures = Vec::new();
         if !signer.is_none() {
             let hash;
@@ -153,7 +153,7 @@ impl Line {
         let envelope = Envelope {
             from: edition.envelope_from(&leased.recipient, keys),
             to: leased.recipient.address.clone(),
-            id: Some(edition.envelope_id(&leased.recipient, keys)),
+            id: Some(id),
             smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some((signatures.len() + message.len()) as u64),
         };
