@@ -4,6 +4,7 @@
 //! people, robots and what cannot be told stand apart; every class of tracking has its own denominator (individual: people; aggregate:
 //! clicks, never people; none: no claim); and what the numbers leave out stands beside them.
 
+mod count;
 mod csv;
 mod html;
 mod page;
@@ -20,15 +21,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::delivery::{Counts, Refusal, SkipReason};
-use crate::event::{RobotRule, UnknownRule};
 use crate::id::{IssueNumber, Place};
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::render::Part;
 use crate::subscriber::{Departure, Way};
+pub use count::{Count, Kept, Readers, Requests};
 pub use past::Past;
 pub use sponsor::{Placed, SponsorReport};
 pub use tally::Tally;
@@ -80,7 +80,8 @@ pub struct About {
     /// In which dates are written for people.
     #[serde(skip)]
     pub time_zone: TimeZone,
-    /// Until when clicks and opens are deleted by `[retention]`, where the issue was queued before that: nothing is said of them then.
+    /// Until when clicks and opens are deleted by `[retention]`, where the issue was queued before that: what is said is of later ones
+    /// alone, and nothing where none is left.
     pub deleted_until: Option<Timestamp>,
     /// What the newsletter counted when the issue was frozen.
     pub tracking: TrackingPolicy,
@@ -111,83 +112,6 @@ impl Accepted {
             } += readers;
         }
         accepted
-    }
-}
-
-/// What was done with a link, a part or a whole issue.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Count {
-    /// What was counted may be deleted in part or whole: nothing is to be said of it, and in JSON all of it is null.
-    pub is_deleted: bool,
-    /// Readers who are counted one by one.
-    pub readers: Readers,
-    /// As many of them as can be people at most: those of whom it cannot be told are, and each request that is nobody's and not a robot's is
-    /// another's, whose browser objected.
-    pub people_at_most: u64,
-    /// Their requests.
-    pub requests: Requests,
-    /// Requests that are counted for nobody: of readers who are counted together, and of browsers that object (GPC, DNT). Of none it can be
-    /// told that it is a person's.
-    pub nobodys: Requests,
-}
-
-impl Serialize for Count {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let kept = (!self.is_deleted).then_some(self);
-        let mut count = serializer.serialize_struct("Count", 4)?;
-        count.serialize_field("readers", &kept.map(|kept| kept.readers))?;
-        count.serialize_field("people_at_most", &kept.map(|kept| kept.people_at_most))?;
-        count.serialize_field("requests", &kept.map(|kept| &kept.requests))?;
-        count.serialize_field("nobodys", &kept.map(|kept| &kept.nobodys))?;
-        count.end()
-    }
-}
-
-impl Count {
-    /// Says how many people it can be at most, of those who are counted one by one.
-    fn bound(&mut self, of: Accepted) {
-        let Readers { people, perhaps, robots: _ } = self.readers;
-        let others = of.individual.saturating_sub(people + perhaps);
-        self.people_at_most = people + perhaps + self.nobodys.not_robots().min(others);
-    }
-}
-
-/// Readers by the best that is known of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Readers {
-    /// At least one of their requests was a person's.
-    pub people: u64,
-    /// None surely was, and of at least one it cannot be told.
-    pub perhaps: u64,
-    /// Robots alone asked in their name.
-    pub robots: u64,
-}
-
-/// Requests, told apart.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Requests {
-    /// People's.
-    pub people: u64,
-    /// Of which it cannot be told, by why.
-    pub unknown: BTreeMap<UnknownRule, u64>,
-    /// Robots', by what gave them away.
-    pub robots: BTreeMap<RobotRule, u64>,
-}
-
-impl Requests {
-    /// Of which it cannot be told.
-    pub fn all_unknown(&self) -> u64 {
-        self.unknown.values().sum()
-    }
-
-    /// All that are not known to be robots'.
-    pub fn not_robots(&self) -> u64 {
-        self.people + self.all_unknown()
-    }
-
-    /// Robots'.
-    pub fn all_robots(&self) -> u64 {
-        self.robots.values().sum()
     }
 }
 

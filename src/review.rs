@@ -91,10 +91,15 @@ async fn before(
     let mut before = Vec::new();
     for number in store.issues_before(issue.number(), &issue.list, BEFORE).await? {
         let issue = Looked::at(store, number).await?;
-        let counted = issue.counted(app, store, rules).await?;
+        // What is left of one compares with nothing.
+        let counted = match issue.deleted_until(app) {
+            None => Some(issue.counted(app, store, rules).await?),
+            Some(_) => None,
+        };
         let accepted = issue.accepted.choice.values().sum();
+        let clicks = counted.as_ref().map(|counted| &counted.clicks);
         let leavers = Leavers::of(store.departures(number).await?);
-        before.push(Past::new(number, accepted, issue.clicks_of(), &counted.clicks, &leavers));
+        before.push(Past::new(number, accepted, issue.clicks_of(), clicks, &leavers));
     }
     Ok(before)
 }
@@ -135,18 +140,17 @@ impl Looked {
     /// Judges and counts all events.
     async fn counted(&self, app: &App, store: &Arc<Store>, rules: &Rules) -> anyhow::Result<Counted> {
         let links = &self.frozen.rendered.links;
-        if self.deleted_until(app).is_some() {
-            return Ok(Counted::deleted(links, self.sent_at, rules));
-        }
+        let deleted_until = self.deleted_until(app);
+        let from = deleted_until.unwrap_or(Timestamp::MIN);
         let number = self.frozen.number();
         let mut tally = Tally::new(links, self.sent_at, rules, app.now());
         let (sender, mut pages) = mpsc::channel(AHEAD);
         let mut reading = JoinSet::new();
         for share in shares(store.active_readers(number).await?) {
-            reading.spawn(read(store.clone(), number, share, sender.clone()));
+            reading.spawn(read(store.clone(), (number, from), share, sender.clone()));
         }
         drop(sender);
-        for Alike { event, robot, times } in store.nobodys_events(number, self.sent_at).await? {
+        for Alike { event, robot, times } in store.nobodys_events(number, self.sent_at, from).await? {
             tally.nobodys(&event, robot, times);
         }
         while let Some(page) = pages.recv().await {
@@ -157,7 +161,9 @@ impl Looked {
         while let Some(ended) = reading.join_next().await {
             ended??;
         }
-        Ok(tally.finish().of(self.clicks_of(), self.opens_of()))
+        let counted = tally.finish();
+        let counted = if deleted_until.is_some() { counted.rest() } else { counted };
+        Ok(counted.of(self.clicks_of(), self.opens_of()))
     }
 }
 
@@ -168,16 +174,16 @@ fn shares(readers: Option<RangeInclusive<i64>>) -> Vec<RangeInclusive<i64>> {
     (0..SHARES).map(|n| first + n * share..=(first + (n + 1) * share - 1).min(last)).collect()
 }
 
-/// Reads readers' events page by page while others are counted.
+/// Reads readers' events from a time on page by page while others are counted.
 async fn read(
     store: Arc<Store>,
-    issue: IssueNumber,
+    (issue, from): (IssueNumber, Timestamp),
     readers: RangeInclusive<i64>,
     pages: mpsc::Sender<Vec<Activity>>,
 ) -> Result<(), StoreError> {
     let (mut first, end) = readers.into_inner();
     loop {
-        let page = store.activities(issue, &(first..=end), PAGE).await?;
+        let page = store.activities(issue, &(first..=end), from, PAGE).await?;
         let Some(last) = page.iter().map(|read| read.subscriber.0).max() else { return Ok(()) };
         first = last + 1;
         if pages.send(page).await.is_err() {

@@ -142,11 +142,12 @@ impl Lines {
 
     /// A count, and the same of nobody's requests, where people are not known.
     fn count(&mut self, what: &str, [number, name, url]: [&str; 3], count: &Count) -> Result<(), csv::Error> {
-        let Count { is_deleted, readers, people_at_most, requests, nobodys } = count;
+        let Count { kept: _, readers, people_at_most: _, requests, nobodys } = count;
         let all = readers.people + readers.perhaps + readers.robots;
-        let shown = |cells: [String; 3]| if *is_deleted { cells.map(|_| String::new()) } else { cells };
-        let [all, people, most] =
-            shown([all, readers.people, *people_at_most].map(|readers| readers.to_string()));
+        let is_told = count.told().is_some();
+        let shown = |cells: [String; 3]| if is_told { cells } else { cells.map(|_| String::new()) };
+        let most = count.most().map_or_else(String::new, |most| most.to_string());
+        let [all, people, most] = shown([all.to_string(), readers.people.to_string(), most]);
         let [clicks, unknown, robots] = shown(cells(requests));
         self.write([what, number, name, url, &all, &people, &most, &clicks, &unknown, &robots])?;
         let [clicks, unknown, robots] = shown(cells(nobodys));

@@ -119,11 +119,24 @@ impl About {
         format!("{trial}Sent {sent}. Counted {counted}.")
     }
 
-    /// That there is nothing to be said of clicks and opens any more.
+    /// That what is told of clicks and opens is of some of them alone.
     pub(super) fn deleted(&self) -> Option<String> {
-        let until = time(self.deleted_until?, &self.time_zone);
+        let until = self.deleted_until?;
+        let kept_for = self.counted_at.duration_since(until).as_hours() / 24;
+        let until = time(until, &self.time_zone);
         Some(format!(
-            "Clicks and opens up to {until} are deleted by `[retention]`, so those of this issue, as far as any are left, are not told."
+            "Clicks and opens are deleted by `[retention]` after {kept_for} days: those of this issue are told from {until} on, and where there is a dash, none is left."
         ))
+    }
+
+    /// A title over clicks or opens, which says from when on they are told.
+    pub(super) fn told_from(&self, title: &str) -> String {
+        self.deleted_until.map_or_else(
+            || title.to_owned(),
+            |until| {
+                let from = until.to_zoned(self.time_zone.clone()).strftime("%-d %B %Y, %H:%M").to_string();
+                format!("{title}, from {from} on")
+            },
+        )
     }
 }

@@ -14,30 +14,32 @@ pub struct Past {
     pub accepted: u64,
     /// Of whom clicks can be counted.
     pub clicks_of: Accepted,
-    /// Readers, counted one by one, who clicked; `None` where that may be deleted.
+    /// Readers, counted one by one, who clicked; `None` where some may be deleted: what is left compares with nothing.
     pub people: Option<u64>,
-    /// People's clicks, and those that are nobody's and not known to be robots'; `None` where they may be deleted.
+    /// Their clicks, as far as they are people's.
     pub clicks: Option<u64>,
+    /// Clicks that are nobody's and not known to be robots'.
+    pub nobodys: Option<u64>,
     /// Who left by its links.
     pub left: u64,
 }
 
 impl Past {
-    /// From what was counted of it.
+    /// From what was counted of it, where all of that is kept.
     pub(crate) fn new(
         issue: IssueNumber,
         accepted: u64,
         clicks_of: Accepted,
-        clicks: &Count,
+        clicks: Option<&Count>,
         leavers: &Leavers,
     ) -> Self {
-        let clicks = Some(clicks).filter(|clicks| !clicks.is_deleted);
         Self {
             issue,
             accepted,
             clicks_of,
             people: clicks.map(|clicks| clicks.readers.people),
-            clicks: clicks.map(|clicks| clicks.requests.people + clicks.nobodys.not_robots()),
+            clicks: clicks.map(|clicks| clicks.requests.people),
+            nobodys: clicks.map(|clicks| clicks.nobodys.not_robots()),
             left: leavers.left,
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::page::{Block, Page, Row, Table};
 use super::whole::{HEAD, clicked, left_out, places, sure, told_apart, unsure, why_more};
 use super::words::{count, number};
-use super::{About, Accepted, Count, PlaceCount, Report};
+use super::{About, Accepted, Count, Kept, PlaceCount, Report};
 use crate::render::Part;
 use crate::sponsor::Placement;
 
@@ -32,9 +32,10 @@ pub struct Placed {
     pub id: String,
     /// Who.
     pub name: String,
-    /// People who surely clicked, among those counted one by one; `None` where that may be deleted.
+    /// People who surely clicked, among those counted one by one; `None` where whatever there was may be deleted.
     pub at_least: Option<u64>,
-    /// The same with all who may have: those of whom it cannot be told, and those behind clicks that are nobody's.
+    /// The same with all who may have: those of whom it cannot be told, and those behind clicks that are nobody's; `None` where some may be
+    /// deleted.
     pub at_most: Option<u64>,
     /// All that was counted.
     #[serde(flatten)]
@@ -47,18 +48,15 @@ impl Report {
     /// The same for its sponsors.
     pub fn for_sponsors(&self) -> SponsorReport {
         let placed = |part: &super::PartCount| match &part.part {
-            Part::Sponsor { placement, id, name } => {
-                let count = Some(&part.count).filter(|count| !count.is_deleted);
-                Some(Placed {
-                    placement: *placement,
-                    id: id.clone(),
-                    name: name.clone(),
-                    at_least: count.map(|count| count.readers.people),
-                    at_most: count.map(|count| count.people_at_most),
-                    count: part.count.clone(),
-                    places: part.places.clone(),
-                })
-            }
+            Part::Sponsor { placement, id, name } => Some(Placed {
+                placement: *placement,
+                id: id.clone(),
+                name: name.clone(),
+                at_least: part.count.told().map(|count| count.readers.people),
+                at_most: part.count.most(),
+                count: part.count.clone(),
+                places: part.places.clone(),
+            }),
             Part::Intro | Part::Article { .. } | Part::Section { .. } | Part::Outro | Part::Template => None,
         };
         SponsorReport {
@@ -91,14 +89,16 @@ impl SponsorReport {
 
     fn placed(&self, placed: &Placed) -> Vec<Block> {
         let title = format!("{}, {}", placed.name, placed.placement);
-        let told = told_apart(&title, ["clicks", "nobody’s"], &placed.count, self.clicks_of);
+        let told =
+            told_apart(self.about.told_from(&title), ["clicks", "nobody’s"], &placed.count, self.clicks_of);
         let robots = placed.count.requests.all_robots() + placed.count.nobodys.all_robots();
         let mut lines = vec![clicked(&placed.count, self.clicks_of)];
         lines.extend(self.bounds(placed));
         lines.extend(left_out(&placed.count, self.clicks_of));
-        if !placed.count.is_deleted {
+        if placed.count.told().is_some() {
+            let since = if placed.count.kept == Kept::Rest { " since then" } else { "" };
             lines.push(format!(
-                "Robots are no readers: {} set aside. They are told apart by version {} of pressroom’s rules.",
+                "Robots are no readers: {} set aside{since}. They are told apart by version {} of pressroom’s rules.",
                 count(robots, "request was", "requests were"),
                 self.about.rules
             ));
@@ -106,7 +106,11 @@ impl SponsorReport {
         vec![
             Block::Table(told),
             Block::Notes { title: "What this says", lines },
-            Block::Table(Table::new(format!("{title}: by link"), &HEAD, self.rows(&placed.places))),
+            Block::Table(Table::new(
+                self.about.told_from(&format!("{title}: by link")),
+                &HEAD,
+                self.rows(&placed.places),
+            )),
         ]
     }
 

@@ -54,17 +54,16 @@ pub(crate) struct Counted {
     pub(crate) clicks: Count,
     pub(crate) opens: Count,
     pub(crate) parts: Vec<PartCount>,
-    /// `None` where they may be deleted.
+    /// `None` where some may be deleted.
     pub(crate) times: Option<Times>,
 }
 
 impl Counted {
-    /// Of an issue whose events may be deleted: nothing is said of any.
-    pub(crate) fn deleted(links: &[Link], sent_at: Timestamp, rules: &Rules) -> Self {
-        let mut counted = Tally::new(links, sent_at, rules, sent_at).finish();
-        counted.times = None;
-        counted.each(|count| count.is_deleted = true, |count| count.is_deleted = true);
-        counted
+    /// The same, where whatever came before what was counted is deleted.
+    pub(crate) fn rest(mut self) -> Self {
+        self.times = None;
+        self.each(Count::forget_earlier, Count::forget_earlier);
+        self
     }
 
     /// The same, with how many people it can be at most of whom clicks and opens are counted.

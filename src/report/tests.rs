@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::SmtpReply;
-use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Rules, Signals};
+use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Rules, Signals, UnknownRule};
 use crate::render::Link;
 use crate::sponsor::Placement;
 use crate::subscriber::Leaving;
@@ -160,6 +160,7 @@ fn week() -> Report {
             clicks_of: Accepted { individual: if people == 0 { 0 } else { 1000 }, ..Accepted::default() },
             people: Some(people),
             clicks: Some(clicks),
+            nobodys: Some(clicks / 7),
             left: 4,
         })
         .into();
@@ -305,21 +306,23 @@ fn every_form_says_at_most_how_many_clicked_and_why() {
     assert_eq!(serde_json::to_value(&sponsors).unwrap()["placements"][0]["at_most"], 1);
 }
 
-/// An issue whose events may be deleted, beside one that is kept.
-fn deleted() -> Report {
+/// An issue of which some events may be deleted and these are left, beside one that is kept.
+fn deleted(left: &[&[Event]]) -> Report {
+    let left = counted(left, &[]).rest();
     let clicks_of = Accepted { individual: 14, aggregate: 2, none: 0 };
-    let mut report = report(Counted::deleted(&LINKS, SENT, &RULES), clicks_of);
+    let mut report = report(left, clicks_of);
     report.about.deleted_until = Some(now() - SignedDuration::from_hours(48));
-    let past = |number, clicks: &Count| {
+    let past = |number, clicks: Option<&Count>| {
         Past::new(IssueNumber::new(number).unwrap(), 16, clicks_of, clicks, &Leavers::default())
     };
-    report.before = vec![past(213, &report.clicks), past(212, &counted(&[&[click(1, 90)]], &[]).clicks)];
+    report.before =
+        vec![past(213, None), past(212, Some(&counted(&[&[click(1, 90)]], &[(click(1, 99), 1)]).clicks))];
     report
 }
 
 #[test]
 fn of_an_issue_whose_events_may_be_deleted_nothing_is_claimed() {
-    let report = deleted();
+    let report = deleted(&[]);
     insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
     for page in [report.html().unwrap(), report.for_sponsors().html().unwrap()] {
         assert!(
@@ -331,8 +334,25 @@ fn of_an_issue_whose_events_may_be_deleted_nothing_is_claimed() {
 }
 
 #[test]
+fn of_an_issue_of_which_some_events_are_deleted_the_rest_is_told_and_no_more() {
+    let report = deleted(&[&[click(1, 8000)], &[by(AgentClass::Unknown, click(4, 8000))]]);
+    insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["clicks"]["readers"]["people"], 1);
+    assert!(json["clicks"]["people_at_most"].is_null() && json["times"].is_null());
+    assert!(json["opens"]["readers"].is_null(), "of opens none is left");
+    assert!(report.csv().unwrap().contains("214,clicks,,,,2,1,,1,1,0\r\n"));
+    let sponsors = serde_json::to_value(report.for_sponsors()).unwrap();
+    let [top, middle] = [&sponsors["placements"][0], &sponsors["placements"][1]];
+    assert!(top["at_least"] == 1 && top["at_most"].is_null() && middle["at_least"].is_null(), "{sponsors}");
+    for page in [report.html().unwrap(), report.for_sponsors().html().unwrap()] {
+        assert!(page.contains("from 9 July 2023, 20:00 on") && !page.contains("At most"), "{page}");
+    }
+}
+
+#[test]
 fn numbers_that_may_be_deleted_are_null_in_json_and_empty_in_a_table() {
-    let report = deleted();
+    let report = deleted(&[]);
     let sponsors = report.for_sponsors();
     let csv = report.csv().unwrap();
     assert!(csv.contains("214,clicks,,,,,,,,,\r\n214,\"clicks, nobody’s\",,,,,,,,,\r\n"), "{csv}");

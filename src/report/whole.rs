@@ -2,7 +2,7 @@
 
 use super::page::{Bar, Block, Chart, Page, Row, Table};
 use super::words::{codes, count, number, part, robot, share, unknown, way};
-use super::{Accepted, Count, PartCount, Past, PlaceCount, Readers, Report};
+use super::{Accepted, Count, Kept, Past, PlaceCount, Readers, Report};
 use crate::delivery::Counts;
 use crate::event::RobotRule;
 
@@ -16,7 +16,7 @@ impl Report {
             ]
         });
         let mut blocks = vec![Block::Table(self.delivery()), Block::Table(self.clicks())];
-        blocks.push(Block::Table(links(&self.parts, self.clicks_of)));
+        blocks.push(Block::Table(self.links()));
         blocks.extend(charts.flatten().map(Block::Chart));
         blocks.extend(self.opens().map(Block::Table));
         blocks.push(Block::Table(self.leavers()));
@@ -59,12 +59,24 @@ impl Report {
     }
 
     fn clicks(&self) -> Table {
-        told_apart("Clicks", ["clicks", "nobody’s"], &self.clicks, self.clicks_of)
+        told_apart(self.about.told_from("Clicks"), ["clicks", "nobody’s"], &self.clicks, self.clicks_of)
+    }
+
+    /// Parts and their links.
+    fn links(&self) -> Table {
+        let (parts, of) = (&self.parts, self.clicks_of);
+        let longest = parts.iter().map(|part| sure(&part.count) + unsure(&part.count)).max().unwrap_or(0);
+        let rows = parts.iter().flat_map(|one| {
+            let row = Row::new(part(&one.part), cells(&one.count, of));
+            let row = Row { bar: Some(bar(&one.count, longest)), ..row };
+            std::iter::once(row).chain(places(&one.places, of, longest))
+        });
+        Table::new(self.about.told_from("Clicks by article and link"), &HEAD, rows.collect())
     }
 
     fn opens(&self) -> Option<Table> {
         let opens = self.opens.as_ref()?;
-        let title = "Opens, unreliable: proxies fetch ahead, and pictures may be off";
+        let title = self.about.told_from("Opens, unreliable: proxies fetch ahead, and pictures may be off");
         Some(told_apart(title, ["opens", "nobody’s"], &opens.count, opens.of))
     }
 
@@ -88,18 +100,19 @@ impl Report {
     /// This issue and those before it.
     fn before(&self) -> Option<Table> {
         let accepted = self.counts.accepted;
-        let this = Past::new(self.about.issue, accepted, self.clicks_of, &self.clicks, &self.leavers);
+        let clicks = self.about.deleted_until.is_none().then_some(&self.clicks);
+        let this = Past::new(self.about.issue, accepted, self.clicks_of, clicks, &self.leavers);
         let all: Vec<&Past> = std::iter::once(&this).chain(&self.before).collect();
-        let longest = all.iter().filter_map(|past| past.clicks).max().unwrap_or(0);
+        let longest = all.iter().filter_map(|past| Some(past.clicks? + past.nobodys?)).max().unwrap_or(0);
         let rows = all.iter().map(|past| past.row(longest)).collect();
-        let head = ["", "accepted", "people", "share", "clicks", "left"];
+        let head = ["", "accepted", "people", "share", "clicks", "nobody’s", "left"];
         (!self.before.is_empty()).then(|| Table::new("Beside the issues before", &head, rows))
     }
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if let Some(why) = why_more(&self.clicks) {
-            let most = count(self.clicks.people_at_most, "person", "people");
+        if let Some((why, most)) = why_more(&self.clicks).zip(self.clicks.most()) {
+            let most = count(most, "person", "people");
             notes.push(format!("At most {most} of those counted one by one clicked: {why}."));
         }
         notes.extend(left_out(&self.clicks, self.clicks_of));
@@ -119,10 +132,11 @@ impl Past {
             self.people.map_or_else(dash, |people| people_of(people, self.clicks_of)),
             self.people.map_or_else(dash, |people| share(people, self.clicks_of.individual)),
             self.clicks.map_or_else(dash, number),
+            self.nobodys.map_or_else(dash, number),
             number(self.left),
         ];
         Row {
-            bar: self.clicks.map(|clicks| Bar::of(clicks, 0, longest)),
+            bar: self.clicks.zip(self.nobodys).map(|(people, nobodys)| Bar::of(people, nobodys, longest)),
             ..Row::new(format!("issue {}", self.issue), cells)
         }
     }
@@ -132,8 +146,14 @@ impl Past {
 pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
     let people = clicks.readers.people;
     let Accepted { individual, aggregate, none: _ } = of;
-    if clicks.is_deleted && individual + aggregate > 0 {
+    if clicks.told().is_none() && individual + aggregate > 0 {
         "How much was clicked, and by how many, is not known any more.".to_owned()
+    } else if clicks.kept == Kept::Rest && individual + people > 0 {
+        let all = count(individual, "reader", "readers");
+        let clicked = count(people, "person", "people");
+        format!(
+            "{clicked} of the {all} counted one by one clicked since then; whoever did before is not known any more."
+        )
     } else if of.individual > 0 || people > 0 {
         let all = count(of.individual, "reader", "readers");
         let clicked = count(people, "person", "people");
@@ -150,6 +170,7 @@ pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
 
 /// Why more people can have clicked than surely did.
 pub(super) fn why_more(clicks: &Count) -> Option<String> {
+    let people_at_most = clicks.most()?;
     let Readers { people, perhaps, robots: _ } = clicks.readers;
     let untold = (perhaps > 0).then(|| {
         format!(
@@ -157,7 +178,7 @@ pub(super) fn why_more(clicks: &Count) -> Option<String> {
             count(perhaps, "more reader", "more readers")
         )
     });
-    let others = (clicks.people_at_most > people + perhaps).then(|| {
+    let others = (people_at_most > people + perhaps).then(|| {
         let nobodys =
             count(clicks.nobodys.not_robots(), "click that is nobody’s", "clicks that are nobody’s");
         format!("{nobodys} may be of others of them, whose browsers object (GPC, DNT)")
@@ -189,12 +210,13 @@ pub(super) fn left_out(clicks: &Count, of: Accepted) -> Vec<String> {
 
 /// People, what cannot be told, and robots, each with its rules.
 pub(super) fn told_apart(
-    title: &str,
+    title: String,
     [requests, nobodys]: [&'static str; 2],
     of: &Count,
     accepted: Accepted,
 ) -> Table {
-    let told = |cells: [String; 3]| if of.is_deleted { cells.map(|_| dash()) } else { cells }.into();
+    let is_told = of.told().is_some();
+    let told = |cells: [String; 3]| if is_told { cells } else { cells.map(|_| dash()) }.into();
     let row = |name: &str, readers: u64, own: u64, other: u64| {
         Row::new(name, told([people_of(readers, accepted), number(own), number(other)]))
     };
@@ -218,17 +240,6 @@ pub(super) fn told_apart(
     rules.dedup();
     rows.extend(rules.iter().map(|rule| sub(robot(**rule), own.robots.get(rule), other.robots.get(rule))));
     Table::new(title, &["", "readers", requests, nobodys], rows)
-}
-
-/// Parts and their links.
-fn links(parts: &[PartCount], of: Accepted) -> Table {
-    let longest = parts.iter().map(|part| sure(&part.count) + unsure(&part.count)).max().unwrap_or(0);
-    let rows = parts.iter().flat_map(|one| {
-        let part =
-            Row { bar: Some(bar(&one.count, longest)), ..Row::new(part(&one.part), cells(&one.count, of)) };
-        std::iter::once(part).chain(places(&one.places, of, longest))
-    });
-    Table::new("Clicks by article and link", &HEAD, rows.collect())
 }
 
 pub(super) const HEAD: [&str; 6] = ["", "people", "clicks", "nobody’s", "cannot be told", "robots"];
@@ -255,7 +266,7 @@ pub(super) fn cells(count: &Count, of: Accepted) -> Vec<String> {
         number(own.all_unknown()),
         number(own.all_robots() + other.all_robots()),
     ];
-    if count.is_deleted { cells.map(|_| dash()) } else { cells }.into()
+    if count.told().is_some() { cells } else { cells.map(|_| dash()) }.into()
 }
 
 /// Where there is nothing to be said.

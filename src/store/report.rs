@@ -103,7 +103,7 @@ impl Store {
         Ok(if let (Some(first), Some(last)) = ends { Some(first..=last) } else { None })
     }
 
-    /// What each of these readers did with an issue: of the first so many, in no order. A page is one row, since a row costs more than an event.
+    /// What each of these readers did with an issue from a time on: of the first so many, in no order. A page is one row, since a row costs more than an event.
     ///
     /// # Errors
     /// A database's error.
@@ -111,13 +111,15 @@ impl Store {
         &self,
         issue: IssueNumber,
         readers: &RangeInclusive<i64>,
+        from: Timestamp,
         limit: u32,
     ) -> Result<Vec<Activity>, StoreError> {
         let select = "select string_agg(subscriber || ':' || events, ';') as readers from (\
             select subscriber, string_agg(at || ',' || ((place << 24) + (agent << 20) + (method << 16) + flags) \
             || ',' || coalesce(delay, -1), ' ') as events from event \
-            where issue = $1 and subscriber between $2 and $3 group by subscriber order by subscriber limit $4) as reader";
-        let select = sql(select).bind(issue).bind(*readers.start()).bind(*readers.end()).bind(limit);
+            where issue = $1 and subscriber between $2 and $3 and at >= $4 group by subscriber order by subscriber limit $5) as reader";
+        let select =
+            sql(select).bind(issue).bind(*readers.start()).bind(*readers.end()).bind(from).bind(limit);
         let page = select.fetch_one(&mut self.read().await?).await?;
         let mut page = Numbers(Cells(&page).some_text("readers")?.unwrap_or_default().as_bytes());
         let mut activities = Vec::new();
@@ -127,7 +129,7 @@ impl Store {
         Ok(activities)
     }
 
-    /// An issue's events that are counted for nobody, those that look the same together: by hours since a time as long as a report has
+    /// An issue's events from a time on that are counted for nobody, those that look the same together: by hours since a time as long as a report has
     /// hours, then by days as long as it has days, then all. So many rows at most, however many events there are.
     ///
     /// # Errors
@@ -136,13 +138,14 @@ impl Store {
         &self,
         issue: IssueNumber,
         since: Timestamp,
+        from: Timestamp,
     ) -> Result<Vec<Alike>, StoreError> {
         let select = "select string_agg(hour || ',' || what || ',' || times, ' ') as alike from (\
             select what, case when hour < 0 then 0 when hour < $3 then hour \
             when hour < $4 then hour / 24 * 24 else $4 end as hour, count(*) as times from (\
             select (coalesce(robot & 255, 0) << 40) + (place << 24) + (agent << 20) + (method << 16) + flags as what, (at - $2) / 3600000 as hour \
-            from event where issue = $1 and subscriber = 0) as one group by 1, 2) as hourly";
-        let select = sql(select).bind(issue).bind(since).bind(HOURS).bind(24 * DAYS);
+            from event where issue = $1 and subscriber = 0 and at >= $5) as one group by 1, 2) as hourly";
+        let select = sql(select).bind(issue).bind(since).bind(HOURS).bind(24 * DAYS).bind(from);
         let row = select.fetch_one(&mut self.read().await?).await?;
         let text = Cells(&row).some_text("alike")?.unwrap_or_default();
         let mut numbers = Numbers(text.as_bytes());

@@ -195,23 +195,36 @@ async fn an_issue_stands_beside_those_before_it() {
     let report = review::report(&folder.app_at(LATER), IssueNumber::new(2).unwrap()).await.unwrap();
     let [before] = report.before.as_slice() else { panic!("{:?}", report.before) };
     assert_eq!((before.issue, before.accepted, before.people, before.clicks), (one(), 6, Some(1), Some(1)));
+    assert_eq!(before.nobodys, Some(0));
     assert!(report.to_string().contains("BESIDE THE ISSUES BEFORE"));
 }
 
+/// A click of the first day and one of the tenth: before the purge and after it the report is the same.
 #[tokio::test]
-async fn of_clicks_that_retention_may_have_deleted_nothing_is_told_before_and_after_they_are() {
+async fn what_retention_may_have_deleted_is_not_told_and_what_came_later_is() {
     let (folder, store) = sent().await;
-    ask(&store, (1, one()), &[Asked("ada@example.com", 1, 7200, SAFARI)]).await;
+    let (early, late) = (7200, 10 * 24 * 3600);
+    let clicks = [
+        Asked("ada@example.com", 1, early, SAFARI),
+        Asked("bo@example.com", 1, late, SAFARI),
+        Asked("together@example.com", 2, early, SAFARI),
+        Asked("", 1, late, SAFARI),
+    ];
+    ask(&store, (1, one()), &clicks).await;
     let sent: Timestamp = NOW.parse().unwrap();
     let app = |days: i64| folder.app_at(&(sent + SignedDuration::from_hours(24 * days)).to_string());
     let kept = review::report(&app(399), one()).await.unwrap();
-    assert_eq!((kept.clicks.readers.people, kept.about.deleted_until), (1, None));
-    let before = review::report(&app(401), one()).await.unwrap();
-    let until = before.about.deleted_until.unwrap();
-    assert!(before.clicks.is_deleted && before.times.is_none(), "{before}");
-    assert_eq!(store.purge_events(until).await.unwrap(), 1);
-    assert_eq!(review::report(&app(401), one()).await.unwrap(), before);
-    assert!(before.to_string().contains("`[retention]`"), "{before}");
+    assert_eq!((kept.clicks.readers.people, kept.about.deleted_until), (2, None));
+    for (days, people, purged) in [(405, Some(1), 2), (411, None, 2)] {
+        let before = review::report(&app(days), one()).await.unwrap();
+        assert!(before.times.is_none() && before.to_string().contains("after 400 days"), "{before}");
+        let json = serde_json::to_value(&before).unwrap();
+        assert_eq!(json["clicks"]["readers"]["people"].as_u64(), people, "{before}");
+        assert_eq!(json["clicks"]["nobodys"]["unknown"]["alone"].as_u64(), people, "{before}");
+        assert!(json["parts"][0]["places"][1]["readers"].is_null(), "none is left of place 2: {json}");
+        assert_eq!(store.purge_events(before.about.deleted_until.unwrap()).await.unwrap(), purged);
+        assert_eq!(review::report(&app(days), one()).await.unwrap(), before);
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async fn each_readers_events_come_together_page_by_page() {
     assert_eq!(all, readers[0].0.0..=readers[2].0.0);
     let mut first = *all.start();
     let mut seen = Vec::new();
-    while let [one] = &store.activities(number(), &(first..=*all.end()), 1).await.unwrap()[..] {
+    while let [one] = &store.activities(number(), &(first..=*all.end()), Timestamp::MIN, 1).await.unwrap()[..]
+    {
         first = one.subscriber.0 + 1;
         seen.push(one.clone());
     }
@@ -72,7 +73,7 @@ async fn nobodys_events_that_look_alike_are_counted_by_the_hour_later_by_the_day
     let events = [event(3, -9), event(3, 3599), event(3, 3600), event(0, 9)].map(nobodys);
     let events = [&events[..], &late.map(nobodys)].concat();
     store.arrive(&events).await;
-    let mut alike = store.nobodys_events(number(), NOW).await.unwrap();
+    let mut alike = store.nobodys_events(number(), NOW, Timestamp::MIN).await.unwrap();
     alike.sort_by_key(|alike| (alike.event.at, alike.event.kind));
     let expected = [
         (event(3, 0), 2),
@@ -101,7 +102,7 @@ async fn of_more_events_than_are_judged_when_they_become_nobodys_the_rest_cannot
     let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
     store.choose(&list(), id, &choices, judging()).await.unwrap();
     let mut times = BTreeMap::new();
-    for alike in store.nobodys_events(number(), NOW).await.unwrap() {
+    for alike in store.nobodys_events(number(), NOW, Timestamp::MIN).await.unwrap() {
         *times.entry(alike.robot).or_default() += alike.times;
     }
     assert_eq!(times, BTreeMap::from([(None, 300), (Some(RobotRule::Sweep), 10_000)]));
