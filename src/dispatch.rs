@@ -3,7 +3,6 @@
 //! Nothing due, or another sender at work: it does nothing. What one issue lacks keeps no other from its readers.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,16 +11,20 @@ use tracing::{debug, warn};
 
 use crate::app::{App, Wrong};
 use crate::compose;
-use crate::delivery::Counts;
 use crate::diagnostic::Source;
 use crate::draft::Draft;
 use crate::id::IssueNumber;
 use crate::schedule::{self, Turn};
-use crate::send::{self, Ending, Options, Run, Sender, Sent};
+use crate::send::{self, Options, Run, Sender, Sent};
 use crate::store::StoreError;
+use crate::workspace::Unreadable;
 
 mod approved;
+mod fault;
 mod notify;
+mod said;
+
+pub use fault::{Fault, Finding};
 
 /// Under this name the store keeps until when the schedule was looked at.
 const LOOKED_AT: &str = "schedule";
@@ -34,7 +37,7 @@ pub struct Dispatched {
     /// What should have been and was not; said this once.
     pub said: Vec<String>,
     /// What was wrong with single issues; said again until it is mended.
-    pub faults: Vec<anyhow::Error>,
+    pub faults: Vec<Fault>,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
@@ -51,6 +54,8 @@ struct Dispatch<'a> {
     outcome: Dispatched,
     /// Times of the schedule whose issue is on its way, or of which enough is said.
     accounted: BTreeSet<Timestamp>,
+    /// Under what `notify` knows of faults that there are.
+    told: BTreeSet<String>,
 }
 
 /// Does whatever is due.
@@ -67,13 +72,15 @@ pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched
     };
     let outcome = Dispatched::default();
     let began = app.now();
-    let mut dispatch = Dispatch { app, sender, options, outcome, accounted: BTreeSet::new() };
+    let mut dispatch =
+        Dispatch { app, sender, options, outcome, accounted: BTreeSet::new(), told: BTreeSet::new() };
     dispatch.forget().await?;
     dispatch.go_on().await?;
     dispatch.start().await?;
     // Cut short, it cannot tell what would have been started.
     if !dispatch.is_stopped() {
         dispatch.look_back(&skipped).await?;
+        dispatch.sender.store.forget_notices(fault::TOLD, &dispatch.told).await?;
     }
     let Dispatch { sender, mut outcome, .. } = dispatch;
     match notify::notify(app, &sender.store, began).await {
@@ -98,8 +105,8 @@ impl Dispatch<'_> {
     /// Takes up what was interrupted, and whom the relay had asked to come later.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         for number in self.sender.store.unfinished().await? {
-            if let Err(fault) = self.resume(number).await {
-                self.outcome.faults.push(fault);
+            if let Err(error) = self.resume(number).await {
+                self.find(Fault { issue: Some(number), draft: None, error }).await?;
             }
         }
         Ok(())
@@ -122,12 +129,14 @@ impl Dispatch<'_> {
     /// Starts what is ready and due.
     async fn start(&mut self) -> anyhow::Result<()> {
         let (drafts, unreadable) = self.app.workspace.drafts();
-        self.outcome.faults.extend(unreadable.into_iter().map(anyhow::Error::from));
+        for Unreadable { number, name, why } in unreadable {
+            self.find(Fault { issue: number, draft: Some(name), error: why.into() }).await?;
+        }
         for (number, source) in drafts {
             if self.is_stopped() || self.sender.store.state(number).await?.is_some() {
                 continue;
             }
-            let claims_ready = claims_ready(&source);
+            let (claims_ready, name) = (claims_ready(&source), source.name().to_owned());
             let fault = match Draft::parse(source) {
                 Ok(draft) if draft.ready => self.consider(&draft).await.err(),
                 Ok(draft) => self.put_off(&draft).await.err(),
@@ -135,8 +144,24 @@ impl Dispatch<'_> {
                 // Still being written.
                 Err(_) => None,
             };
-            self.outcome.faults.extend(fault);
+            if let Some(error) = fault {
+                self.find(Fault { issue: Some(number), draft: Some(name), error }).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// What is wrong is said each time, but to `notify` once as long as it lasts.
+    async fn find(&mut self, fault: Fault) -> Result<(), StoreError> {
+        let subject = fault.subject();
+        if self.app.config.notify.is_some() {
+            if self.sender.store.noted(&subject).await?.is_none() {
+                let text = format!("{}{fault}", self.app.mark());
+                self.tell(None, &text, Some(&subject)).await?;
+            }
+            self.told.insert(subject);
+        }
+        self.outcome.faults.push(fault);
         Ok(())
     }
 
@@ -288,31 +313,4 @@ impl Dispatch<'_> {
 /// Whether a draft with mistakes means to be sent, as far as one can tell: half-written ones are nobody's business.
 fn claims_ready(source: &Source) -> bool {
     source.text().lines().any(|line| line.trim_start().starts_with("ready") && line.contains("true"))
-}
-
-impl fmt::Display for Done {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sent = &self.0;
-        let trial = if sent.trial { "trial: " } else { "" };
-        let Counts { queued, waiting, accepted, deferred, refused, in_doubt, skipped } = sent.counts;
-        write!(
-            f,
-            "{trial}issue {}: {} accepted now; of {queued}, {accepted} accepted, {deferred} deferred, {refused} refused, \
-             {in_doubt} in doubt, {waiting} not tried; {skipped} skipped",
-            sent.issue, sent.accepted_now
-        )?;
-        match sent.ending {
-            Ending::Done | Ending::NothingToDo | Ending::Incomplete => Ok(()),
-            Ending::Deferred => match sent.next_attempt {
-                Some(at) => write!(f, "; again from {at:.0} on"),
-                None => Ok(()),
-            },
-            Ending::Stopped => f.write_str("; stopped"),
-            Ending::Paused => write!(f, "; paused, `pressroom resume {}` to go on", sent.issue),
-            Ending::Cancelled => f.write_str("; cancelled"),
-            Ending::RelayAway | Ending::RelayRefuses => {
-                write!(f, "; the relay takes nothing: {}", sent.relay_said.as_deref().unwrap_or_default())
-            }
-        }
-    }
 }

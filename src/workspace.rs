@@ -4,6 +4,8 @@ mod drafts;
 mod files;
 mod templates;
 
+pub use drafts::Unreadable;
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,8 @@ use crate::send::{Ending, Options, Sent};
 /// Sends what is due: what cron calls, as often as it likes.
 ///
 /// Goes on with interrupted issues, tries the deferred again, and starts each ready draft whose time has come. Nothing due, or
-/// another sender at work: it says nothing. With --json an object a line for each issue it worked on.
+/// another sender at work: it says nothing. With --json one object all the same: `issues` that were worked on, what was `said` once,
+/// `faults` of single issues.
 #[derive(Debug, Args)]
 #[command(after_help = "Example, for a crontab:\n  */10 * * * *  pressroom -C /srv/weekly dispatch")]
 pub(super) struct Dispatch {}
@@ -28,13 +29,14 @@ impl Dispatch {
             let options = Options { patience: PATIENCE, stop: stop_signals()?, progress: Arc::new(|_| {}) };
             dispatch(&app, &options).await
         })?;
-        for done in &dispatched.sent {
-            face.line(done)?;
+        // Nothing done is silence, but for a program that asked for an object.
+        if face.is_json() || !dispatched.sent.is_empty() {
+            face.say(&dispatched)?;
         }
         for note in dispatched.notes.iter().chain(&dispatched.said) {
             face::note(note);
         }
-        let faults: Vec<u8> = dispatched.faults.iter().map(|fault| face.complain(fault)).collect();
+        let faults: Vec<u8> = dispatched.faults.iter().map(|fault| face.complain(&fault.error)).collect();
         Ok(code(&dispatched, &faults).into())
     }
 }

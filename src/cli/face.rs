@@ -63,6 +63,12 @@ impl Face {
         print(format!("{}\n", text.trim_end()).as_bytes())
     }
 
+    /// That nothing was done, since whoever was asked said no.
+    pub(super) fn declined(&self, nothing: &str) -> anyhow::Result<()> {
+        note(nothing);
+        if self.json { document(&json!({ "declined": nothing })) } else { Ok(()) }
+    }
+
     /// One of many, on stdout; in JSON each is an object on a line of its own.
     pub(super) fn line<T: Display + Serialize>(&self, one: &T) -> anyhow::Result<()> {
         let text = if self.json { serde_json::to_string(one)? } else { harmless(&one.to_string()) };
@@ -105,6 +111,11 @@ impl Face {
         }
         exit
     }
+}
+
+/// The outcome of a journey, on stdout, for programs.
+pub(super) fn document<T: Serialize>(outcome: &T) -> anyhow::Result<()> {
+    print(format!("{}\n", serde_json::to_string_pretty(outcome)?).as_bytes())
 }
 
 /// Data, on stdout; whoever has read enough may hang up.

@@ -98,7 +98,7 @@ impl Send {
         }
         let question = format!("{mark}{}", run.question());
         if run.is_left_to_do() && !self.yes && face.can_ask() && !face::ask(&question)? {
-            face::note(&format!("{mark}nothing was sent"));
+            face.declined(&format!("{mark}nothing was sent"))?;
             return Ok(ExitCode::SUCCESS);
         }
         let options = send::Options {

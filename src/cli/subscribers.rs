@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use super::face::{Data, Face, ask, note};
+use super::face::{Data, Face, ask, document, note};
 use crate::app::{self, App, Wrong};
 use crate::document::nearest;
 use crate::event::Rules;
 use crate::id::ListName;
-use crate::lists::{self, Added, OnList};
+use crate::lists::{self, Added, ImportOutcome, OnList, SuppressOutcome};
 use crate::mailbox::{EmailAddress, Mailbox, display_name};
 use crate::store::{Judging, Store};
 
@@ -177,17 +178,40 @@ impl Verb {
     }
 }
 
+/// A do-not-mail list and a list, in one object.
+#[derive(Serialize)]
+struct Both {
+    do_not_mail: SuppressOutcome,
+    #[serde(flatten)]
+    imported: ImportOutcome,
+}
+
 impl Import {
     async fn run(self, app: &App, store: &Store, face: &Face) -> anyhow::Result<ExitCode> {
+        let mut suppressed = None;
         if let Some(path) = &self.suppressed {
             let file = File::open(path)
                 .map_err(|error| Wrong(format!("{} cannot be read: {error}", path.display())))?;
             let keys = app.keys_of_erased(store).await?;
-            face.say(&lists::suppress(store, keys.as_deref(), file, app.now()).await?)?;
-            if self.list.is_none() && self.from.is_none() {
+            let outcome = lists::suppress(store, keys.as_deref(), file, app.now()).await?;
+            let is_all = self.list.is_none() && self.from.is_none();
+            if is_all || !face.is_json() {
+                face.say(&outcome)?;
+            }
+            if is_all {
                 return Ok(ExitCode::SUCCESS);
             }
+            suppressed = Some(outcome);
         }
+        let imported = self.list(app, store).await?;
+        match suppressed {
+            Some(do_not_mail) if face.is_json() => document(&Both { do_not_mail, imported })?,
+            Some(_) | None => face.say(&imported)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn list(self, app: &App, store: &Store) -> anyhow::Result<ImportOutcome> {
         let list = or_usual(self.list, app);
         let is_lists_own = self.from.is_none();
         let path = self.from.unwrap_or_else(|| app.workspace.list_path(&list));
@@ -201,8 +225,7 @@ impl Import {
         };
         let keys = app.keys_of_erased(store).await?;
         let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now(), keys };
-        face.say(&lists::import(store, &list, file, how, app::random_in_bulk()).await?)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(lists::import(store, &list, file, how, app::random_in_bulk()).await?)
     }
 }
 
@@ -259,7 +282,7 @@ impl Erase {
         let address = &self.address;
         let question = format!("erase {address} from everything, for good?");
         if !self.yes && face.can_ask() && !ask(&question)? {
-            note("nothing was erased");
+            face.declined("nothing was erased")?;
             return Ok(ExitCode::FAILURE);
         }
         let keys = app.keys(store).await?;

@@ -1,5 +1,7 @@
 //! What was said before, so that it is said once.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::connection::Connected;
@@ -24,6 +26,23 @@ impl Store {
     /// A database's error.
     pub async fn note(&self, subject: &str, at: Timestamp) -> Result<(), StoreError> {
         note(&mut self.write().await?, subject, at).await
+    }
+
+    /// Forgets what was noted of subjects that begin so, all but these.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn forget_notices(&self, beginning: &str, but: &BTreeSet<String>) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        let select = "select subject from notice where subject like $1 || '%'";
+        let rows = sql(select).bind(beginning).fetch_all(&mut writing).await?;
+        for row in &rows {
+            let subject = Cells(row).text("subject")?;
+            if !but.contains(subject) {
+                sql("delete from notice where subject = $1").bind(subject).execute(&mut writing).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,22 @@ use crate::document::nearest;
 use crate::draft::Draft;
 use crate::id::{IssueNumber, ListName};
 
+/// A draft that cannot be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Its issue, where its name tells.
+    pub number: Option<IssueNumber>,
+    /// As in `drafts/214.toml`.
+    pub name: String,
+    /// Why.
+    pub why: Diagnostics,
+}
+
+/// Of which issue a draft of this name is.
+fn number_in(name: &str) -> Option<IssueNumber> {
+    name.strip_suffix(".toml").and_then(|stem| stem.parse().ok())
+}
+
 impl Workspace {
     /// A draft, by its number (`379`) or by its path (`drafts/379.toml`), which counts from where the command was called
     /// or from the folder itself.
@@ -28,26 +44,27 @@ impl Workspace {
         found.or(draft)
     }
 
-    /// The drafts by number, as they are written, whatever mistakes are in them, and what is wrong with those that cannot be read; one
-    /// whose number nobody can tell is left out.
-    pub fn drafts(&self) -> (Vec<(IssueNumber, Source)>, Vec<Diagnostics>) {
-        let (mut drafts, mut faults) = (Vec::new(), Vec::new());
+    /// The drafts by number, as they are written, whatever mistakes are in them, and those that cannot be read; one that can, and whose
+    /// number nobody can tell, is left out.
+    pub fn drafts(&self) -> (Vec<(IssueNumber, Source)>, Vec<Unreadable>) {
+        let (mut drafts, mut unreadable) = (Vec::new(), Vec::new());
         for name in self.draft_names() {
             let source = match self.read(&Path::new("drafts").join(&name)) {
                 Ok(Some(source)) => source,
                 // It is gone since.
                 Ok(None) => continue,
-                Err(fault) => {
-                    faults.push(fault);
+                Err(why) => {
+                    let (number, name) = (number_in(&name), format!("drafts/{name}"));
+                    unreadable.push(Unreadable { number, name, why });
                     continue;
                 }
             };
-            let named = name.strip_suffix(".toml").and_then(|stem| stem.parse().ok());
+            let named = number_in(&name);
             let number = named.or_else(|| Draft::number_in(&source).map(|number| number.value));
             drafts.extend(number.map(|number| (number, source)));
         }
         drafts.sort_by_key(|(number, _)| *number);
-        (drafts, faults)
+        (drafts, unreadable)
     }
 
     fn find_draft(&self, named: &str) -> Result<PathBuf, Diagnostics> {

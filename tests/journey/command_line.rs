@@ -133,3 +133,13 @@ fn what_is_said_of_a_reader_in_a_trial_is_marked_as_that() {
 fn stdout(folder: &Folder, arguments: &[&str]) -> String {
     String::from_utf8(folder.run(arguments).stdout).unwrap()
 }
+
+#[test]
+fn a_do_not_mail_list_and_a_list_together_are_one_object() {
+    let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
+    folder.write("gone.csv", "email\nbo@example.org\n");
+    let gone = folder.path().join("gone.csv");
+    let arguments = ["--json", "subscribers", "import", "readers", "--suppressed", gone.to_str().unwrap()];
+    let object: serde_json::Value = serde_json::from_slice(&folder.run(&arguments).stdout).unwrap();
+    assert_eq!((&object["do_not_mail"]["suppressed"], &object["added"]), (&1.into(), &2.into()), "{object}");
+}

@@ -3,6 +3,8 @@
 use std::process::Output;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
 use pressroom::brake::{self, Pull};
 use pressroom::dispatch::{Dispatched, dispatch};
 use pressroom::id::IssueNumber;
@@ -199,7 +201,7 @@ async fn a_draft_that_cannot_be_read_is_named_until_it_can_be() {
     for sent in [1, 0] {
         let done = at(&folder, DUE).await;
         assert_eq!((done.sent.len(), done.faults.len()), (sent, 1), "{done:?}");
-        assert!(format!("{:#}", done.faults[0]).contains("drafts/2.toml"), "{done:?}");
+        assert!(done.faults[0].to_string().contains("drafts/2.toml"), "{done:?}");
     }
 }
 
@@ -280,6 +282,49 @@ fn cron_sees_a_wrong_draft_as_such_until_it_is_mended() {
     }
 }
 
+#[tokio::test]
+async fn a_program_is_told_of_each_issue_and_of_each_fault_with_its_place_and_remedy() {
+    let folder = weekly();
+    folder.edit("newsletter.toml", "schedule = \"Sun 20:00\"\n", "");
+    draft(&folder, 1, "date = 2023-07-02\nsend_at = 2023-07-02T20:00:00");
+    draft(&folder, 2, "date = 2023-07-02\ntitel = \"?\"");
+    draft(&folder, 3, "date = 2023-07-02");
+    std::fs::write(folder.path().join("drafts/4.toml"), b"number = 4\n\xff").unwrap();
+    let found = serde_json::to_value(at(&folder, DUE).await).unwrap();
+    assert_eq!((&found["issue"], &found["queued"], &found["accepted"]), (&json!(1), &json!(2), &json!(2)));
+    assert_eq!(found["issues"][0]["ending"], "done");
+    let faults = found["faults"].as_array().unwrap();
+    let fault = |issue: u32| faults.iter().find(|fault| fault["issue"] == issue).unwrap();
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert_eq!((&fault(2)["file"], &fault(2)["line"]), (&json!("drafts/2.toml"), &json!(3)));
+    assert!(fault(2)["message"].as_str().unwrap().contains("titel") && fault(2)["remedy"].is_string());
+    assert_eq!(fault(3)["message"], "issue 3 is ready but has no time");
+    assert_eq!(fault(3)["remedy"], "write `send_at` in drafts/3.toml, or `schedule` in newsletter.toml");
+    assert_eq!(fault(4)["draft"], "drafts/4.toml");
+}
+
+#[test]
+fn a_program_gets_one_object_whatever_dispatch_found() {
+    let folder = weekly();
+    folder.edit("newsletter.toml", "schedule = \"Sun 20:00\"\nnotify = \"operator@example.com\"\n", "");
+    let nothing = document(&folder.run(&["--json", "dispatch"]), 0);
+    assert_eq!(
+        (&nothing["issue"], &nothing["queued"], &nothing["issues"]),
+        (&json!(null), &json!(0), &json!([]))
+    );
+    draft(&folder, 1, "date = 2023-07-02");
+    let found = document(&folder.run(&["--json", "dispatch"]), 2);
+    assert_eq!(found["faults"][0]["issue"], 1);
+    folder.edit("newsletter.toml", "name =", "nam =");
+    assert!(document(&folder.run(&["--json", "dispatch"]), 2)["error"].is_string());
+}
+
+/// The one object on stdout.
+fn document(ended: &Output, exit: i32) -> Value {
+    assert_eq!(ended.status.code(), Some(exit), "{}", said(ended));
+    serde_json::from_slice(&ended.stdout).unwrap()
+}
+
 /// A newsletter that is due on Sundays at 20:00 in New York, with two readers and no draft yet.
 pub(super) fn weekly() -> Folder {
     let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
@@ -312,7 +357,7 @@ pub(super) fn is_silent(done: &Dispatched) -> bool {
 /// The one thing that was wrong.
 fn fault(done: &Dispatched) -> String {
     assert_eq!(done.faults.len(), 1, "{done:?}");
-    format!("{:#}", done.faults[0])
+    done.faults[0].to_string()
 }
 
 fn said(ended: &Output) -> String {

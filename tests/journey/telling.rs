@@ -93,6 +93,41 @@ async fn a_relay_that_is_away_for_hours_leaves_one_line_of_an_issue() {
     assert_eq!((mail.len(), count("2 deferred"), count("of 2, 2 accepted")), (2, 1, 1), "{mail:?}");
 }
 
+#[tokio::test]
+async fn what_is_wrong_with_an_issue_is_told_once_as_long_as_it_lasts_and_again_when_it_comes_back() {
+    let (folder, relay) = by_relay().await;
+    folder.edit("newsletter.toml", "schedule =", "require_review = true\nmax_late = \"20h\"\nschedule =");
+    draft(&folder, 1, "date = 2023-07-02");
+    let told = || relay.operators_mail().iter().map(|mail| text(mail)).collect::<Vec<_>>();
+    for hour in 0..3 {
+        assert_eq!(at(&folder, &format!("2023-07-03T0{hour}:00:00Z")).await.faults.len(), 1, "each time");
+    }
+    let of_it = |mail: &&String| mail.contains("issue 1 is due and nobody has approved it");
+    assert_eq!(told().iter().filter(of_it).count(), 1, "{:?}", told());
+
+    folder.edit("newsletter.toml", "require_review = true\n", "require_review = false\n");
+    folder.edit("drafts/1.toml", "date = 2023-07-02", "date = 2023-07-09");
+    assert!(at(&folder, "2023-07-03T03:00:00Z").await.faults.is_empty());
+    folder.edit("newsletter.toml", "require_review = false\n", "require_review = true\n");
+    for hour in 0..3 {
+        at(&folder, &format!("2023-07-10T0{hour}:00:00Z")).await;
+    }
+    assert_eq!(told().iter().filter(of_it).count(), 2, "{:?}", told());
+}
+
+#[tokio::test]
+async fn a_list_that_is_missing_is_told_to_notify_once() {
+    let (folder, relay) = by_relay().await;
+    draft(&folder, 1, "date = 2023-07-02");
+    std::fs::remove_file(folder.path().join("subscribers/readers.csv")).unwrap();
+    for hour in 0..3 {
+        assert_eq!(at(&folder, &format!("2023-07-03T0{hour}:00:00Z")).await.faults.len(), 1, "each time");
+    }
+    let mail = relay.operators_mail();
+    let of_it = |mail: &&String| text(mail).contains("subscribers/readers.csv");
+    assert_eq!(mail.iter().filter(of_it).count(), 1, "{mail:?}");
+}
+
 /// A relay that does as it is told, and what it took.
 struct Relay {
     _inbox: Inbox,
