@@ -4,12 +4,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use super::{stored, thawed};
 use crate::app::{App, Wrong};
 use crate::document::web_address;
 use crate::id::{IssueNumber, Place};
-use crate::newsletter::Tracking;
+use crate::newsletter::{BaseUrl, Tracking};
 use crate::render::{Link, Part};
 use crate::store::{LinkChange, Store};
 
@@ -85,6 +86,14 @@ pub async fn list(app: &App, issue: IssueNumber) -> anyhow::Result<Links> {
 /// [`Wrong`] for a URL that no issue may link to, or a place that the issue lacks; the store's.
 pub async fn mend(app: &App, issue: IssueNumber, place: Place, to: &str) -> anyhow::Result<Mended> {
     let url = target(to).map_err(Wrong)?;
+    if leads_back(&url, &app.config.newsletter.base_url) {
+        return Err(Wrong(format!(
+            "place {place} of issue {issue} would lead in a circle: `{to}` is a link of one reader's mail, which leads on from here; \
+             give the URL where it ends"
+        ))
+        .into());
+    }
+    let url = to.to_owned();
     let store = app.store().await?;
     let places = places(&store, issue).await?;
     let untracked = thawed(&stored(&store, issue).await?.frozen)?.tracking.clicks == Tracking::None;
@@ -103,12 +112,21 @@ pub async fn mend(app: &App, issue: IssueNumber, place: Place, to: &str) -> anyh
 }
 
 /// A URL as it may stand in an issue (requirement 45).
-fn target(url: &str) -> Result<String, String> {
-    web_address(url)?;
+fn target(url: &str) -> Result<Url, String> {
+    let parsed = web_address(url)?;
     if url.chars().any(char::is_control) {
         return Err("the URL holds control characters, which no link may".to_owned());
     }
-    Ok(url.to_owned())
+    Ok(parsed)
+}
+
+/// Whether it is a reader's own, `BASE/ISSUE/PLACE/TOKEN`: a link of the mail itself. The newsletter's other pages may be linked to.
+fn leads_back(url: &Url, base: &BaseUrl) -> bool {
+    let Ok(base) = Url::parse(&base.0) else { return false };
+    let is_ours = url.host() == base.host() && url.port() == base.port();
+    let rest = url.path().strip_prefix(base.path().trim_end_matches('/')).filter(|_| is_ours);
+    let mut parts = rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default().split('/');
+    parts.next().is_some_and(|issue| issue.parse::<IssueNumber>().is_ok()) && parts.next().is_some()
 }
 
 async fn places(store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<Leading>> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
@@ -22,8 +23,14 @@ impl FromRequest<Arc<Site>> for Fields {
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Answer> {
         let (head, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return Err(site.unknown(head.uri.path())) };
-        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Self::parse(content_type.unwrap_or_default(), &body))
+        let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
+        let fields = Self::parse(content_type.unwrap_or_default(), &body);
+        // Whoever leaves by one click is believed whatever their program calls it.
+        if content_type.is_none_or(is_form) || fields.is_one_click() {
+            return Ok(fields);
+        }
+        let path = head.uri.path();
+        Err(site.notice(path, StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_form", &["no_form_why"]))
     }
 }
 
@@ -50,6 +57,14 @@ impl Fields {
     pub(super) fn is_one_click(&self) -> bool {
         self.get("List-Unsubscribe") == Some("One-Click")
     }
+}
+
+/// Whether a body of this type is a form's.
+fn is_form(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    ["", "application/x-www-form-urlencoded", "multipart/form-data"]
+        .iter()
+        .any(|form| kind.eq_ignore_ascii_case(form))
 }
 
 fn boundary(parameters: &str) -> Option<String> {

@@ -51,9 +51,15 @@ pub(super) async fn save(State(site): State<Arc<Site>>, uri: Uri, fields: Fields
 async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
     let now = site.app.now();
+    if !is_understood(fields) {
+        let answer = site.notice(path, StatusCode::UNPROCESSABLE_ENTITY, "no_form", &["no_form_why"]);
+        return Err(Closed::Said(Box::new(answer)));
+    }
     let name = match fields.get("name").map(|name| name.chars().take(NAME).collect::<String>()) {
         Some(name) if display_name(&name).is_err() => {
-            return present(site, path, "unsaved").await;
+            let mut answer = present(site, path, "unsaved").await?;
+            *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            return Ok(answer);
         }
         name => name,
     };
@@ -86,12 +92,7 @@ impl Form<'_> {
         let name = self.name.filter(|name| *name != name_of(held)).map(str::to_owned);
         let tracking = self.fields.get("tracking").and_then(tracking);
         let tracking = tracking.filter(|tracking| *tracking != tracking_of(self.site, held));
-        let format = match self.fields.get("format") {
-            Some("text") => Some(Format::Text),
-            Some("html") => Some(Format::Html),
-            Some(_) | None => None,
-        };
-        let format = format.filter(|format| *format != format_of(held));
+        let format = self.fields.get("format").and_then(format).filter(|format| *format != format_of(held));
         Choices {
             name: name.or_else(|| before.name.clone()),
             tracking: tracking.or(before.tracking),
@@ -190,7 +191,10 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
             }
         })
         .collect();
+    let is_on = |held: &Subscription| held.status == SubscriptionStatus::Subscribed;
     let mut context = Context::new();
+    context.insert("is_on", &is_on(held));
+    context.insert("is_off", &!subscriptions.iter().any(is_on));
     context.insert("said", &site.say(said));
     context.insert("address", &visitor.reader.address.masked());
     context.insert("name", name_of(held));
@@ -278,6 +282,26 @@ fn tracking_of(site: &Site, held: &Subscription) -> Tracking {
     let policy = site.app.config.newsletter.tracking;
     let most = policy.clicks.max(policy.opens);
     held.choices.tracking.or(held.tracking).unwrap_or(most).min(most)
+}
+
+/// Whether there is anything of the page's form in it, and nothing that the form cannot send.
+fn is_understood(fields: &Fields) -> bool {
+    let known = ["name", "tracking", "format", "pause", "lists"];
+    let is_pause = |weeks: &str| {
+        matches!(weeks, "keep" | "0") || weeks.parse().is_ok_and(|weeks| PAUSES.contains(&weeks))
+    };
+    known.iter().any(|name| fields.get(name).is_some())
+        && fields.get("tracking").is_none_or(|word| tracking(word).is_some())
+        && fields.get("format").is_none_or(|word| format(word).is_some())
+        && fields.get("pause").is_none_or(is_pause)
+}
+
+fn format(word: &str) -> Option<Format> {
+    match word {
+        "text" => Some(Format::Text),
+        "html" => Some(Format::Html),
+        _ => None,
+    }
 }
 
 fn tracking(word: &str) -> Option<Tracking> {

@@ -227,7 +227,10 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn pending(&self, token_hash: &str, now: Timestamp) -> Result<Option<Pending>, StoreError> {
-        let select = "select list, address, wording from pending where token_hash = $1 and expires_at > $2";
+        let select = "select p.list, p.address, p.wording from pending p \
+            where p.token_hash = $1 and p.expires_at > $2 and (p.confirmed_at is null or exists \
+            (select 1 from subscriber b join subscription s on s.subscriber = b.id where b.key = p.key and s.list = p.list \
+            and s.status = 'subscribed' and not exists (select 1 from suppression x where x.key = b.key)))";
         let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut self.read().await?).await?;
         let pending = |row: Cells<'_>| {
             Ok(Pending {

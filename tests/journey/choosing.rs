@@ -4,7 +4,7 @@ use pressroom::newsletter::Tracking;
 use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus};
 
 use super::Folder;
-use crate::reader::{get, post};
+use crate::reader::{ask, get, post};
 
 async fn sent() -> Folder {
     let folder = Folder::with_readers(&["ada@example.com"]);
@@ -94,7 +94,42 @@ async fn nonsense_is_refused_and_changes_nothing() {
     let path = folder.links().to("preferences");
     let refused = post(&server, &path, "name=a%0D%0ABcc%3A+x&tracking=none").await;
     assert!(refused.body.contains("Nothing was saved"), "{}", refused.body);
-    post(&server, &path, "name=&tracking=all&format=pdf&pause=9999").await;
+    assert_eq!(refused.status, 422);
+    for body in
+        ["name=&tracking=all", "format=pdf", "pause=9999", "", "{\"tracking\":\"none\"}", "trackin=none"]
+    {
+        let refused = post(&server, &path, body).await;
+        assert!(
+            refused.status == 422 && refused.body.contains("Nothing was saved"),
+            "{body}: {}",
+            refused.body
+        );
+    }
+    let json = [("Content-Type", "application/json")];
+    let refused = ask(server.addr(), "POST", &path, &json, "{\"tracking\":\"none\"}").await;
+    assert!(refused.status == 415 && refused.body.contains("Nothing was saved"), "{}", refused.body);
     server.stop().await;
     assert_eq!(subscriptions(&folder).await[0].choices, Choices::default());
+}
+
+#[tokio::test]
+async fn who_has_left_sees_that_nothing_comes_and_comes_back_by_the_list_also_where_it_is_the_only_one() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    let before = get(&server, &path).await.body;
+    assert!(before.contains("Rather leave") && !before.contains("type=\"checkbox\""), "{before}");
+    post(&server, &folder.links().to("unsubscribe"), "action=leave").await;
+    for page in [get(&server, &path).await.body, post(&server, &path, "name=Ada&lists=chosen").await.body] {
+        assert!(page.contains("No issue goes to this address now."), "{page}");
+        assert!(
+            !page.contains("Rather leave") && page.contains("name=\"list\" value=\"readers\">"),
+            "{page}"
+        );
+    }
+    let back = post(&server, &path, "name=Ada&lists=chosen&list=readers").await.body;
+    assert!(back.contains("Rather leave") && !back.contains("No issue goes"), "{back}");
+    server.stop().await;
+    assert_eq!(subscriptions(&folder).await[0].status, SubscriptionStatus::Subscribed);
 }

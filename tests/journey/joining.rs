@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::store::JoinRequest;
-use pressroom::subscriber::{Origin, SubscriptionStatus};
+use pressroom::subscriber::{Leaving, Origin, SubscriptionStatus, Way};
 
 use super::Folder;
 use crate::folder::header;
@@ -56,6 +56,14 @@ async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_befo
     assert!(post(&server, &path, "").await.body.contains("Welcome"));
     assert!(post(&server, &path, "").await.body.contains("Welcome"), "twice is the same as once");
     assert_eq!(Folder::counted(&server, "joined_total").await, 1);
+    let (store, ada) = (folder.app().store().await.unwrap(), "ada@example.com".parse().unwrap());
+    let ada = store.reader(&ada).await.unwrap().unwrap();
+    let leaving = Leaving { at: folder.app().now(), issue: None, way: Way::Page };
+    assert!(store.leave(&"readers".parse().unwrap(), ada.id, leaving).await.unwrap());
+    for seen in [get(&server, &path).await, post(&server, &path, "").await] {
+        assert!(seen.status == 404 && seen.body.contains("This link is over"), "{}", seen.body);
+    }
+    assert!(store.come_back(&"readers".parse().unwrap(), ada.id, folder.app().now()).await.unwrap());
     server.stop().await;
     let reader =
         folder.app().store().await.unwrap().reader(&"ada@example.com".parse().unwrap()).await.unwrap();

@@ -314,6 +314,12 @@ async fn a_mended_link_is_kept_with_its_old_target() {
         let refused = mend(bad);
         assert_eq!(refused.status.code(), Some(2), "{bad}");
     }
+    for back in ["https://mail.example.com/1/2/abc", "http://MAIL.example.com/7/unsubscribe/abc"] {
+        let refused = mend(back);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(2) && said.contains("place 2 of issue 1"), "{back}: {said}");
+    }
+    assert!(mend("https://mail.example.com/issues/1").status.success(), "a page of ours is no circle");
     let lacking = folder.run(&["links", "1", "9", "--to", "https://halyard.example/"]);
     assert_eq!(lacking.status.code(), Some(2));
     assert!(String::from_utf8(lacking.stderr).unwrap().contains("has no place 9, but 1 to 2"));

@@ -195,8 +195,10 @@ async fn a_confirmation_repeated_after_its_reader_left_says_nothing_of_a_welcome
     let confirmed = store.confirm("h", Reference(9), later(1), unerased).await.unwrap().unwrap();
     let leaving = Leaving { at: later(2), issue: None, way: Way::Page };
     store.leave(&list(), confirmed.subscriber, leaving).await.unwrap();
+    assert_eq!(store.pending("h", later(3)).await.unwrap(), None, "nor asks what it would not do");
     assert_eq!(store.confirm("h", Reference(9), later(3), unerased).await.unwrap(), None);
     assert!(store.come_back(&list(), confirmed.subscriber, later(4)).await.unwrap());
+    assert!(store.pending("h", later(5)).await.unwrap().is_some());
     assert!(store.confirm("h", Reference(9), later(5), unerased).await.unwrap().is_some());
     store.suppress(&confirmed.address, SuppressionReason::Complained, later(6)).await.unwrap();
     assert_eq!(store.confirm("h", Reference(9), later(7), unerased).await.unwrap(), None);
