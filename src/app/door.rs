@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::App;
-use crate::store::Store;
+use crate::store::{Pulse, Store};
 
 /// Between two attempts to open a store that is away.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long whoever only looks waits for somebody who opens it.
+const SOON: Duration = Duration::from_millis(400);
 
 /// A store, once it could be opened.
 #[derive(Debug)]
@@ -49,6 +53,17 @@ impl Door {
         let store = Arc::new(self.open().await?);
         *behind = Behind::Open(Arc::clone(&store));
         Ok(store)
+    }
+
+    /// What the store, if it is open, lets be done with it now; nothing is opened. Answers soon.
+    pub async fn pulse(&self) -> Pulse {
+        let Ok(behind) = timeout(SOON, self.behind.lock()).await else { return Pulse::Away };
+        let store = match &*behind {
+            Behind::Open(store) if store.refuse_gone().is_ok() => Arc::clone(store),
+            Behind::Open(_) | Behind::Shut(_) => return Pulse::Away,
+        };
+        drop(behind);
+        store.pulse().await
     }
 
     /// On a thread that may wait: bringing tables up to date cannot move from thread to thread.

@@ -10,20 +10,24 @@ use axum::http::{HeaderMap, StatusCode};
 use super::answer::{Answer, answer, text};
 use super::client;
 use super::site::Site;
+use crate::store::Pulse;
 
 /// It runs. Beside that this does nothing, so that it is also what a click is measured against.
 pub(super) async fn health() -> Answer {
     text(StatusCode::OK, "ok\n")
 }
 
-/// It takes traffic. With the store away it does so too: clicks go where they should, and leaving is written down.
+/// It takes traffic. With the store away, or not to be written, it does so too: clicks go where they should, and leaving is written down.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> Answer {
-    let store = if site.counters.store_up.load(Ordering::Relaxed) == 1 { "there" } else { "away" };
-    if site.ready.load(Ordering::Relaxed) {
-        text(StatusCode::OK, format!("ready; the store is {store}\n"))
-    } else {
-        text(StatusCode::SERVICE_UNAVAILABLE, "ending\n")
+    if !site.ready.load(Ordering::Relaxed) {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "ending\n");
     }
+    let store = match site.felt.pulse(&site.door).await {
+        Pulse::Beats => "there",
+        Pulse::ReadOnly => "there to be read, and cannot be written now; clicks and leaving wait on the disk",
+        Pulse::Away => "away; clicks and leaving wait on the disk",
+    };
+    text(StatusCode::OK, format!("ready; the store is {store}\n"))
 }
 
 /// The numbers, for those who ask directly: what comes through a proxy comes from the world.

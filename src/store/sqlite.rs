@@ -81,6 +81,11 @@ impl File {
         Ok(done)
     }
 
+    /// Takes the turn to write and gives it back, on a connection of its own: nobody here waits behind it.
+    pub(super) async fn is_written(&self, patience: Duration) -> Result<(), StoreError> {
+        pen::try_to_write(&self.path, patience).await
+    }
+
     /// Ends the connections, the journal of the database folded in.
     pub(super) async fn close(self) -> Result<(), StoreError> {
         self.readers.close().await;

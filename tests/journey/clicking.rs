@@ -165,6 +165,8 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
     let page = get(&server, &links.to("preferences")).await;
     assert_eq!((page.status, page.header("retry-after")), (503, "60"));
     assert_eq!(get(&server, "/health").await.status, 200);
+    let ready = get(&server, "/ready").await;
+    assert!(ready.status == 200 && ready.body.contains("ready; the store is away"), "{}", ready.body);
     Folder::until(&server, "pending", 4).await;
     server.stop().await;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use pressroom::inbox::{Inbox, Keep};
 use pressroom::mailbox::EmailAddress;
@@ -50,7 +51,7 @@ pub(crate) fn later(run: Child) -> String {
 pub(crate) async fn arrived(run: &mut Child, inbox: &Inbox, messages: u64) {
     while inbox.counts().messages < messages {
         assert!(run.try_wait().unwrap().is_none(), "the run ended too soon");
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -90,6 +91,30 @@ async fn a_store_that_another_program_holds_for_long_stops_the_run_and_says_so()
     other.close().await.unwrap();
     assert!(before < READERS as u64, "{before} had arrived");
     completes(&folder, &inbox);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_store_another_program_holds_is_ready_and_says_so() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let says = async |what: &str| loop {
+        let ready = get(&server, "/ready").await;
+        assert!(ready.status == 200 && ready.body.starts_with("ready; the store is "), "{}", ready.body);
+        if ready.body.contains(what) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    says("there\n").await;
+    let path = format!("sqlite://{}", folder.path().join("trial.db").display());
+    let mut other = SqliteConnection::connect(&path).await.unwrap();
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    says("cannot be written now").await;
+    assert_eq!(get(&server, &folder.links().to("1")).await.status, 302);
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    says("there\n").await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::task::spawn_blocking;
@@ -48,6 +49,20 @@ impl Pen {
             Ok(done) => done.map_err(StoreError::File),
             Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
         }
+    }
+}
+
+/// Takes the turn to write, if it comes soon, and gives it back.
+pub(super) async fn try_to_write(path: &Path, patience: Duration) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    let tried = spawn_blocking(move || {
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(patience)?;
+        connection.execute_batch("begin immediate; rollback")
+    });
+    match tried.await {
+        Ok(tried) => tried.map_err(StoreError::File),
+        Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
     }
 }
 

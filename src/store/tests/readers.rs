@@ -1,3 +1,4 @@
+use super::connection::{Connected as _, Connection};
 use super::sending::{intents, later, number, reply, settlement};
 use super::*;
 use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
@@ -329,4 +330,29 @@ async fn who_was_erased_comes_back_by_their_own_confirmation_with_nothing_agains
     assert_eq!(store.audience_of().await, ["ada@example.com"]);
     let consent = store.reader_of("ada@example.com").await.subscriptions.remove(0).consent.unwrap();
     assert_eq!((consent.asked_at, consent.at), (Some(later(1)), later(60)));
+}
+
+impl TestStore {
+    /// Waits until it is so: on a busy machine a store may answer late.
+    async fn beats_as(&self, pulse: Pulse) {
+        while self.pulse().await != pulse {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_somebody_else_writes_is_read_and_says_that_it_is_not_written() {
+    let store = TestStore::new().await;
+    store.beats_as(Pulse::Beats).await;
+    let other = store.again().await;
+    let mut writing = other.write().await.unwrap();
+    let mut transaction = writing.begin().await.unwrap();
+    if let Connection::Postgres(_) = transaction.connection() {
+        let lock = "lock table key_fingerprint in exclusive mode";
+        sql(lock).execute(&mut transaction).await.unwrap();
+    }
+    store.beats_as(Pulse::ReadOnly).await;
+    transaction.rollback().await.unwrap();
+    store.beats_as(Pulse::Beats).await;
 }
