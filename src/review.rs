@@ -110,6 +110,8 @@ struct Looked {
     accepted: AcceptedBy,
     queued_at: Timestamp,
     sent_at: Timestamp,
+    /// Until when events were deleted once, of whichever issue.
+    purged_until: Option<Timestamp>,
 }
 
 impl Looked {
@@ -118,7 +120,8 @@ impl Looked {
         let frozen = thawed(&frozen)?;
         let accepted = store.accepted_by_choice(number, &list).await?;
         let sent_at = accepted.first_attempt_at.unwrap_or(queued_at);
-        Ok(Self { frozen, accepted, queued_at, sent_at })
+        let purged_until = store.purged_until().await?;
+        Ok(Self { frozen, accepted, queued_at, sent_at, purged_until })
     }
 
     fn clicks_of(&self) -> Accepted {
@@ -130,10 +133,10 @@ impl Looked {
     }
 
     /// Until when clicks and opens are not kept any more, if any of this issue may be from before that; whether `dispatch` has deleted
-    /// them yet or not.
+    /// them yet or not, and also where it did under a shorter time than now.
     fn deleted_until(&self, app: &App) -> Option<Timestamp> {
         let TrackingPolicy { clicks, opens } = self.frozen.tracking;
-        let until = app.now() - app.config.keep_events;
+        let until = (app.now() - app.config.keep_events).max(self.purged_until.unwrap_or(Timestamp::MIN));
         (clicks.max(opens) > Tracking::None && self.queued_at < until).then_some(until)
     }
 

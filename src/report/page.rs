@@ -121,11 +121,9 @@ impl About {
 
     /// That what is told of clicks and opens is of some of them alone.
     pub(super) fn deleted(&self) -> Option<String> {
-        let until = self.deleted_until?;
-        let kept_for = self.counted_at.duration_since(until).as_hours() / 24;
-        let until = time(until, &self.time_zone);
+        let until = time(self.deleted_until?, &self.time_zone);
         Some(format!(
-            "Clicks and opens are deleted by `[retention]` after {kept_for} days: those of this issue are told from {until} on, and where there is a dash, none is left."
+            "Clicks and opens from before {until} are deleted by `[retention]`: those of this issue are told from then on, and where there is a dash, none is left."
         ))
     }
 

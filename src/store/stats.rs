@@ -11,6 +11,9 @@ use crate::id::ListName;
 use crate::newsletter::Tracking;
 use crate::subscriber::{Format, Origin, SubscriptionStatus};
 
+/// Under which it is noted until when clicks and opens are forgotten.
+const PURGED: &str = "events purged";
+
 /// How many of a list's readers are of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
@@ -96,13 +99,31 @@ impl Store {
         Ok((Cells(&suppressed).number("suppressed")?, Cells(&paused).number("paused")?))
     }
 
-    /// Forgets clicks and opens from before a time. Answers how many there were. No issue has events from before it was queued.
+    /// Forgets clicks and opens from before a time, and keeps in mind until when they are forgotten if there were any. Answers how many
+    /// there were. No issue has events from before it was queued.
     ///
     /// # Errors
     /// A database's error.
     pub async fn purge_events(&self, before: Timestamp) -> Result<u64, StoreError> {
         let delete =
             "delete from event where at < $1 and issue in (select number from issue where queued_at < $1)";
-        sql(delete).bind(before).execute(&mut self.write().await?).await
+        let note = "insert into notice (subject, at) values ($1, $2) \
+            on conflict (subject) do update set at = excluded.at where notice.at < excluded.at";
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let deleted = sql(delete).bind(before).execute(&mut transaction).await?;
+        if deleted > 0 {
+            sql(note).bind(PURGED).bind(before).execute(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(deleted)
+    }
+
+    /// Until when clicks and opens were forgotten once, whatever is to be kept now; `None` where none ever were.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn purged_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.noted(PURGED).await
     }
 }
