@@ -1,6 +1,7 @@
 //! What every journey needs, built once: the folder, its configuration, the clock, the keys, the store.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,6 +83,17 @@ impl App {
         Ok(Store::at(&self.workspace.store(&self.config)).await?)
     }
 
+    /// Whether there is a store already, as far as that can be told without asking a server.
+    ///
+    /// # Errors
+    /// A folder that cannot be looked into.
+    pub fn has_store(&self) -> io::Result<bool> {
+        match self.workspace.store(&self.config) {
+            StoreUrl::Sqlite(file) => file.try_exists(),
+            StoreUrl::Postgres(_) => Ok(true),
+        }
+    }
+
     /// A file that is gone is not made anew, since everybody would get everything again. What is made after it tells that there was one.
     fn refuse_lost(&self) -> Result<(), Wrong> {
         let store = self.workspace.store(&self.config);
@@ -105,13 +117,8 @@ impl App {
     /// # Errors
     /// As [`App::store`].
     pub async fn scratch_store(&self, path: &Path) -> anyhow::Result<Store> {
-        let own = self.workspace.store(&self.config);
-        let is_there = match &own {
-            StoreUrl::Sqlite(file) => file.try_exists()?,
-            StoreUrl::Postgres(_) => true,
-        };
-        let copy = if is_there {
-            Store::at(&own).await?.copy_readers_to(path).await?
+        let copy = if self.has_store()? {
+            Store::at(&self.workspace.store(&self.config)).await?.copy_readers_to(path).await?
         } else {
             self.refuse_lost()?;
             Store::open(path).await?

@@ -119,7 +119,7 @@ impl Dispatch<'_> {
         }
         let run = send::resume(self.app, &self.sender, queued).await?;
         if run.is_due().await? {
-            self.work_on(run).await?;
+            self.work_on(run.heed_list().await?).await?;
         } else {
             self.sender.store.finish(number).await?;
         }
@@ -233,27 +233,22 @@ impl Dispatch<'_> {
     async fn send(&mut self, draft: &Draft) -> anyhow::Result<()> {
         let prepared = compose::prepare(&self.app.workspace, &self.app.config, draft.source.name())?;
         approved::check(self.app, &prepared)?;
-        let run = send::begin(self.app, &self.sender, prepared).await?;
-        let notes = run.notes().to_vec();
-        self.outcome.notes.extend_from_slice(&notes);
-        self.work_on(run).await?;
-        for note in notes {
-            self.tell(None, &note, None).await?;
-        }
-        Ok(())
+        self.work_on(Box::pin(send::begin(self.app, &self.sender, prepared)).await?).await
     }
 
     async fn work_on(&mut self, run: Run) -> anyhow::Result<()> {
+        let mut notes = run.notes().to_vec();
         let sent = run.go(self.options.clone()).await?;
         // Every few minutes of a quota's hour there is nothing new to tell.
         if sent.held_until.is_none() || sent.accepted_now > 0 {
-            let (issue, alarms, done) = (sent.issue, sent.alarms().collect::<Vec<_>>(), Done(sent));
+            notes.extend(sent.alarms());
+            let (issue, done) = (sent.issue, Done(sent));
             self.tell(Some(issue), &done.to_string(), None).await?;
             self.outcome.sent.push(done);
-            for alarm in alarms {
-                self.tell(None, &alarm, None).await?;
-                self.outcome.notes.push(alarm);
+            for note in &notes {
+                self.tell(None, note, None).await?;
             }
+            self.outcome.notes.extend(notes);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Getting ready: the draft read, the list read, every reader's fields found to be there, before anything is frozen.
 
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use crate::compose::{self, Prepared};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
 use crate::id::ListName;
-use crate::lists::{self, Import};
+use crate::lists::{self, Import, ImportOutcome};
 use crate::message::FrozenIssue;
-use crate::store::{IssueState, SenderLock, Store, StoredIssue};
+use crate::store::{IssueState, SenderLock, Store, StoreError, StoredIssue};
 use crate::track;
 
 /// Reads the draft, the list and, where the issue was queued before, what was frozen then.
@@ -24,8 +25,38 @@ use crate::track;
 /// Diagnostics on the editor's files; a DKIM key that is none; a reader whose message cannot be built; [`crate::app::Later`] where another sender is at work.
 pub async fn prepare(app: &App, draft: &str) -> anyhow::Result<Run> {
     app.smtp()?;
-    let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
-    begin(app, &Sender::take(app).await?, prepared).await
+    match compose::prepare(&app.workspace, &app.config, draft) {
+        Ok(prepared) => Box::pin(begin(app, &Sender::take(app).await?, prepared)).await,
+        Err(mistakes) => Box::pin(go_on(app, draft, mistakes)).await,
+    }
+}
+
+/// Takes up an issue of which a part was sent, though its draft is broken or gone: what was frozen counts.
+async fn go_on(app: &App, draft: &str, mistakes: anyhow::Error) -> anyhow::Result<Run> {
+    let Some(queued) = half_sent(app, draft).await else { return Err(mistakes) };
+    let why = match mistakes.downcast_ref::<Diagnostics>().and_then(|Diagnostics(found)| found.first()) {
+        Some(mistake) => mistake.message.clone(),
+        None => format!("{mistakes:#}"),
+    };
+    let note = format!(
+        "issue {} goes on as it was frozen on {:.0}, for its draft is of no use now: {why}",
+        queued.number, queued.queued_at
+    );
+    let run = resume(app, &Sender::take(app).await?, queued).await?.heed_list().await?;
+    Ok(Run { notes: [vec![note], run.notes].concat(), ..run })
+}
+
+/// The issue of a draft of this name, if it was queued and is not over; a store that is away is none here, where the draft is wrong too.
+async fn half_sent(app: &App, draft: &str) -> Option<StoredIssue> {
+    let number = app.workspace.number_of(draft)?;
+    if !app.has_store().ok()? {
+        return None;
+    }
+    let queued = app.store().await.ok()?.issue(number).await.ok()??;
+    match queued.state {
+        IssueState::Running | IssueState::Paused => Some(queued),
+        IssueState::Cancelled | IssueState::Finished => None,
+    }
 }
 
 /// The store, and the right to send from it, which one process has at a time where the store is a file.
@@ -74,7 +105,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
                 queued.number, queued.queued_at
             )
         });
-        let run = resume(app, sender, queued).await?;
+        let run = resume(app, sender, queued).await?.heed_list().await?;
         return Ok(Run { notes: changed.into_iter().chain(run.notes).collect(), ..run });
     }
     let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
@@ -150,6 +181,27 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
     })
 }
 
+impl Run {
+    /// Reads the list of an issue that goes on: who is no longer on it is skipped. A file that is missing or not to be believed takes
+    /// nobody off, and stops nobody from having the rest.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn heed_list(mut self) -> anyhow::Result<Self> {
+        let list = &self.frozen.list;
+        let note = match read_list(&self.app, &self.store, list).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(missing(&self.app, list)),
+            Err(error) if error.chain().any(<dyn Error>::is::<StoreError>) => return Err(error),
+            Err(error) => {
+                Some(format!("{error:#}; issue {} goes on to the readers in the store", self.frozen.number()))
+            }
+        };
+        self.notes.extend(note);
+        Ok(self)
+    }
+}
+
 /// What was frozen.
 pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
     serde_json::from_str(&queued.frozen)
@@ -158,16 +210,27 @@ pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
 
 /// Reads the list file into the store, as before every send; says what the editor should know of it.
 pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow::Result<Vec<String>> {
+    Ok(match read_list(app, store, list).await? {
+        Some(imported) if imported.bad.count > 0 => vec![format!("list `{list}`{}", imported.bad)],
+        Some(_) => Vec::new(),
+        None => vec![missing(app, list)],
+    })
+}
+
+/// `None` where there is no such file.
+async fn read_list(app: &App, store: &Store, list: &ListName) -> anyhow::Result<Option<ImportOutcome>> {
     let path = app.workspace.list_path(list);
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(vec![format!("{} is not there; the readers in the store stand", path.display())]);
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
     };
     let how = Import { allow_shrink: false, at: app.now(), keys: app.keys_of_erased(store).await? };
-    let imported = lists::import(store, list, file, how, random_in_bulk()).await?;
+    let imported = Box::pin(lists::import(store, list, file, how, random_in_bulk())).await?;
     info!(list = %list, bad_lines = imported.bad.count, counts = ?imported.counts, "list read");
-    Ok((imported.bad.count > 0).then(|| format!("list `{list}`{}", imported.bad)).into_iter().collect())
+    Ok(Some(imported))
+}
+
+fn missing(app: &App, list: &ListName) -> String {
+    format!("{} is not there; the readers in the store stand", app.workspace.list_path(list).display())
 }

@@ -44,6 +44,17 @@ impl Workspace {
         found.or(draft)
     }
 
+    /// Of which issue a draft is that was called so, as far as it can be told: it may be broken or gone.
+    pub fn number_of(&self, named: &str) -> Option<IssueNumber> {
+        let by_name = || number_in(Path::new(named).file_name()?.to_str()?);
+        let written = || {
+            let path = self.find_draft(named).ok()?;
+            let source = self.required(path.strip_prefix(&self.root).unwrap_or(&path)).ok()?;
+            Draft::number_in(&source).map(|number| number.value)
+        };
+        named.parse().ok().or_else(by_name).or_else(written)
+    }
+
     /// The drafts by number, as they are written, whatever mistakes are in them, and those that cannot be read; one that can, and whose
     /// number nobody can tell, is left out.
     pub fn drafts(&self) -> (Vec<(IssueNumber, Source)>, Vec<Unreadable>) {

@@ -515,3 +515,73 @@ async fn relay(folder: &Folder, script: Script) -> (Inbox, TempDir) {
     folder.relay_through(&inbox);
     (inbox, maildir)
 }
+
+/// With an issue that was queued for twelve, of whom nobody has it yet.
+async fn half_sent() -> Folder {
+    let folder = Folder::with_many_readers(12);
+    let (_signal, stop) = tokio::sync::watch::channel(true);
+    let stopped = folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    assert_eq!((stopped.ending, stopped.counts.waiting), (Ending::Stopped, 12));
+    folder
+}
+
+fn addresses(readers: std::ops::Range<usize>) -> String {
+    readers.fold("email\n".to_owned(), |list, reader| list + &format!("reader{reader}@example.com\n"))
+}
+
+#[tokio::test]
+async fn a_half_sent_issue_goes_on_as_it_was_frozen_though_its_draft_is_broken_or_gone() {
+    for broken in [Some("number = 1\ntitel = \"?\"\n"), None] {
+        let folder = half_sent().await;
+        match broken {
+            Some(text) => folder.write("drafts/1.toml", text),
+            None => std::fs::remove_file(folder.path().join("drafts/1.toml")).unwrap(),
+        }
+        let run = pressroom::send::prepare(&folder.app(), "drafts/1.toml").await.unwrap();
+        let notes = run.notes().join("\n");
+        assert!(notes.contains("issue 1 goes on as it was frozen on 2023-07-03"), "{notes}");
+        let sent = run.go(options()).await.unwrap();
+        assert_eq!((sent.ending, sent.counts.queued, sent.counts.accepted), (Ending::Done, 12, 12));
+        assert_eq!(folder.received().len(), 12);
+        assert!(folder.prepare().await.is_err(), "there is nothing left that could go on");
+        assert_eq!(folder.received().len(), 12);
+    }
+}
+
+#[tokio::test]
+async fn who_is_taken_out_of_the_list_while_an_issue_waits_to_go_on_is_skipped() {
+    let folder = half_sent().await;
+    folder.write("subscribers/readers.csv", &addresses(1..12));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.skipped), (Ending::Done, 11, 1));
+    assert!(!copies(&folder.received()).contains_key("reader0@example.com"));
+    let skipped = folder.app().store().await.unwrap().skipped("1".parse().unwrap()).await.unwrap();
+    assert_eq!(skipped.into_iter().collect::<Vec<_>>(), [(SkipReason::LeftDuringRun, 1)]);
+}
+
+#[tokio::test]
+async fn dispatch_skips_those_too_who_were_taken_out_of_the_list_meanwhile() {
+    let folder = half_sent().await;
+    folder.write("subscribers/readers.csv", &addresses(1..12));
+    let done = pressroom::dispatch::dispatch(&folder.app(), &options()).await.unwrap();
+    assert_eq!((done.sent[0].0.counts.accepted, done.sent[0].0.counts.skipped), (11, 1));
+}
+
+#[tokio::test]
+async fn a_list_that_is_missing_broken_or_much_shorter_takes_nobody_off_an_issue_that_goes_on() {
+    for (list, said) in [
+        (None, "readers.csv is not there; the readers in the store stand"),
+        (Some(addresses(0..3)), "--allow-shrink"),
+        (Some("who\nada\n".to_owned()), "issue 1 goes on to the readers in the store"),
+    ] {
+        let folder = half_sent().await;
+        match list {
+            Some(list) => folder.write("subscribers/readers.csv", &list),
+            None => std::fs::remove_file(folder.path().join("subscribers/readers.csv")).unwrap(),
+        }
+        let run = pressroom::send::prepare(&folder.app(), "1").await.unwrap();
+        assert!(run.notes().iter().any(|note| note.contains(said)), "{said}: {:?}", run.notes());
+        let sent = run.go(options()).await.unwrap();
+        assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 12));
+    }
+}
