@@ -161,6 +161,10 @@ impl From<Delivery> for Line {
             DeliveryStatus::Queued => ("queued", None, None, None),
             DeliveryStatus::Leased { .. } => ("leased", None, None, None),
             DeliveryStatus::Sending { .. } => ("sending", None, None, None),
+            // Nobody heard a relay say so.
+            DeliveryStatus::Accepted(_) if decision == Some(Decision::Accepted) => {
+                ("accepted", None, None, None)
+            }
             DeliveryStatus::Accepted(reply) => ("accepted", Some(reply), None, None),
             DeliveryStatus::Deferred { reply, retry_at } => ("deferred", Some(reply), Some(retry_at), None),
             DeliveryStatus::Refused(reply) => ("refused", Some(reply), None, None),

@@ -123,7 +123,7 @@ pub enum SkipReason {
     Paused,
     /// Mail to them bounces, or they complained.
     Suppressed,
-    /// They left while the issue was going out.
+    /// They left, or were taken off the list, while the issue was going out.
     LeftDuringRun,
     /// The issue was cancelled.
     Cancelled,
@@ -135,7 +135,7 @@ impl fmt::Display for SkipReason {
             Self::Unsubscribed => "they left",
             Self::Paused => "they are away",
             Self::Suppressed => "mail to them bounces, or they complained",
-            Self::LeftDuringRun => "they left while the issue was going out",
+            Self::LeftDuringRun => "they left, or their list let them go, while the issue was going out",
             Self::Cancelled => "the issue was cancelled",
         })
     }

@@ -13,7 +13,8 @@ const NAMED: usize = 12;
 impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { queued, waiting, accepted, deferred, refused, in_doubt, skipped } = self.counts;
-        writeln!(f, "rehearsal: issue {} with seed {}, in {} runs", self.issue, self.seed, self.runs)?;
+        let runs = if self.runs == 1 { "run" } else { "runs" };
+        writeln!(f, "rehearsal: issue {} with seed {}, in {} {runs}", self.issue, self.seed, self.runs)?;
         writeln!(
             f,
             "rehearsal: of {queued} readers: {accepted} accepted, {deferred} deferred, {refused} refused, {in_doubt} in doubt, {waiting} not \

@@ -206,7 +206,10 @@ async fn skip_left(
     intents: &[Intent],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut update = sql("update delivery set status = 'skipped', reason = 'left-during-run', since = ");
+    let mut update = sql("update delivery set status = 'skipped', reason = case when exists \
+        (select 1 from issue i join subscription s on s.list = i.list where i.number = delivery.issue \
+        and s.subscriber = delivery.subscriber and s.status = 'subscribed' and s.paused_until > delivery.since) \
+        then 'paused' else 'left-during-run' end, since = ");
     update.push_bind(now).push(" where ");
     among(&mut update, issue, intents.iter().map(|intent| intent.subscriber));
     update.push(concat!(" and status = 'leased' and not (", is_wanted!(), ") and (subscriber, owner) in ("));

@@ -193,6 +193,9 @@ async fn the_operator_settles_doubt() {
     assert!(folder.run(&["deliveries", "1", "--settle", "accepted", "reader1@example.com"]).status.success());
     assert!(lines(&folder.run(&["--json", "deliveries", "1", "--in-doubt"])).is_empty());
     assert!(lines(&folder.run(&["--json", "deliveries", "1", "--missed"])).is_empty());
+    let listed = String::from_utf8(folder.run(&["deliveries", "1"]).stdout).unwrap();
+    let theirs = listed.lines().find(|line| line.starts_with("reader1@")).unwrap();
+    assert!(theirs.contains("(settled by hand on 20") && !theirs.contains("250"), "{theirs}");
 }
 
 /// A newsletter whose relay gets so few messages a second that there is time to act.

@@ -19,11 +19,13 @@ pub(super) struct Said<'o> {
 
 pub(super) const SENDING: &str = "sending";
 
-/// Whether a message may go to the reader of the record `delivery`, which its sender has to hold: they still want it, as far as SQL can say.
+/// Whether a message may go to the reader of the record `delivery`, which its sender has to hold: they still want it, as far as SQL can say. Who
+/// was away when it was leased is away now.
 macro_rules! is_wanted {
     () => {
         "exists (select 1 from issue i join subscription s on s.list = i.list \
-         where i.number = delivery.issue and s.subscriber = delivery.subscriber and s.status = 'subscribed') \
+         where i.number = delivery.issue and s.subscriber = delivery.subscriber and s.status = 'subscribed' \
+         and (s.paused_until is null or s.paused_until <= delivery.since)) \
          and not exists (select 1 from subscriber b join suppression x on x.key = b.key where b.id = delivery.subscriber)"
     };
 }

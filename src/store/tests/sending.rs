@@ -127,6 +127,21 @@ async fn who_leaves_during_the_run_gets_no_message() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_pause_during_the_run_gets_no_message_and_who_had_one_before_does() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    for (reader, until) in
+        [(1, NOW + SignedDuration::from_hours(24 * 7)), (2, NOW - SignedDuration::from_hours(1))]
+    {
+        let pause = Choices { paused_until: Some(until), ..Choices::default() };
+        store.choose(&list(), leased[reader].recipient.id, &pause, judging()).await.unwrap();
+    }
+    let granted = store.write(&intents(&leased), &[]).await;
+    assert_eq!(granted, [leased[0].recipient.id, leased[2].recipient.id]);
+    assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::Paused, 1)]));
+}
+
+#[tokio::test]
 async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
     let store = TestStore::queued(4).await;
     let leased = store.lease_some(3).await;
