@@ -183,11 +183,14 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
 
 impl Run {
     /// Reads the list of an issue that goes on: who is no longer on it is skipped. A file that is missing or not to be believed takes
-    /// nobody off, and stops nobody from having the rest.
+    /// nobody off, and stops nobody from having the rest. Who joins others at work leaves the list to them: this copy may be the older one.
     ///
     /// # Errors
     /// The store's.
     pub(crate) async fn heed_list(mut self) -> anyhow::Result<Self> {
+        if self.store.recover(self.frozen.number(), self.app.now()).await?.at_work {
+            return Ok(self);
+        }
         let list = &self.frozen.list;
         let note = match read_list(&self.app, &self.store, list).await {
             Ok(Some(_)) => None,

@@ -94,6 +94,21 @@ async fn one_of_three_machines_is_killed_and_the_others_finish_its_share() {
     machines.inbox.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_with_an_older_list_takes_nobody_off() {
+    let machines = Machines::new(2).await;
+    let older: Vec<_> = (0..READERS - 50).map(|n| format!("reader{n}@example.com")).collect();
+    machines.folders[1].write_readers(&older.iter().map(String::as_str).collect::<Vec<_>>());
+    let first = machines.send(0);
+    machines.wait_for(100);
+    for machine in [machines.send(1), first] {
+        let ended = machine.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    assert_eq!(copies(&received(machines.maildir.path())).len(), READERS);
+    machines.inbox.stop().await;
+}
+
 /// What a command says that does what it is asked for.
 fn said<const ON_SERVER: bool>(folder: &Fixture<ON_SERVER>, arguments: &[&str]) -> String {
     let ended = folder.run(arguments);
