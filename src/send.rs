@@ -86,6 +86,8 @@ pub struct Run {
     digest: Option<String>,
     /// The time of the schedule that it is for.
     slot: Option<Timestamp>,
+    /// Whether others were at work on it already.
+    joins: bool,
     findings: Diagnostics,
     notes: Vec<String>,
     counts: Counts,

@@ -58,9 +58,10 @@ impl Face {
 
     /// The outcome of a journey, on stdout.
     pub(super) fn say<T: Display + Serialize>(&self, outcome: &T) -> anyhow::Result<()> {
-        let text =
-            if self.json { serde_json::to_string_pretty(outcome)? } else { harmless(&outcome.to_string()) };
-        print(format!("{}\n", text.trim_end()).as_bytes())
+        if self.json {
+            return document(outcome);
+        }
+        print(format!("{}\n", harmless(&outcome.to_string()).trim_end()).as_bytes())
     }
 
     /// That nothing was done, since whoever was asked said no.

@@ -119,6 +119,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         signer,
         digest: Some(digest),
         slot: prepared.slot(&app.config),
+        joins: false,
         findings: prepared.findings,
         notes,
         counts: Counts::default(),
@@ -153,9 +154,9 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         ))
         .into());
     }
-    let in_doubt = store.recover(queued.number, app.now()).await?.in_doubt;
-    if in_doubt > 0 {
-        warn!(issue = %queued.number, readers = in_doubt, "in doubt since a run that did not end");
+    let recovered = store.recover(queued.number, app.now()).await?;
+    if recovered.in_doubt > 0 {
+        warn!(issue = %queued.number, readers = recovered.in_doubt, "in doubt since a run that did not end");
     }
     store.skip_cancelled(queued.number, app.now()).await?;
     match app.config.in_doubt {
@@ -172,6 +173,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         lock,
         digest: None,
         slot: queued.slot,
+        joins: recovered.at_work,
         findings: Diagnostics::none(),
         notes: app.exposed_secrets(),
         readers: counts.waiting + counts.deferred,
@@ -188,7 +190,7 @@ impl Run {
     /// # Errors
     /// The store's.
     pub(crate) async fn heed_list(mut self) -> anyhow::Result<Self> {
-        if self.store.recover(self.frozen.number(), self.app.now()).await?.at_work {
+        if self.joins {
             return Ok(self);
         }
         let list = &self.frozen.list;
