@@ -119,7 +119,11 @@ impl Dispatch<'_> {
         }
         let run = send::resume(self.app, &self.sender, queued).await?;
         if run.is_due().await? {
-            self.work_on(run.heed_list().await?).await?;
+            let run = run.heed_list().await?;
+            let notes = run.notes().to_vec();
+            if self.work_on(run).await? {
+                self.remark(notes).await?;
+            }
         } else {
             self.sender.store.finish(number).await?;
         }
@@ -233,23 +237,31 @@ impl Dispatch<'_> {
     async fn send(&mut self, draft: &Draft) -> anyhow::Result<()> {
         let prepared = compose::prepare(&self.app.workspace, &self.app.config, draft.source.name())?;
         approved::check(self.app, &prepared)?;
-        self.work_on(Box::pin(send::begin(self.app, &self.sender, prepared)).await?).await
+        let run = Box::pin(send::begin(self.app, &self.sender, prepared)).await?;
+        let notes = run.notes().to_vec();
+        self.work_on(run).await?;
+        // Said once, also where a quota lets nothing go yet.
+        Ok(self.remark(notes).await?)
     }
 
-    async fn work_on(&mut self, run: Run) -> anyhow::Result<()> {
-        let mut notes = run.notes().to_vec();
+    /// Answers whether there is anything new to tell: every few minutes of a quota's hour there is not.
+    async fn work_on(&mut self, run: Run) -> anyhow::Result<bool> {
         let sent = run.go(self.options.clone()).await?;
-        // Every few minutes of a quota's hour there is nothing new to tell.
-        if sent.held_until.is_none() || sent.accepted_now > 0 {
-            notes.extend(sent.alarms());
-            let (issue, done) = (sent.issue, Done(sent));
-            self.tell(Some(issue), &done.to_string(), None).await?;
-            self.outcome.sent.push(done);
-            for note in &notes {
-                self.tell(None, note, None).await?;
-            }
-            self.outcome.notes.extend(notes);
+        if sent.held_until.is_some() && sent.accepted_now == 0 {
+            return Ok(false);
         }
+        let (issue, alarms, done) = (sent.issue, sent.alarms().collect(), Done(sent));
+        self.tell(Some(issue), &done.to_string(), None).await?;
+        self.outcome.sent.push(done);
+        self.remark(alarms).await?;
+        Ok(true)
+    }
+
+    async fn remark(&mut self, notes: Vec<String>) -> Result<(), StoreError> {
+        for note in &notes {
+            self.tell(None, note, None).await?;
+        }
+        self.outcome.notes.extend(notes);
         Ok(())
     }
 

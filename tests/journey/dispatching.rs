@@ -50,6 +50,19 @@ async fn a_week_of_hourly_calls_across_a_clock_change_sends_each_issue_once_at_i
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_list_is_said_though_a_quota_lets_nobody_be_written_to_yet() {
+    let folder = weekly();
+    folder.relay_also("window = \"2/h\"");
+    draft(&folder, 1, "date = 2023-07-02");
+    assert!(at(&folder, DUE).await.notes.is_empty());
+    draft(&folder, 2, "date = 2023-07-02\nsend_at = 2023-07-02T20:05:00");
+    folder.write_readers(&["ada@example.com", "bo@example.org", "nobody"]);
+    let held = at(&folder, "2023-07-03T00:10:00Z").await;
+    assert!(held.sent.is_empty() && held.notes.len() == 1 && held.notes[0].contains("line 4"), "{held:?}");
+    assert!(at(&folder, "2023-07-03T00:20:00Z").await.notes.is_empty(), "it is said once");
+}
+
+#[tokio::test]
 async fn two_at_once_write_to_each_reader_once() {
     let folder = weekly();
     draft(&folder, 1, "date = 2023-07-02");
