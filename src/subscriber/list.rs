@@ -88,6 +88,12 @@ impl<R: Read> ListReader<R> {
         if fields == Split::Unclosed {
             whole = self.lines.whole(&text, delimiter)?;
             fields = split(&whole, delimiter);
+            if let Some(swallowed) = self.reader_within(&whole) {
+                let other = line.number + swallowed;
+                return Ok(Err(bad(format!(
+                    "its quoted value runs on to line {other}, which reads as a reader's own; close the quote, or change that line"
+                ))));
+            }
         }
         let row = match fields {
             Split::Fields(fields) => self.header.row(&fields),
@@ -97,6 +103,17 @@ impl<R: Read> ListReader<R> {
             Split::Unclosed => Err("a quote is not closed".to_owned()),
         };
         Ok(row.map_err(bad))
+    }
+
+    /// The first line of a quoted value, after the one it began in, that would be a reader if the quote were a forgotten one. Who is right
+    /// cannot be told: nobody is to be swallowed without a word, and nobody to be written to because a note names them.
+    fn reader_within(&self, whole: &[u8]) -> Option<u64> {
+        let is_reader = |text: &[u8]| match split(text, self.header.delimiter) {
+            Split::Fields(fields) => self.header.row(&fields).is_ok(),
+            Split::AfterQuote | Split::Unclosed => false,
+        };
+        let more = whole.split(|byte| *byte == b'\n').enumerate().skip(1);
+        more.filter(|(_, text)| is_reader(text)).map(|(at, _)| at as u64).next()
     }
 }
 

@@ -156,6 +156,21 @@ fn a_forgotten_quote_costs_its_line_alone() {
 }
 
 #[test]
+fn a_quote_forgotten_at_the_end_of_one_and_the_beginning_of_another_swallows_nobody_unsaid() {
+    let file =
+        "email,name\nada@example.com,\"Ada\nbo@example.com,Bo\ncy@example.com,Cy\"\ndee@example.com,Dee\n";
+    assert_eq!(addresses(file), ["dee@example.com"]);
+    assert_eq!(
+        bad(file),
+        [
+            "line 2: its quoted value runs on to line 3, which reads as a reader's own; close the quote, or change that line"
+        ]
+    );
+    let noted = "email,note\nada@example.com,\"asks for:\n- fewer mails, please\n- bo@example.com\"\n";
+    assert_eq!(addresses(noted), ["ada@example.com"]);
+}
+
+#[test]
 fn a_line_far_too_long_is_skipped_and_the_next_is_read() {
     let file = format!("email,x\nada@example.com,{}\nbo@example.com,y\n", "x".repeat(200_000));
     assert_eq!(addresses(&file), ["bo@example.com"]);
