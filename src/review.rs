@@ -21,7 +21,7 @@ use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::report::{About, Accepted, Counted, Leavers, Opens, Past, Report, Tally};
-use crate::store::{AcceptedBy, Activity, Alike, Store, StoreError, StoredIssue};
+use crate::store::{Activity, Alike, Store, StoreError, StoredIssue};
 
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
@@ -40,12 +40,14 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let store = Arc::new(app.store().await?);
     let rules = Rules::built_in()?;
     let issue = Looked::at(&store, number).await?;
-    let counted = Box::pin(issue.counted(app, &store, &rules));
-    let (counted, (counts, refusals, skipped)) = tokio::try_join!(counted, Box::pin(fared(&store, number)))?;
+    let counting = Box::pin(issue.counted(app, &store, &rules));
+    let ((counts, refusals, skipped), reached, counted) =
+        tokio::try_join!(Box::pin(fared(&store, number)), issue.reached(&store), counting)?;
+    let counted = counted.of(reached.clicks_of, reached.opens_of);
     let tracking = issue.frozen.tracking;
-    let opens = (tracking.opens != Tracking::None).then(|| Opens {
+    let opens = (tracking.opens != Tracking::None).then_some(Opens {
         reliable: false,
-        of: issue.opens_of(),
+        of: reached.opens_of,
         count: counted.opens,
     });
     Ok(Report {
@@ -63,7 +65,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
         counts,
         refusals,
         skipped_by_reason: skipped,
-        clicks_of: issue.clicks_of(),
+        clicks_of: reached.clicks_of,
         clicks: counted.clicks,
         parts: counted.parts,
         opens,
@@ -78,7 +80,11 @@ async fn fared(
     store: &Store,
     number: IssueNumber,
 ) -> anyhow::Result<(Counts, Vec<Refusal>, BTreeMap<SkipReason, u64>)> {
-    Ok((store.counts(number).await?, store.refusals(number).await?, store.skipped(number).await?))
+    let counts = store.counts(number).await?;
+    // Each walks through all of the issue's records.
+    let refusals = if counts.refused > 0 { store.refusals(number).await? } else { Vec::new() };
+    let skipped = if counts.skipped > 0 { store.skipped(number).await? } else { BTreeMap::new() };
+    Ok((counts, refusals, skipped))
 }
 
 /// The issues of the same list before one.
@@ -91,15 +97,18 @@ async fn before(
     let mut before = Vec::new();
     for number in store.issues_before(issue.number(), &issue.list, BEFORE).await? {
         let issue = Looked::at(store, number).await?;
-        // What is left of one compares with nothing.
-        let counted = match issue.deleted_until(app) {
-            None => Some(issue.counted(app, store, rules).await?),
-            Some(_) => None,
+        let counting = async {
+            // What is left of one compares with nothing.
+            match issue.deleted_until(app) {
+                None => Ok(Some(issue.counted(app, store, rules).await?)),
+                Some(_) => Ok(None),
+            }
         };
-        let accepted = issue.accepted.choice.values().sum();
-        let clicks = counted.as_ref().map(|counted| &counted.clicks);
+        let (Reached { all, clicks_of, opens_of }, counted) =
+            tokio::try_join!(issue.reached(store), counting)?;
+        let clicks = counted.map(|counted| counted.of(clicks_of, opens_of).clicks);
         let leavers = Leavers::of(store.departures(number).await?);
-        before.push(Past::new(number, accepted, issue.clicks_of(), clicks, &leavers));
+        before.push(Past::new(number, all, clicks_of, clicks.as_ref(), &leavers));
     }
     Ok(before)
 }
@@ -107,29 +116,36 @@ async fn before(
 /// An issue as it was frozen, and what is known of its sending.
 struct Looked {
     frozen: FrozenIssue,
-    accepted: AcceptedBy,
     queued_at: Timestamp,
     sent_at: Timestamp,
     /// Until when events were deleted once, of whichever issue.
     purged_until: Option<Timestamp>,
 }
 
+/// How many messages of an issue were accepted.
+struct Reached {
+    all: u64,
+    clicks_of: Accepted,
+    opens_of: Accepted,
+}
+
 impl Looked {
     async fn at(store: &Store, number: IssueNumber) -> anyhow::Result<Self> {
-        let StoredIssue { list, queued_at, frozen, .. } = stored(store, number).await?;
+        let StoredIssue { queued_at, frozen, .. } = stored(store, number).await?;
         let frozen = thawed(&frozen)?;
-        let accepted = store.accepted_by_choice(number, &list).await?;
-        let sent_at = accepted.first_attempt_at.unwrap_or(queued_at);
+        let sent_at = store.first_attempt_at(number).await?.unwrap_or(queued_at);
         let purged_until = store.purged_until().await?;
-        Ok(Self { frozen, accepted, queued_at, sent_at, purged_until })
+        Ok(Self { frozen, queued_at, sent_at, purged_until })
     }
 
-    fn clicks_of(&self) -> Accepted {
-        Accepted::under(self.frozen.tracking.clicks, &self.accepted.choice)
-    }
-
-    fn opens_of(&self) -> Accepted {
-        Accepted::under(self.frozen.tracking.opens, &self.accepted.choice)
+    async fn reached(&self, store: &Store) -> anyhow::Result<Reached> {
+        let TrackingPolicy { clicks, opens } = self.frozen.tracking;
+        let accepted = store.accepted_by_choice(self.frozen.number(), &self.frozen.list).await?;
+        Ok(Reached {
+            all: accepted.values().sum(),
+            clicks_of: Accepted::under(clicks, &accepted),
+            opens_of: Accepted::under(opens, &accepted),
+        })
     }
 
     /// Until when clicks and opens are not kept any more, if any of this issue may be from before that; whether `dispatch` has deleted
@@ -165,8 +181,7 @@ impl Looked {
             ended??;
         }
         let counted = tally.finish();
-        let counted = if deleted_until.is_some() { counted.rest() } else { counted };
-        Ok(counted.of(self.clicks_of(), self.opens_of()))
+        Ok(if deleted_until.is_some() { counted.rest() } else { counted })
     }
 }
 

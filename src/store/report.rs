@@ -35,15 +35,6 @@ pub struct Alike {
     pub times: u64,
 }
 
-/// What relays took of an issue, by what their readers let be counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AcceptedBy {
-    /// Whoever chose less than the newsletter's own.
-    pub choice: BTreeMap<Tracking, u64>,
-    /// When the first message was tried.
-    pub first_attempt_at: Option<Timestamp>,
-}
-
 /// Numbers of a text that a statement made, each with what stands behind it. Not one row each: a row costs more than all that is in it.
 struct Numbers<'t>(&'t [u8]);
 
@@ -169,21 +160,31 @@ impl Store {
         &self,
         issue: IssueNumber,
         list: &ListName,
-    ) -> Result<AcceptedBy, StoreError> {
+    ) -> Result<BTreeMap<Tracking, u64>, StoreError> {
         let select = "select count(*) filter (where s.subscriber is null or d.tracking = 'none' \
             or coalesce(s.chosen_tracking, s.tracking) = 'none') as none, \
             count(*) filter (where s.subscriber is null or d.tracking is not null \
             or coalesce(s.chosen_tracking, s.tracking) in ('aggregate', 'none')) as fewer, \
-            count(*) as accepted, min(d.first_attempt_at) as first_attempt_at from delivery d \
+            count(*) as accepted from delivery d \
             left join subscription s on s.list = $2 and s.subscriber = d.subscriber \
             where d.issue = $1 and d.status = 'accepted'";
         let row = sql(select).bind(issue).bind(list).fetch_one(&mut self.read().await?).await?;
         let row = Cells(&row);
         let (none, fewer): (u64, u64) = (row.number("none")?, row.number("fewer")?);
         let (aggregate, individual) = (fewer - none, row.number::<u64>("accepted")? - fewer);
-        let choice =
-            [(Tracking::None, none), (Tracking::Aggregate, aggregate), (Tracking::Individual, individual)];
-        Ok(AcceptedBy { choice: choice.into(), first_attempt_at: row.some_time("first_attempt_at")? })
+        Ok([(Tracking::None, none), (Tracking::Aggregate, aggregate), (Tracking::Individual, individual)]
+            .into())
+    }
+
+    /// When the first of an issue's accepted messages was tried.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn first_attempt_at(&self, issue: IssueNumber) -> Result<Option<Timestamp>, StoreError> {
+        let select =
+            "select min(first_attempt_at) as first from delivery where issue = $1 and status = 'accepted'";
+        let row = sql(select).bind(issue).fetch_one(&mut self.read().await?).await?;
+        Cells(&row).some_time("first")
     }
 
     /// The last issues of a list before one, the latest first.

@@ -123,7 +123,7 @@ async fn whoever_chooses_more_later_is_counted_as_when_the_issue_went_out() {
     store.queue(&issue()).await.unwrap();
     let readers = store.accepted(4).await;
     let by_choice = async || {
-        let accepted = store.accepted_by_choice(number(), &list()).await.unwrap().choice;
+        let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
         [Tracking::Individual, Tracking::Aggregate, Tracking::None].map(|class| accepted[&class])
     };
     assert_eq!(by_choice().await, [2, 1, 1]);
@@ -154,8 +154,8 @@ async fn the_accepted_are_told_by_what_their_readers_let_be_counted() {
     }
     let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
     let one_each = [(Tracking::None, 1), (Tracking::Aggregate, 1), (Tracking::Individual, 1)];
-    assert_eq!(accepted.choice, BTreeMap::from(one_each));
-    assert!(accepted.first_attempt_at.is_some());
+    assert_eq!(accepted, BTreeMap::from(one_each));
+    assert_eq!(store.first_attempt_at(number()).await.unwrap(), Some(NOW));
     assert_eq!(store.issues_before(number(), &list(), 10).await.unwrap(), []);
     let next = IssueNumber::new(i64::from(number().get()) + 1).unwrap();
     assert_eq!(store.issues_before(next, &list(), 10).await.unwrap(), [number()]);
