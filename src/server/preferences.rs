@@ -195,6 +195,9 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
     let mut context = Context::new();
     context.insert("is_on", &is_on(held));
     context.insert("is_off", &!subscriptions.iter().any(is_on));
+    // Whoever has this link may know: it is their mail, and no reason is told.
+    let is_unsent = visitor.store.suppression(&visitor.reader.address).await?.is_some();
+    context.insert("is_unsent", &is_unsent);
     context.insert("said", &site.say(said));
     context.insert("address", &visitor.reader.address.masked());
     context.insert("name", name_of(held));

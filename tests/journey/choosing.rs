@@ -1,7 +1,7 @@
 //! A reader chooses: what is counted, in which form, under which name, on which lists, and when nothing shall come.
 
 use pressroom::newsletter::Tracking;
-use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus};
+use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus, SuppressionReason};
 
 use super::Folder;
 use crate::reader::{ask, get, post};
@@ -132,4 +132,19 @@ async fn who_has_left_sees_that_nothing_comes_and_comes_back_by_the_list_also_wh
     assert!(back.contains("Rather leave") && !back.contains("No issue goes"), "{back}");
     server.stop().await;
     assert_eq!(subscriptions(&folder).await[0].status, SubscriptionStatus::Subscribed);
+}
+
+#[tokio::test]
+async fn to_whom_nobody_writes_any_more_is_told_so_whatever_they_choose() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    let store = folder.app().store().await.unwrap();
+    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, None);
+    store.suppress_all(vec![suppressed], folder.app().now()).await.unwrap();
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    for page in [get(&server, &path).await.body, post(&server, &path, "name=Ada").await.body] {
+        assert!(page.contains("Nothing is sent to this address: mail to it came back"), "{page}");
+    }
+    server.stop().await;
 }
