@@ -138,11 +138,22 @@ impl App {
         let url = self.workspace.store(&self.config);
         let path = self.workspace.keys_path(&url);
         let keys = keys::load_or_make(&path, is_unused)?;
-        // Beside a file lie its keys; to a server every machine brings its own.
-        if matches!(url, StoreUrl::Postgres(_)) && !store.knows_keys(&keys.fingerprint()).await? {
-            return Err(keys::strange(&path).into());
-        }
+        self.refuse_strange(store, &keys, is_unused).await?;
         Ok(keys)
+    }
+
+    /// Other keys than those that the store was used with would make every link in mail a dead one. A file that no issue was queued in takes
+    /// whatever lies beside it; to a server every machine brings its own.
+    ///
+    /// # Errors
+    /// [`Wrong`] for such keys; the store's.
+    pub async fn refuse_strange(&self, store: &Store, keys: &Keys, is_unused: bool) -> anyhow::Result<()> {
+        let url = self.workspace.store(&self.config);
+        let anew = is_unused && matches!(url, StoreUrl::Sqlite(_));
+        if store.knows_keys(&keys.fingerprint(), anew).await? {
+            return Ok(());
+        }
+        Err(keys::strange(&self.workspace.keys_path(&url)).into())
     }
 
     /// The keys where anybody was erased: without them an import could bring them back.

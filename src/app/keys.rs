@@ -59,13 +59,16 @@ impl KeyRing {
     /// Looks whether the file has changed. Where it cannot be read the keys stay as they are.
     ///
     /// # Errors
-    /// As [`load_or_make`] for keys that are in use.
+    /// As [`load_or_make`] for keys that are in use; [`Wrong`] for others than before.
     pub fn refresh(&self) -> anyhow::Result<()> {
         let modified = modified(&self.path);
         if modified == self.keys.read().unwrap_or_else(PoisonError::into_inner).1 {
             return Ok(());
         }
         let keys = Arc::new(load_or_make(&self.path, false)?);
+        if keys.fingerprint() != self.keys().fingerprint() {
+            return Err(strange(&self.path).into());
+        }
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = (keys, modified);
         Ok(())
     }
@@ -125,8 +128,8 @@ fn missing(path: &Path) -> Wrong {
 /// The store was used with other keys.
 pub(super) fn strange(path: &Path) -> Wrong {
     Wrong(format!(
-        "these are not the keys that the store was used with from another machine, whose links they would not know: copy that \
-         machine's keys to {}, or give their text in {VARIABLE} on every machine",
+        "these are not the keys that the store was used with: they know no link in mail that was sent; put those keys back to {} (from the \
+         machine that sent, or a backup), or give their text in {VARIABLE} on every machine",
         path.display()
     ))
 }

@@ -77,16 +77,21 @@ impl Site {
     pub(super) async fn open(app: &App) -> anyhow::Result<(Arc<Self>, Keeping)> {
         let door = Arc::new(Door::new(app.clone()));
         let counters = Arc::new(Counters::default());
-        let (is_unused, away) = match door.store().await {
-            Ok(store) => (store.highest_issue().await?.is_none(), None),
+        let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
+        let (keys, away) = match door.store().await {
+            Ok(store) => {
+                let is_unused = store.highest_issue().await?.is_none();
+                let keys = KeyRing::open(&keys_path, is_unused)?;
+                app.refuse_strange(&store, &keys.keys(), is_unused).await?;
+                (keys, None)
+            }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(error, "the store is away");
-                (false, Some(error))
+                (KeyRing::open(&keys_path, false)?, Some(error))
             }
         };
-        let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
-        let keys = Arc::new(KeyRing::open(&keys_path, is_unused)?);
+        let keys = Arc::new(keys);
         let (tracker, keeping) =
             Tracker::start(app, Arc::clone(&door), Arc::clone(&keys), Arc::clone(&counters)).await?;
         let phrases = Arc::new(Phrases::open(&app.workspace, &app.config.newsletter.language)?);

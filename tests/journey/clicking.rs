@@ -316,6 +316,25 @@ async fn a_rotated_key_leaves_old_links_alive_and_new_ones_are_believed_by_a_ser
 }
 
 #[tokio::test]
+async fn keys_that_know_no_link_in_mail_are_refused_by_all_that_would_use_them() {
+    let folder = sent().await;
+    let app = folder.app();
+    let path = app.workspace.keys_path(&app.workspace.store(&app.config));
+    let keys = std::fs::read(&path).unwrap();
+    let server = folder.serve().await;
+    let others = pressroom::token::Keys::generate(pressroom::app::random).to_file();
+    std::fs::write(&path, secrecy::ExposeSecret::expose_secret(&others)).unwrap();
+    let refused = pressroom::server::Server::start(&app, Some("127.0.0.1:0".parse().unwrap())).await;
+    let said = refused.err().unwrap().to_string();
+    assert!(said.contains("not the keys that the store was used with"), "{said}");
+    assert_eq!(folder.run(&["send", "1", "--yes"]).status.code(), Some(2));
+    assert_eq!(get(&server, &folder.links().to("1")).await.status, 302, "who runs keeps what it had");
+    std::fs::write(&path, keys).unwrap();
+    server.stop().await;
+    folder.serve().await.stop().await;
+}
+
+#[tokio::test]
 async fn floods_of_nonsense_and_what_is_too_large_are_turned_away() {
     let folder = sent().await;
     let server = folder.serve().await;
