@@ -89,7 +89,7 @@ pub struct About {
     pub rules: u32,
 }
 
-/// Accepted messages by what may be counted of their readers.
+/// Readers who have the issue, or may (in doubt), by what may be counted of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Accepted {
     /// One by one: of them people can be counted.

@@ -21,7 +21,7 @@ use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::report::{About, Accepted, Counted, Leavers, Opens, Past, Report, Tally};
-use crate::store::{Activity, Alike, Store, StoreError, StoredIssue};
+use crate::store::{Activity, Alike, Reached, Store, StoreError, StoredIssue};
 
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
@@ -41,13 +41,13 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let rules = Rules::built_in()?;
     let issue = Looked::at(&store, number).await?;
     let counting = Box::pin(issue.counted(app, &store, &rules));
-    let ((counts, refusals, skipped), reached, counted) =
-        tokio::try_join!(Box::pin(fared(&store, number)), issue.reached(&store), counting)?;
-    let counted = counted.of(reached.clicks_of, reached.opens_of);
+    let ((counts, refusals, skipped), of, counted) =
+        tokio::try_join!(Box::pin(fared(&store, number)), issue.countable(&store), counting)?;
+    let counted = counted.of(of.clicks_of, of.opens_of);
     let tracking = issue.frozen.tracking;
     let opens = (tracking.opens != Tracking::None).then_some(Opens {
         reliable: false,
-        of: reached.opens_of,
+        of: of.opens_of,
         count: counted.opens,
     });
     Ok(Report {
@@ -65,7 +65,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
         counts,
         refusals,
         skipped_by_reason: skipped,
-        clicks_of: reached.clicks_of,
+        clicks_of: of.clicks_of,
         clicks: counted.clicks,
         parts: counted.parts,
         opens,
@@ -104,11 +104,11 @@ async fn before(
                 Some(_) => Ok(None),
             }
         };
-        let (Reached { all, clicks_of, opens_of }, counted) =
-            tokio::try_join!(issue.reached(store), counting)?;
+        let (Countable { accepted, clicks_of, opens_of }, counted) =
+            tokio::try_join!(issue.countable(store), counting)?;
         let clicks = counted.map(|counted| counted.of(clicks_of, opens_of).clicks);
         let leavers = Leavers::of(store.departures(number).await?);
-        before.push(Past::new(number, all, clicks_of, clicks.as_ref(), &leavers));
+        before.push(Past::new(number, accepted, clicks_of, clicks.as_ref(), &leavers));
     }
     Ok(before)
 }
@@ -122,9 +122,9 @@ struct Looked {
     purged_until: Option<Timestamp>,
 }
 
-/// How many messages of an issue were accepted.
-struct Reached {
-    all: u64,
+/// Whom an issue reached, by what may be counted of them.
+struct Countable {
+    accepted: u64,
     clicks_of: Accepted,
     opens_of: Accepted,
 }
@@ -138,14 +138,11 @@ impl Looked {
         Ok(Self { frozen, queued_at, sent_at, purged_until })
     }
 
-    async fn reached(&self, store: &Store) -> anyhow::Result<Reached> {
+    async fn countable(&self, store: &Store) -> anyhow::Result<Countable> {
         let TrackingPolicy { clicks, opens } = self.frozen.tracking;
-        let accepted = store.accepted_by_choice(self.frozen.number(), &self.frozen.list).await?;
-        Ok(Reached {
-            all: accepted.values().sum(),
-            clicks_of: Accepted::under(clicks, &accepted),
-            opens_of: Accepted::under(opens, &accepted),
-        })
+        let Reached { accepted, choice } = store.reached(self.frozen.number(), &self.frozen.list).await?;
+        let under = |policy| Accepted::under(policy, &choice);
+        Ok(Countable { accepted, clicks_of: under(clicks), opens_of: under(opens) })
     }
 
     /// Until when clicks and opens are not kept any more, if any of this issue may be from before that; whether `dispatch` has deleted

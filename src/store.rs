@@ -62,7 +62,7 @@ pub use self::notification::Notification;
 pub use self::pending::{Asked, Confirmed, Invitation, JoinRequest, Pending, Progress};
 pub use self::pulse::Pulse;
 pub use self::quota::{Booked, Span};
-pub use self::report::{Activity, Alike};
+pub use self::report::{Activity, Alike, Reached};
 pub use self::stats::{Group, Turnover};
 pub use self::subscriber::Reader;
 pub use self::subscription::Member;

@@ -38,9 +38,9 @@ impl Report {
             ("refused", counts.refused),
             ("in doubt", counts.in_doubt),
             ("skipped", counts.skipped),
-            ("accepted, individual", self.clicks_of.individual),
-            ("accepted, aggregate", self.clicks_of.aggregate),
-            ("accepted, not counted", self.clicks_of.none),
+            ("counted one by one", self.clicks_of.individual),
+            ("counted together", self.clicks_of.aggregate),
+            ("not counted", self.clicks_of.none),
             ("left", self.leavers.left),
         ] {
             lines.readers(what, "", readers)?;
@@ -94,9 +94,9 @@ impl SponsorReport {
     pub fn csv(&self) -> Result<String, csv::Error> {
         let mut lines = Lines::of(self.about.issue)?;
         lines.readers("accepted", "", self.accepted)?;
-        lines.readers("accepted, individual", "", self.clicks_of.individual)?;
-        lines.readers("accepted, aggregate", "", self.clicks_of.aggregate)?;
-        lines.readers("accepted, not counted", "", self.clicks_of.none)?;
+        lines.readers("counted one by one", "", self.clicks_of.individual)?;
+        lines.readers("counted together", "", self.clicks_of.aggregate)?;
+        lines.readers("not counted", "", self.clicks_of.none)?;
         lines.deleted(&self.about)?;
         for placed in &self.placements {
             let name = format!("{}, {}", placed.name, placed.placement);

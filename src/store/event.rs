@@ -103,6 +103,9 @@ impl Store {
     }
 }
 
+/// When a reader's message was handed over: of those in doubt it is known when that was first tried.
+const HANDED_OVER: &str = "case d.status when 'in-doubt' then d.first_attempt_at else d.since end";
+
 /// Rows a statement at most, where values are bound one by one.
 const CHUNK: usize = 256;
 
@@ -153,8 +156,16 @@ async fn keep(transaction: &mut Transaction<'_>, arrivals: &[Arrival]) -> Result
         .push(
             ", case when d.tracking is null then coalesce(s.subscriber, 0) else 0 end, \
              h.at, h.seq, h.what >> 24, h.what >> 20 & 15, h.what >> 16 & 15, h.what & 65535, \
-             case when d.tracking is not null or d.status not in ('sending', 'accepted') then null \
-             when h.at > d.since then (h.at - d.since) / 1000 when d.since is not null then 0 end \
+             case when d.tracking is not null or d.status not in ('sending', 'accepted', 'in-doubt') then null \
+             when h.at > ",
+        )
+        .push(HANDED_OVER)
+        .push(" then (h.at - ")
+        .push(HANDED_OVER)
+        .push(") / 1000 when ")
+        .push(HANDED_OVER)
+        .push(
+            " is not null then 0 end \
              from referred h left join subscription s on s.list = ",
         )
         .push_bind(list)

@@ -35,6 +35,15 @@ pub struct Alike {
     pub times: u64,
 }
 
+/// Whom an issue reached, as far as relays said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// Whose message was accepted.
+    pub accepted: u64,
+    /// The same and those in doubt, who may have it and do what readers do, by what they let be counted.
+    pub choice: BTreeMap<Tracking, u64>,
+}
+
 /// Numbers of a text that a statement made, each with what stands behind it. Not one row each: a row costs more than all that is in it.
 struct Numbers<'t>(&'t [u8]);
 
@@ -151,29 +160,27 @@ impl Store {
         Ok(alike)
     }
 
-    /// How many messages of an issue were accepted, by what their readers let be counted now or, where that was less, at any time since the
-    /// issue was queued: those without a choice as individual, those who were erased as none.
+    /// Whom an issue reached, by what they let be counted themselves, now or, where that was less, at any time since the issue was queued,
+    /// and then by their file too (what it says later takes nothing back that was counted): those without a choice as individual, those who
+    /// were erased as none.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn accepted_by_choice(
-        &self,
-        issue: IssueNumber,
-        list: &ListName,
-    ) -> Result<BTreeMap<Tracking, u64>, StoreError> {
+    pub async fn reached(&self, issue: IssueNumber, list: &ListName) -> Result<Reached, StoreError> {
         let select = "select count(*) filter (where s.subscriber is null or d.tracking = 'none' \
-            or coalesce(s.chosen_tracking, s.tracking) = 'none') as none, \
+            or s.chosen_tracking = 'none') as none, \
             count(*) filter (where s.subscriber is null or d.tracking is not null \
-            or coalesce(s.chosen_tracking, s.tracking) in ('aggregate', 'none')) as fewer, \
-            count(*) as accepted from delivery d \
+            or s.chosen_tracking in ('aggregate', 'none')) as fewer, \
+            count(*) as all_of_them, count(*) filter (where d.status = 'accepted') as accepted from delivery d \
             left join subscription s on s.list = $2 and s.subscriber = d.subscriber \
-            where d.issue = $1 and d.status = 'accepted'";
+            where d.issue = $1 and d.status in ('accepted', 'in-doubt')";
         let row = sql(select).bind(issue).bind(list).fetch_one(&mut self.read().await?).await?;
         let row = Cells(&row);
         let (none, fewer): (u64, u64) = (row.number("none")?, row.number("fewer")?);
-        let (aggregate, individual) = (fewer - none, row.number::<u64>("accepted")? - fewer);
-        Ok([(Tracking::None, none), (Tracking::Aggregate, aggregate), (Tracking::Individual, individual)]
-            .into())
+        let (aggregate, individual) = (fewer - none, row.number::<u64>("all_of_them")? - fewer);
+        let choice =
+            [(Tracking::None, none), (Tracking::Aggregate, aggregate), (Tracking::Individual, individual)];
+        Ok(Reached { accepted: row.number("accepted")?, choice: choice.into() })
     }
 
     /// When the first of an issue's accepted messages was tried.

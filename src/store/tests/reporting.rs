@@ -123,7 +123,7 @@ async fn whoever_chooses_more_later_is_counted_as_when_the_issue_went_out() {
     store.queue(&issue()).await.unwrap();
     let readers = store.accepted(4).await;
     let by_choice = async || {
-        let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
+        let accepted = store.reached(number(), &list()).await.unwrap().choice;
         [Tracking::Individual, Tracking::Aggregate, Tracking::None].map(|class| accepted[&class])
     };
     assert_eq!(by_choice().await, [2, 1, 1]);
@@ -152,11 +152,28 @@ async fn the_accepted_are_told_by_what_their_readers_let_be_counted() {
         let choices = Choices { tracking: Some(tracking), ..Choices::default() };
         store.choose(&list(), reader.0, &choices, judging()).await.unwrap();
     }
-    let accepted = store.accepted_by_choice(number(), &list()).await.unwrap();
+    let accepted = store.reached(number(), &list()).await.unwrap().choice;
     let one_each = [(Tracking::None, 1), (Tracking::Aggregate, 1), (Tracking::Individual, 1)];
     assert_eq!(accepted, BTreeMap::from(one_each));
     assert_eq!(store.first_attempt_at(number()).await.unwrap(), Some(NOW));
     assert_eq!(store.issues_before(number(), &list(), 10).await.unwrap(), []);
     let next = IssueNumber::new(i64::from(number().get()) + 1).unwrap();
     assert_eq!(store.issues_before(next, &list(), 10).await.unwrap(), [number()]);
+}
+
+#[tokio::test]
+async fn who_is_in_doubt_counts_as_one_who_may_have_it_and_no_later_file_takes_anybody_out() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    store.write(&intents(&leased), &[]).await;
+    let ids: Vec<_> = leased.iter().map(|leased| leased.recipient.id).collect();
+    store.write(&[], &[settlement(ids[0], Outcome::Accepted(reply(250)))]).await;
+    store.write(&[], &[settlement(ids[1], Outcome::InDoubt)]).await;
+    store.arrive(&[(leased[1].recipient.reference, event(1, 4))]).await;
+    let activities = store.activities(number(), &(ids[1].0..=ids[1].0), Timestamp::MIN, 9).await.unwrap();
+    assert_eq!(activities[0].events[0].signals.delay, Some(4));
+    let lowered = |n: u32| Entry { tracking: Some(Tracking::None), ..entry(&format!("r{n}@example.com")) };
+    store.import_entries((0..3).map(lowered).collect(), false).await;
+    let Reached { accepted, choice } = store.reached(number(), &list()).await.unwrap();
+    assert_eq!((accepted, choice[&Tracking::Individual], choice[&Tracking::None]), (1, 2, 0));
 }
