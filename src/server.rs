@@ -12,6 +12,7 @@ mod form;
 mod health;
 mod joining;
 mod leaving;
+mod lists;
 mod notice;
 mod pages;
 mod preferences;

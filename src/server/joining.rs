@@ -11,7 +11,7 @@ use tera::Context;
 use super::answer::{Answer, text};
 use super::client;
 use super::form::Fields;
-use super::preferences::joinable;
+use super::lists::joinable;
 use super::site::{Closed, Site};
 use crate::id::ListName;
 use crate::joining::Form;

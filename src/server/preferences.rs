@@ -11,18 +11,18 @@ use tera::Context;
 
 use super::answer::Answer;
 use super::form::Fields;
-use super::leaving::list;
+use super::lists::offered;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::app::random;
-use crate::id::ListName;
 use crate::lists::new_reference;
 use crate::mailbox::display_name;
-use crate::newsletter::Tracking;
+use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::store::Judging;
 use crate::subscriber::{
     Choices, Consent, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
 };
 use crate::token::{Purpose, unsubscribe_url};
+use crate::track::LinkTable;
 
 /// How many weeks a pause may last.
 const PAUSES: [i64; 4] = [1, 2, 4, 8];
@@ -63,10 +63,11 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
         }
         name => name,
     };
+    let table = site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?;
+    let form = Form { fields, name: name.as_deref(), most: most(counted(site, &table)), now };
     for subscription in &visitor.reader.subscriptions {
-        let form = Form { site, fields, name: name.as_deref(), now };
         let choices = form.choices(subscription);
-        if choices != subscription.choices {
+        if form.counts_less() || choices != subscription.choices {
             let judging = Judging { rules: &site.rules, at: now };
             visitor.store.choose(&subscription.list, visitor.reader.id, &choices, judging).await?;
         }
@@ -77,28 +78,39 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
     present(site, path, "saved").await
 }
 
-/// What somebody chose, and what holds for them so far.
+/// What somebody chose.
 struct Form<'f> {
-    site: &'f Site,
     fields: &'f Fields,
     name: Option<&'f str>,
+    /// The most that is counted of them, whatever they choose.
+    most: Tracking,
     now: Timestamp,
 }
 
 impl Form<'_> {
-    /// What is left as it was is not chosen: there the file goes on to speak.
+    /// What is left as it was is not chosen: there the file goes on to speak. To be counted less is always their word, though file or
+    /// newsletter say the same today.
     fn choices(&self, held: &Subscription) -> Choices {
         let before = &held.choices;
         let name = self.name.filter(|name| *name != name_of(held)).map(str::to_owned);
-        let tracking = self.fields.get("tracking").and_then(tracking);
-        let tracking = tracking.filter(|tracking| *tracking != tracking_of(self.site, held));
+        let tracking = self.tracking();
+        let is_new = |tracking: &Tracking| self.counts_less() || *tracking != tracking_of(held, self.most);
         let format = self.fields.get("format").and_then(format).filter(|format| *format != format_of(held));
         Choices {
             name: name.or_else(|| before.name.clone()),
-            tracking: tracking.or(before.tracking),
+            tracking: tracking.filter(is_new).or(before.tracking),
             format: format.or(before.format),
             paused_until: self.pause(before.paused_until),
         }
+    }
+
+    fn tracking(&self) -> Option<Tracking> {
+        self.fields.get("tracking").and_then(tracking)
+    }
+
+    /// Whether they ask to be counted less than one by one.
+    fn counts_less(&self) -> bool {
+        self.tracking().is_some_and(|tracking| tracking < Tracking::Individual)
     }
 
     fn pause(&self, before: Option<Timestamp>) -> Option<Timestamp> {
@@ -146,23 +158,6 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
     Ok(())
 }
 
-/// Lists that a reader may choose: those that anybody may join, and those they are or were on.
-fn offered(site: &Site, held: &[Subscription]) -> BTreeMap<ListName, String> {
-    let mut lists = joinable(site);
-    for subscription in held {
-        lists.entry(subscription.list.clone()).or_insert_with(|| subscription.list.to_string());
-    }
-    lists
-}
-
-/// Lists that anybody may join, and what readers call them.
-pub(super) fn joinable(site: &Site) -> BTreeMap<ListName, String> {
-    let newsletter = &site.app.config.newsletter;
-    let mut lists = site.app.config.serve.lists.clone();
-    lists.entry(newsletter.list.clone()).or_insert_with(|| newsletter.name.clone());
-    lists
-}
-
 /// A row of a choice.
 #[derive(Serialize)]
 struct Row {
@@ -174,9 +169,9 @@ struct Row {
 
 async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
-    let name = list(site, &visitor).await?;
+    let table = site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?;
     let subscriptions = &visitor.reader.subscriptions;
-    let held = subscriptions.iter().find(|held| held.list == name).ok_or(Closed::Unknown)?;
+    let held = subscriptions.iter().find(|held| held.list == table.list).ok_or(Closed::Unknown)?;
     let token = site.keys.keys().token(Purpose::Unsubscribe, visitor.issue, visitor.reference);
     let lists: Vec<Row> = offered(site, subscriptions)
         .into_iter()
@@ -202,7 +197,7 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
     context.insert("address", &visitor.reader.address.masked());
     context.insert("name", name_of(held));
     context.insert("formats", &formats(site, held));
-    context.insert("trackings", &trackings(site, held));
+    context.insert("trackings", &trackings(site, held, counted(site, &table)));
     context.insert("pauses", &pauses(site, held));
     context.insert("lists", &lists);
     context.insert(
@@ -223,15 +218,14 @@ fn formats(site: &Site, held: &Subscription) -> [Row; 2] {
     [row("html", "format_html", Format::Html), row("text", "format_text", Format::Text)]
 }
 
-/// Never more than the newsletter counts.
-fn trackings(site: &Site, held: &Subscription) -> Vec<Row> {
-    let policy = site.app.config.newsletter.tracking;
-    let most = policy.clicks.max(policy.opens);
+/// Never more than is counted.
+fn trackings(site: &Site, held: &Subscription, policy: TrackingPolicy) -> Vec<Row> {
+    let most = most(policy);
     let individual = match policy.opens {
         Tracking::Individual => "tracking_opens",
         Tracking::Aggregate | Tracking::None => "tracking_clicks",
     };
-    let chosen = tracking_of(site, held);
+    let chosen = tracking_of(held, most);
     let rows = [
         (Tracking::None, "none", "tracking_none", "tracking_none_what"),
         (Tracking::Aggregate, "aggregate", "tracking_aggregate", "tracking_aggregate_what"),
@@ -281,10 +275,20 @@ fn format_of(held: &Subscription) -> Format {
     held.choices.format.or(held.format).unwrap_or_default()
 }
 
-fn tracking_of(site: &Site, held: &Subscription) -> Tracking {
-    let policy = site.app.config.newsletter.tracking;
-    let most = policy.clicks.max(policy.opens);
+fn tracking_of(held: &Subscription, most: Tracking) -> Tracking {
     held.choices.tracking.or(held.tracking).unwrap_or(most).min(most)
+}
+
+/// What is counted of somebody who came by this issue's link: as the newsletter does now, and as it did when the issue went out, for its
+/// links are counted so still.
+fn counted(site: &Site, table: &LinkTable) -> TrackingPolicy {
+    let now = site.app.config.newsletter.tracking;
+    let then = table.tracking.unwrap_or(now);
+    TrackingPolicy { clicks: now.clicks.max(then.clicks), opens: now.opens.max(then.opens) }
+}
+
+fn most(policy: TrackingPolicy) -> Tracking {
+    policy.clicks.max(policy.opens)
 }
 
 /// Whether there is anything of the page's form in it, and nothing that the form cannot send.

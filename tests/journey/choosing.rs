@@ -1,7 +1,11 @@
 //! A reader chooses: what is counted, in which form, under which name, on which lists, and when nothing shall come.
 
+use std::fs;
+
 use pressroom::newsletter::Tracking;
 use pressroom::subscriber::{Choices, Format, Subscription, SubscriptionStatus, SuppressionReason};
+use pressroom::track;
+use serde_json::Value;
 
 use super::Folder;
 use crate::reader::{ask, get, post};
@@ -147,4 +151,87 @@ async fn to_whom_nobody_writes_any_more_is_told_so_whatever_they_choose() {
         assert!(page.contains("Nothing is sent to this address: mail to it came back"), "{page}");
     }
     server.stop().await;
+}
+
+const OTHER: &str = "email,tracking\nada@example.com,";
+
+/// What they clicked, by whether it is theirs.
+async fn clicks(folder: &Folder) -> Vec<bool> {
+    let store = folder.app().store().await.unwrap();
+    let events = store.events("1".parse().unwrap(), None, 100).await.unwrap();
+    events.iter().map(|kept| kept.subscriber.is_some()).collect()
+}
+
+async fn click(folder: &Folder, place: &str) {
+    let server = folder.serve().await;
+    get(&server, &folder.links().to(place)).await;
+    server.stop().await;
+}
+
+async fn save(folder: &Folder, body: &str) -> String {
+    let server = folder.serve().await;
+    let saved = post(&server, &folder.links().to("preferences"), body).await.body;
+    server.stop().await;
+    assert!(saved.contains("Saved."), "{saved}");
+    saved
+}
+
+#[tokio::test]
+async fn who_asks_to_be_counted_less_is_heeded_also_where_the_file_says_so_already() {
+    for (word, less) in [("none", Tracking::None), ("aggregate", Tracking::Aggregate)] {
+        let folder = sent().await;
+        click(&folder, "1").await;
+        folder.write("subscribers/readers.csv", &format!("{OTHER}{word}\n"));
+        assert!(folder.run(&["subscribers", "import"]).status.success());
+        assert_eq!(clicks(&folder).await, [true], "the file takes nothing along");
+        save(&folder, &format!("name=&format=html&pause=0&tracking={word}")).await;
+        assert_eq!(clicks(&folder).await, [false], "{word}");
+        folder.write("subscribers/readers.csv", &format!("{OTHER}individual\n"));
+        assert!(folder.run(&["subscribers", "import"]).status.success());
+        assert_eq!(subscriptions(&folder).await[0].choices.tracking, Some(less));
+        click(&folder, "2").await;
+        assert_eq!(clicks(&folder).await, [false, false], "no file outranks what a person chose");
+    }
+}
+
+#[tokio::test]
+async fn a_newsletter_that_counts_less_by_now_lets_readers_withdraw_from_what_went_out_before() {
+    for (now, body, left) in [
+        ("aggregate", "tracking=aggregate", Tracking::Aggregate),
+        ("none", "tracking=aggregate", Tracking::Aggregate),
+        ("none", "tracking=none", Tracking::None),
+    ] {
+        let folder = sent().await;
+        click(&folder, "1").await;
+        folder.edit("newsletter.toml", "[smtp]", &format!("[tracking]\nclicks = \"{now}\"\n\n[smtp]"));
+        let server = folder.serve().await;
+        let page = get(&server, &folder.links().to("preferences")).await.body;
+        server.stop().await;
+        assert!(
+            page.contains("value=\"none\">")
+                && page.contains("value=\"aggregate\">")
+                && page.contains("value=\"individual\" checked"),
+            "{now}: {page}"
+        );
+        save(&folder, "name=&tracking=individual").await;
+        assert_eq!(subscriptions(&folder).await[0].choices.tracking, None, "that is how it is anyway");
+        save(&folder, body).await;
+        assert_eq!(subscriptions(&folder).await[0].choices.tracking, Some(left), "{now}, {body}");
+        assert_eq!(clicks(&folder).await, [false], "{now}, {body}");
+    }
+}
+
+#[tokio::test]
+async fn copies_of_links_from_before_they_said_what_is_counted_are_made_anew() {
+    let folder = sent().await;
+    folder.serve().await.stop().await;
+    let copy = track::spool_path(&folder.app()).join("links/1.json");
+    let mut table: Value = serde_json::from_slice(&fs::read(&copy).unwrap()).unwrap();
+    assert!(table.as_object_mut().unwrap().remove("tracking").is_some());
+    fs::write(&copy, table.to_string()).unwrap();
+    folder.edit("newsletter.toml", "[smtp]", "[tracking]\nclicks = \"none\"\n\n[smtp]");
+    let server = folder.serve().await;
+    let page = get(&server, &folder.links().to("preferences")).await.body;
+    server.stop().await;
+    assert!(page.contains("value=\"individual\" checked"), "{page}");
 }
