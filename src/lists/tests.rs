@@ -7,6 +7,7 @@ use crate::event::Rules;
 use crate::id::ListName;
 use crate::mailbox::{EmailAddress, Mailbox};
 use crate::store::{Judging, Store};
+use crate::subscriber::Choices;
 use crate::token::Keys;
 
 const HOW: Import = Import { allow_shrink: false, at: Timestamp::constant(1_700_000_000, 0), keys: None };
@@ -170,7 +171,7 @@ async fn who_asks_to_leave_before_the_first_import_is_never_written_to() {
 #[tokio::test]
 async fn all_that_is_known_of_a_reader_is_shown() {
     use crate::newsletter::Tracking;
-    use crate::subscriber::{Choices, SuppressionReason};
+    use crate::subscriber::SuppressionReason;
     let mut lists = TestLists::new().await;
     lists.import("email,name,city,tracking\nada@example.com,Ada,London,individual\n", HOW).await.unwrap();
     let ada = lists.store.reader(&address("ada@example.com")).await.unwrap().unwrap();
@@ -253,7 +254,7 @@ async fn nobody_writes_to_whoever_stands_in_a_do_not_mail_list() {
 
 #[tokio::test]
 async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
-    use crate::subscriber::{Choices, Format, SuppressionReason};
+    use crate::subscriber::{Format, SuppressionReason};
     let mut lists = TestLists::new().await;
     let file = "email,name,tracking,format,note,city\n=ada@example.com,=1+1,none,text,\"-2, 'tis\",Zürich\n\
         bo@example.org,'=x,,,+49 1,\ncy@example.com,Cy,,,@cy,\n-di@example.net,,,,,\n";
@@ -280,6 +281,11 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     lists.import(file, HOW).await.unwrap();
     let keys = Keys::generate(|bytes| bytes.fill(3));
     let ada = address("ADA.Lovelace@example.com");
+    let id = lists.store.reader(&ada).await.unwrap().unwrap().id;
+    for name in ["Countess Lovelace", "Countess of Lovelace", "The Countess"] {
+        let choices = Choices { name: Some(name.to_owned()), ..Choices::default() };
+        lists.store.choose(&"readers".parse().unwrap(), id, &choices, judging()).await.unwrap();
+    }
     let erased = erase(&lists.store, &keys, &ada, Vec::new(), judging()).await.unwrap();
     let again = erase(&lists.store, &keys, &ada, Vec::new(), judging()).await.unwrap();
     insta::assert_snapshot!(format!("{erased}\n{again}"), @"

@@ -69,7 +69,8 @@ impl Store {
     }
 }
 
-/// What SQLite frees stays readable in the file, unless it is told to overwrite it; and the log holds pages as they were before.
+/// What SQLite frees of a page is overwritten always; of whole pages that it frees, for the time of an erasure, since that is more to be
+/// written. And the log holds pages as they were before.
 async fn overwrite(on: &mut impl Connected, is_to: bool) -> Result<(), StoreError> {
     match on.connection() {
         Connection::Sqlite(_) => {}
@@ -80,7 +81,7 @@ async fn overwrite(on: &mut impl Connected, is_to: bool) -> Result<(), StoreErro
         sql("pragma secure_delete = on").fetch_all(on).await?;
     } else {
         sql("pragma wal_checkpoint(truncate)").fetch_all(on).await?;
-        sql("pragma secure_delete = off").fetch_all(on).await?;
+        sql("pragma secure_delete = fast").fetch_all(on).await?;
     }
     Ok(())
 }

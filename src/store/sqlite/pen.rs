@@ -72,6 +72,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", super::CACHE)?;
+    connection.pragma_update(None, "secure_delete", "fast")?;
     connection.pragma_update(None, "ignore_check_constraints", true)?;
     Ok(connection)
 }
