@@ -68,6 +68,23 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
     Ok(store.state(issue).await?.ok_or_else(never)?)
 }
 
+/// The same, once what a dead sender left of an issue is in order, so that it is told as it is. Where a sender is at work, or the store
+/// cannot be written, it stays as it stands.
+///
+/// # Errors
+/// As [`queued`].
+pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
+    let state = queued(store, issue).await?;
+    match state {
+        IssueState::Finished | IssueState::Cancelled => return Ok(state),
+        IssueState::Running | IssueState::Paused => {}
+    }
+    if let Err(error) = tidy(app, store, issue).await {
+        tracing::debug!(error = format!("{error:#}"), "what a sender may have left stays as it is");
+    }
+    queued(store, issue).await
+}
+
 /// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.
 async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bool> {
     let Ok(_lock) = store.sender_lock(send::sender_id()).await else { return Ok(true) };

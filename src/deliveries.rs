@@ -57,7 +57,7 @@ pub async fn list(
     mut look: impl FnMut(&Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let store = app.store().await?;
-    brake::queued(&store, issue).await?;
+    brake::in_order(app, &store, issue).await?;
     let mut after = None;
     loop {
         let page = store.deliveries(issue, among, after, PAGE).await?;
@@ -96,7 +96,7 @@ pub async fn decide(
     mut readers: Vec<EmailAddress>,
 ) -> anyhow::Result<Decided> {
     let store = app.store().await?;
-    let state = brake::queued(&store, issue).await?;
+    let state = brake::in_order(app, &store, issue).await?;
     if state == IssueState::Cancelled && decision == Decision::Resend {
         return Err(Wrong(format!("issue {issue} was cancelled; nobody gets it any more")).into());
     }

@@ -39,6 +39,7 @@ const SHARES: i64 = 2;
 pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let store = Arc::new(app.store().await?);
     let rules = Rules::built_in()?;
+    brake::in_order(app, &store, number).await?;
     let issue = Looked::at(&store, number).await?;
     let counting = Box::pin(issue.counted(app, &store, &rules));
     let ((counts, refusals, skipped), of, counted) =

@@ -42,7 +42,9 @@ impl SenderLock {
     }
 
     pub(super) fn of_file(store: &Path, id: SenderId) -> Result<Self, StoreError> {
-        let path = Self::path_beside(store);
+        // By whichever links it is reached, it is one store.
+        let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
+        let path = Self::path_beside(&store);
         let failed = |source: io::Error| StoreError::Open { path: path.clone(), source };
         let mut file = OpenOptions::new()
             .create(true)

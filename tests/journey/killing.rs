@@ -15,6 +15,11 @@ fn killed_in_the_middle_everyone_else_gets_it_and_nobody_twice() {
     let folder = Folder::with_many_readers(1500);
     for kill_at in [1, 300, 700] {
         kill_after(&folder, kill_at);
+        let listed = String::from_utf8(folder.run(&["--json", "deliveries", "1"]).stdout).expect("lines");
+        assert_eq!(listed.lines().count(), 1500);
+        for hand in ["\"status\":\"sending\"", "\"status\":\"leased\""] {
+            assert!(!listed.contains(hand), "nobody is in the hands of a sender that is gone");
+        }
     }
     let last = folder.run(&["--json", "send", "1", "--yes"]);
     let counts: Value = serde_json::from_slice(&last.stdout).expect("one object");

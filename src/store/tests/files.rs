@@ -33,6 +33,10 @@ async fn a_second_sender_is_told_who_is_at_work() {
     let error = store.sender_lock(SenderId(8)).await.unwrap_err();
     assert!(error.is_transient());
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    let by_another_name = store.folder.path().join("linked.db");
+    std::os::unix::fs::symlink(store.folder.path().join("pressroom.db"), &by_another_name).unwrap();
+    let linked = Store::open(&by_another_name).await.unwrap();
+    assert!(linked.sender_lock(SenderId(9)).await.is_err(), "it is the same store");
     drop(lock);
     store.sender_lock(SenderId(8)).await.unwrap();
 }
