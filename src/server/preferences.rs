@@ -63,19 +63,36 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
         }
         name => name,
     };
-    let table = site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?;
-    let form = Form { fields, name: name.as_deref(), most: most(counted(site, &table)), now };
-    for subscription in &visitor.reader.subscriptions {
-        let choices = form.choices(subscription);
-        if form.counts_less() || choices != subscription.choices {
-            let judging = Judging { rules: &site.rules, at: now };
-            visitor.store.choose(&subscription.list, visitor.reader.id, &choices, judging).await?;
-        }
-    }
     if fields.get("lists").is_some() {
         choose_lists(site, &visitor, fields, now).await?;
     }
+    choose(site, &visitor, (fields, name.as_deref()), now).await?;
     present(site, path, "saved").await
+}
+
+/// What is chosen holds for all lists they are or were on, also for those they have just joined.
+async fn choose(
+    site: &Site,
+    visitor: &Visitor,
+    (fields, name): (&Fields, Option<&str>),
+    now: Timestamp,
+) -> Result<(), Closed> {
+    let table = site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?;
+    let before = &visitor.reader.subscriptions;
+    let shown = before.iter().find(|held| held.list == table.list);
+    let shown = shown.and_then(|held| held.choices.paused_until);
+    let most = most(counted(site, &table));
+    for held in &visitor.store.subscriptions(visitor.reader.id).await? {
+        let was_on = before.iter().any(|before| before.list == held.list && is_on(before));
+        let pause = if was_on { held.choices.paused_until } else { held.choices.paused_until.max(shown) };
+        let form = Form { fields, name, most, pause, now };
+        let choices = form.choices(held);
+        if form.counts_less() || choices != held.choices {
+            let judging = Judging { rules: &site.rules, at: now };
+            visitor.store.choose(&held.list, visitor.reader.id, &choices, judging).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What somebody chose.
@@ -84,6 +101,8 @@ struct Form<'f> {
     name: Option<&'f str>,
     /// The most that is counted of them, whatever they choose.
     most: Tracking,
+    /// The pause that goes on where they leave it as the page shows it.
+    pause: Option<Timestamp>,
     now: Timestamp,
 }
 
@@ -115,7 +134,8 @@ impl Form<'_> {
 
     fn pause(&self, before: Option<Timestamp>) -> Option<Timestamp> {
         match self.fields.get("pause") {
-            None | Some("keep") => before,
+            None => before,
+            Some("keep") => self.pause,
             Some(weeks) => {
                 let weeks = weeks.parse().ok().filter(|weeks| PAUSES.contains(weeks))?;
                 i32::try_from(weeks).ok().and_then(|weeks| self.now.checked_add(WEEK * weeks).ok())
@@ -175,18 +195,13 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
     let token = site.keys.keys().token(Purpose::Unsubscribe, visitor.issue, visitor.reference);
     let lists: Vec<Row> = offered(site, subscriptions)
         .into_iter()
-        .map(|(name, words)| {
-            let is_on =
-                |held: &Subscription| held.list == name && held.status == SubscriptionStatus::Subscribed;
-            Row {
-                is_chosen: subscriptions.iter().any(is_on),
-                value: name.to_string(),
-                words,
-                consequence: String::new(),
-            }
+        .map(|(name, words)| Row {
+            is_chosen: subscriptions.iter().any(|held| held.list == name && is_on(held)),
+            value: name.to_string(),
+            words,
+            consequence: String::new(),
         })
         .collect();
-    let is_on = |held: &Subscription| held.status == SubscriptionStatus::Subscribed;
     let mut context = Context::new();
     context.insert("is_on", &is_on(held));
     context.insert("is_off", &!subscriptions.iter().any(is_on));
@@ -265,6 +280,10 @@ fn pauses(site: &Site, held: &Subscription) -> Vec<Row> {
     });
     let none = row("0", site.say("pause_none"), until.is_none());
     [none].into_iter().chain(keep).chain(weeks).collect()
+}
+
+fn is_on(held: &Subscription) -> bool {
+    held.status == SubscriptionStatus::Subscribed
 }
 
 fn name_of(held: &Subscription) -> &str {

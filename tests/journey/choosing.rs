@@ -235,3 +235,24 @@ async fn copies_of_links_from_before_they_said_what_is_counted_are_made_anew() {
     server.stop().await;
     assert!(page.contains("value=\"individual\" checked"), "{page}");
 }
+
+#[tokio::test]
+async fn what_is_chosen_holds_for_a_list_that_is_joined_in_the_same_save_too() {
+    let folder = sent().await;
+    save(&folder, "name=Ada&tracking=none&format=text&pause=2&lists=chosen&list=readers&list=outages").await;
+    let [outages, readers] = &subscriptions(&folder).await[..] else { panic!("two lists") };
+    assert_eq!((&outages.choices, outages.list.as_str()), (&readers.choices, "outages"));
+    assert_eq!(outages.choices.tracking, Some(Tracking::None));
+    assert!(outages.choices.paused_until.is_some(), "{outages:?}");
+}
+
+#[tokio::test]
+async fn what_was_chosen_before_holds_for_a_list_that_is_joined_later_as_the_page_shows_it() {
+    let folder = sent().await;
+    save(&folder, "name=Ada&tracking=none&format=text&pause=2&lists=chosen&list=readers").await;
+    let page = "name=Ada&tracking=none&format=text&pause=keep&lists=chosen&list=readers&list=outages";
+    save(&folder, page).await;
+    let [outages, readers] = &subscriptions(&folder).await[..] else { panic!("two lists") };
+    assert_eq!(outages.choices, readers.choices);
+    assert!(outages.choices.paused_until.is_some(), "{outages:?}");
+}
