@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -147,11 +148,9 @@ impl Run {
         // What is wrong with the relays' configuration is found before anything is queued.
         let (inbox, routes) = self.app.open_relays().await?;
         let number = self.frozen.number();
-        let is_new = match self.digest.take() {
-            Some(digest) => self.queue(digest).await?,
-            None => false,
-        };
-        let before = if is_new { 0 } else { self.store.counts(number).await?.accepted };
+        if let Some(digest) = self.digest.take() {
+            self.queue(digest).await?;
+        }
         info!(issue = %number, list = %self.frozen.list, readers = self.readers, relay = self.app.relay_name(), trial = self.app.is_trial(), "run begins");
         let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
         let ended = Box::pin(self.deliver(pool.clone(), options)).await;
@@ -159,7 +158,7 @@ impl Run {
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
-        let ended = ended?;
+        let (ended, accepted_now) = ended?;
         given_back?;
         let counts = self.store.counts(number).await?;
         let troubles = pool.troubles();
@@ -169,7 +168,7 @@ impl Run {
             Ended::Stopped | Ended::RelayAway { .. } => None,
         };
         let ending = ending(&ended, &counts, self.state().await?);
-        let sent = self.sent(ending, counts, counts.accepted - before).await?;
+        let sent = self.sent(ending, counts, accepted_now).await?;
         let next_attempt = sent.next_attempt.into_iter().chain(held_until).min();
         let Counts { accepted, deferred, refused, in_doubt, waiting, .. } = sent.counts;
         info!(issue = %number, ending = ?sent.ending, accepted_now = sent.accepted_now, accepted, deferred, refused, in_doubt, waiting, "run ends");
@@ -180,8 +179,8 @@ impl Run {
         Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
 
-    /// Answers whether it was queued now. Where another machine has queued it meanwhile, what that one froze is sent.
-    async fn queue(&mut self, digest: String) -> anyhow::Result<bool> {
+    /// Where another machine has queued it meanwhile, what that one froze is sent.
+    async fn queue(&mut self, digest: String) -> anyhow::Result<()> {
         let issue = StoredIssue {
             number: self.frozen.number(),
             list: self.frozen.list.clone(),
@@ -194,16 +193,14 @@ impl Run {
         match self.store.queue(&issue).await? {
             Queued::Now => {
                 info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
-                Ok(true)
             }
-            Queued::Before(issue) => {
-                self.frozen = start::thaw(&issue)?;
-                Ok(false)
-            }
+            Queued::Before(issue) => self.frozen = start::thaw(&issue)?,
         }
+        Ok(())
     }
 
-    async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<Ended> {
+    /// Answers how it ended, and how many were accepted.
+    async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<(Ended, u64)> {
         let number = self.frozen.number();
         let sender = self.lock.id();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
@@ -227,11 +224,12 @@ impl Run {
             sender,
             in_doubt: self.app.config.in_doubt,
             settled: 0.into(),
+            accepted: 0.into(),
             total: self.readers,
             options: Options { stop: brake.held(), ..options },
         });
         let ended = brake.drive(&shared).await;
-        let bounced = shared.pool.bounced();
+        let (bounced, accepted) = (shared.pool.bounced(), shared.accepted.load(Ordering::Relaxed));
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
@@ -242,7 +240,7 @@ impl Run {
         self.store.recover(number, self.app.now()).await?;
         self.store.skip_cancelled(number, self.app.now()).await?;
         self.store.finish(number).await?;
-        ended
+        Ok((ended?, accepted))
     }
 
     async fn sent(&self, ending: Ending, counts: Counts, accepted_now: u64) -> anyhow::Result<Sent> {

@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) in_doubt: InDoubt,
     pub(super) queue: Queue,
     pub(super) settled: AtomicU64,
+    /// Of this run alone: other machines may be at work.
+    pub(super) accepted: AtomicU64,
     pub(super) total: u64,
 }
 
@@ -112,7 +114,15 @@ impl Shared {
     }
 
     /// One more has an outcome.
-    pub(super) fn count(&self) {
+    pub(super) fn count(&self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Accepted(_)) {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+        }
+        self.progress();
+    }
+
+    /// One more is done with.
+    pub(super) fn progress(&self) {
         let settled = self.settled.fetch_add(1, Ordering::Relaxed) + 1;
         (self.options.progress)(Progress { settled, total: self.total });
     }

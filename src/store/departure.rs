@@ -95,7 +95,8 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn departures(&self, issue: IssueNumber) -> Result<Vec<Departure>, StoreError> {
-        let select = "select at, issue, way, reason, undone_at from departure where issue = $1";
+        let select = "select d.at, d.issue, d.way, d.reason, d.undone_at from departure d \
+            join issue i on i.number = d.issue and i.list = d.list where d.issue = $1";
         let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }

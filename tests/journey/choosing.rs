@@ -88,7 +88,13 @@ async fn a_list_that_is_unticked_is_left_and_one_that_is_ticked_again_is_joined_
         (1, SubscriptionStatus::Subscribed),
         "nobody joins what is not offered"
     );
+    for lists in ["&list=readers&list=outages", "&list=readers"] {
+        post(&server, &path, &format!("lists=chosen{lists}")).await;
+    }
     server.stop().await;
+    let store = folder.app().store().await.unwrap();
+    let left = store.departures("1".parse().unwrap()).await.unwrap();
+    assert_eq!(left.len(), 1, "to leave another list is not to leave by this issue");
 }
 
 #[tokio::test]

@@ -101,10 +101,14 @@ async fn who_joins_with_an_older_list_takes_nobody_off() {
     machines.folders[1].write_readers(&older.iter().map(String::as_str).collect::<Vec<_>>());
     let first = machines.send(0);
     machines.wait_for(100);
+    let mut accepted = 0;
     for machine in [machines.send(1), first] {
         let ended = machine.wait_with_output().unwrap();
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let counts: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        accepted += counts["accepted_now"].as_u64().unwrap();
     }
+    assert_eq!(accepted, READERS as u64, "each says what it did itself");
     assert_eq!(copies(&received(machines.maildir.path())).len(), READERS);
     machines.inbox.stop().await;
 }

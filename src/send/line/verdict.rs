@@ -116,7 +116,7 @@ impl Line {
     /// Drops a letter whose reader has left meanwhile; the journal knows.
     pub(super) fn withhold(&mut self, letter: Letter) {
         log::withheld(self.shared.issue, &letter.leased);
-        self.shared.count();
+        self.shared.progress();
         self.reuse(letter);
     }
 
@@ -131,7 +131,7 @@ impl Line {
         let relay = self.seat.as_ref().map_or("", |seat| &seat.relay().host);
         log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
         if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
-            self.shared.count();
+            self.shared.count(&outcome);
         }
         if !matches!(outcome, Outcome::PutBack) {
             self.shared.comebacks.forget(leased.recipient.id);
