@@ -38,9 +38,20 @@ pub struct Prepared {
     pub templates: Box<Templates>,
     /// Warnings.
     pub findings: Diagnostics,
+    /// What is wrong where its list has no file, unless the store knows who joined it otherwise.
+    pub unlisted: Diagnostics,
 }
 
 impl Prepared {
+    /// Of a list without a file nothing is known here but whether readers can join it on a page.
+    ///
+    /// # Errors
+    /// Its list has no file, and nobody can join it.
+    pub(crate) fn with_list(self, config: &Config) -> Result<Self, Diagnostics> {
+        let is_offered = config.serve.lists.contains_key(&self.issue.list);
+        if is_offered { Ok(self) } else { self.unlisted.clone().or(self) }
+    }
+
     /// The issue as it is frozen when it is queued.
     pub fn freeze(&self, config: &Config) -> FrozenIssue {
         FrozenIssue::freeze(self.rendering.issue.clone(), self.issue.list.clone(), &config.newsletter)
@@ -69,12 +80,13 @@ impl Prepared {
 /// [`Diagnostics`] on any of the editor's files.
 pub fn prepare(workspace: &Workspace, config: &Config, draft: &str) -> anyhow::Result<Prepared> {
     let draft = workspace.draft(draft)?;
+    let unlisted = Diagnostics(workspace.unknown_list(&draft).into_iter().collect());
     let issue = Issue::assemble(draft, &workspace.sponsors()?, &config.newsletter)?;
     let templates = Box::new(workspace.templates()?);
     let rendering = render::render(&issue, &config.newsletter, &templates)?;
     let findings = check::findings(&issue, &rendering, &config.newsletter);
     let findings = findings.clone().or(findings)?;
-    Ok(Prepared { issue, rendering, templates, findings })
+    Ok(Prepared { issue, rendering, templates, findings, unlisted })
 }
 
 /// What `compose` made, for the editor.
@@ -127,7 +139,7 @@ pub fn compose(
     reader: Option<&EmailAddress>,
 ) -> anyhow::Result<Composition> {
     let config = workspace.config()?;
-    let prepared = prepare(workspace, &config, draft)?;
+    let prepared = prepare(workspace, &config, draft)?.with_list(&config)?;
     let frozen = prepared.freeze(&config);
     let edition = Edition::new(&frozen);
     let date = prepared.preview_date(&config);

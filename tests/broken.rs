@@ -85,6 +85,7 @@ fn compose(folder: &Path) -> Result<(), Diagnostics> {
     let config = workspace.config()?;
     let sponsors = workspace.sponsors()?;
     let draft = workspace.draft("379")?;
+    let draft = Diagnostics(workspace.unknown_list(&draft).into_iter().collect()).or(draft)?;
     let issue = Issue::assemble(draft, &sponsors, &config.newsletter)?;
     render::render(&issue, &config.newsletter, &workspace.templates()?).map(drop)
 }

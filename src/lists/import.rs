@@ -14,6 +14,7 @@ use super::sort::Sorter;
 use crate::id::ListName;
 use crate::store::{ImportCounts, Imported, Incoming, Store, StoreError, TakingIn};
 use crate::subscriber::list::{BadLine, HeaderError, ListReader, Recognised, Standing};
+use crate::subscriber::{Origin, SubscriptionStatus};
 use crate::token::Keys;
 
 /// How a file is taken in.
@@ -70,12 +71,14 @@ pub enum ImportError {
         source: io::Error,
     },
     /// Not one line was good.
-    #[error(
-        "no line of the list `{list}` names a reader; mend the file, or empty the list with `pressroom subscribers import {list} --allow-shrink`{bad}"
-    )]
+    #[error("no line of the list `{list}` names a reader; {}{bad}", remedy(list, *before, *lines))]
     NoReader {
         /// Which list.
         list: ListName,
+        /// Readers from the file so far.
+        before: u64,
+        /// Lines below its header.
+        lines: u64,
         /// What was wrong with its lines.
         bad: BadLines,
     },
@@ -114,12 +117,12 @@ pub async fn import(
     let failed = |source| ImportError::Read { list: list.clone(), source };
     let (name, folder) = (list.clone(), store.folder());
     let reading = task::spawn_blocking(move || read(name, file, &folder));
-    let File { sorter, readers, leavers, bad, export } =
-        reading.await.map_err(io::Error::other).map_err(failed)??;
-    let tells_leavers = export.is_some() && readers == 0 && leavers > 0;
-    if readers == 0 && !tells_leavers && !how.allow_shrink {
-        return Err(ImportError::NoReader { list: list.clone(), bad });
+    let file = reading.await.map_err(io::Error::other).map_err(failed)??;
+    let tells_leavers = file.export.is_some() && file.readers == 0 && file.leavers > 0;
+    if file.readers == 0 && !tells_leavers && !how.allow_shrink {
+        needs_no_reader(store, list, &file).await?;
     }
+    let File { sorter, bad, export, .. } = file;
     let (sender, mut portions) = mpsc::channel(4);
     let keys = how.keys;
     let sorting = task::spawn_blocking(move || send(sorter, keys.as_deref(), &sender));
@@ -146,10 +149,54 @@ pub async fn import(
 /// A file that was read.
 struct File {
     sorter: Sorter,
+    lines: u64,
     readers: u64,
     leavers: u64,
     bad: BadLines,
     export: Option<Recognised>,
+}
+
+/// A header alone does where readers join otherwise, and nobody came by the file whom it would take off.
+async fn needs_no_reader(store: &Store, list: &ListName, file: &File) -> Result<(), ImportError> {
+    let (before, otherwise) = subscribed(store, list).await?;
+    if file.lines == 0 && before == 0 && otherwise > 0 {
+        return Ok(());
+    }
+    Err(ImportError::NoReader { list: list.clone(), before, lines: file.lines, bad: file.bad.clone() })
+}
+
+/// Whether all who are on a list, and somebody is, came to it otherwise than by its file.
+///
+/// # Errors
+/// The store's.
+pub async fn joined_otherwise(store: &Store, list: &ListName) -> Result<bool, StoreError> {
+    let (by_file, otherwise) = Box::pin(subscribed(store, list)).await?;
+    Ok(by_file == 0 && otherwise > 0)
+}
+
+/// How many are on a list by its file, and how many otherwise.
+async fn subscribed(store: &Store, list: &ListName) -> Result<(u64, u64), StoreError> {
+    let mut subscribed = (0, 0);
+    for group in store.groups(list).await? {
+        match (group.status, group.origin) {
+            (SubscriptionStatus::Subscribed, Origin::File) => subscribed.0 += group.readers,
+            (SubscriptionStatus::Subscribed, Origin::Page | Origin::Command) => subscribed.1 += group.readers,
+            (SubscriptionStatus::Left | SubscriptionStatus::Gone, _) => {}
+        }
+    }
+    Ok(subscribed)
+}
+
+fn remedy(list: &ListName, before: u64, lines: u64) -> String {
+    let empty = format!("`pressroom subscribers import {list} --allow-shrink`");
+    match (before, lines) {
+        (0, 0) => format!(
+            "write one reader a line below its header, or `pressroom subscribers add ADDRESS --list {list}`"
+        ),
+        (0, _) => "mend its lines; where all readers join otherwise, its header alone will do".to_owned(),
+        (_, 0) => format!("mend the file, or empty the list with {empty}"),
+        (_, _) => format!("mend its lines; to empty the list, leave its header alone and {empty}"),
+    }
 }
 
 fn read(list: ListName, file: impl Read, folder: &Path) -> Result<File, ImportError> {
@@ -159,9 +206,10 @@ fn read(list: ListName, file: impl Read, folder: &Path) -> Result<File, ImportEr
     };
     let failed = |source| ImportError::Read { list: list.clone(), source };
     let export = reader.recognised();
-    let mut file =
-        File { sorter: Sorter::new(folder), readers: 0, leavers: 0, bad: BadLines::default(), export };
+    let (sorter, bad) = (Sorter::new(folder), BadLines::default());
+    let mut file = File { sorter, lines: 0, readers: 0, leavers: 0, bad, export };
     for line in reader {
+        file.lines += 1;
         match line.map_err(failed)? {
             Ok(row) => {
                 match row.standing {

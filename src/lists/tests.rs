@@ -123,7 +123,7 @@ async fn a_file_that_cannot_serve_changes_nothing_and_says_why() {
     }
     insta::assert_snapshot!(said.join("\n"), @"
     no line of the list `readers` names a reader; mend the file, or empty the list with `pressroom subscribers import readers --allow-shrink`
-    no line of the list `readers` names a reader; mend the file, or empty the list with `pressroom subscribers import readers --allow-shrink`
+    no line of the list `readers` names a reader; mend its lines; to empty the list, leave its header alone and `pressroom subscribers import readers --allow-shrink`
       line 2: the address is malformed: it lacks an `@`
     the list `readers` would shrink from 2 readers to 1; look whether its file is whole; if it is, `pressroom subscribers import readers --allow-shrink`
     the list `readers` cannot be read

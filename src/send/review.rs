@@ -76,7 +76,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     let folder = app.workspace.build_dir(frozen.number());
     let scratch = Scratch::make(&folder, "review")?;
     let store = app.scratch_store(&scratch.store()).await?;
-    let notes = start::import(app, &store, &frozen.list).await?;
+    let notes = start::import(app, &store, &prepared).await?;
     let mut samples = Samples::new(&folder)?;
     let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {
         samples.look(&frozen, &built)

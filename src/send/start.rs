@@ -109,7 +109,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         return Ok(Run { notes: changed.into_iter().chain(run.notes).collect(), ..run });
     }
     let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
-    let notes = [app.exposed_secrets(), import(app, &store, &frozen.list).await?].concat();
+    let notes = [app.exposed_secrets(), import(app, &store, &prepared).await?].concat();
     let readers = audience::check(&store, &frozen, app.now()).await?;
     refuse_nobody(&frozen.list, readers)?;
     Ok(Run {
@@ -194,9 +194,9 @@ impl Run {
             return Ok(self);
         }
         let list = &self.frozen.list;
-        let note = match read_list(&self.app, &self.store, list).await {
+        let note = match Box::pin(read_list(&self.app, &self.store, list)).await {
             Ok(Some(_)) => None,
-            Ok(None) => Some(missing(&self.app, list)),
+            Ok(None) => Box::pin(missing(&self.app, &self.store, list)).await?,
             Err(error) if error.chain().any(<dyn Error>::is::<StoreError>) => return Err(error),
             Err(error) => {
                 Some(format!("{error:#}; issue {} goes on to the readers in the store", self.frozen.number()))
@@ -214,12 +214,21 @@ pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
 }
 
 /// Reads the list file into the store, as before every send; says what the editor should know of it.
-pub(super) async fn import(app: &App, store: &Store, list: &ListName) -> anyhow::Result<Vec<String>> {
-    Ok(match read_list(app, store, list).await? {
-        Some(imported) if imported.bad.count > 0 => vec![format!("list `{list}`{}", imported.bad)],
-        Some(_) => Vec::new(),
-        None => vec![missing(app, list)],
-    })
+///
+/// # Errors
+/// What is wrong with the file; that there is none of a list that the draft names, unless all its readers joined it otherwise.
+pub(super) async fn import(app: &App, store: &Store, prepared: &Prepared) -> anyhow::Result<Vec<String>> {
+    let list = &prepared.issue.list;
+    match Box::pin(read_list(app, store, list)).await? {
+        Some(imported) if imported.bad.count > 0 => Ok(vec![format!("list `{list}`{}", imported.bad)]),
+        Some(_) => Ok(Vec::new()),
+        None => {
+            if !lists::joined_otherwise(store, list).await? {
+                prepared.unlisted.clone().or(())?;
+            }
+            Ok(missing(app, store, list).await?.into_iter().collect())
+        }
+    }
 }
 
 /// `None` where there is no such file.
@@ -236,6 +245,11 @@ async fn read_list(app: &App, store: &Store, list: &ListName) -> anyhow::Result<
     Ok(Some(imported))
 }
 
-fn missing(app: &App, list: &ListName) -> String {
-    format!("{} is not there; the readers in the store stand", app.workspace.list_path(list).display())
+/// Where nobody came by a file, none is missed.
+async fn missing(app: &App, store: &Store, list: &ListName) -> Result<Option<String>, StoreError> {
+    if lists::joined_otherwise(store, list).await? {
+        return Ok(None);
+    }
+    let path = app.workspace.list_path(list);
+    Ok(Some(format!("{} is not there; the readers in the store stand", path.display())))
 }

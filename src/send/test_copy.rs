@@ -53,7 +53,7 @@ impl Copies {
 /// # Errors
 /// Diagnostics on the draft; a relay that cannot be reached.
 pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow::Result<Copies> {
-    let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
+    let prepared = compose::prepare(&app.workspace, &app.config, draft)?.with_list(&app.config)?;
     let mut frozen = prepared.freeze(&app.config);
     frozen.rendered.subject.insert(0, Piece::Literal("[TEST] ".into()));
     let edition = Edition::new(&frozen);

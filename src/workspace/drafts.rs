@@ -32,7 +32,7 @@ impl Workspace {
     /// A draft that is called by a number holds that number; and no other one in drafts/ does.
     ///
     /// # Errors
-    /// No such draft, all its mistakes, a list that has no file, or the other draft of this number.
+    /// No such draft, all its mistakes, or the other draft of this number.
     pub fn draft(&self, named: &str) -> Result<Draft, Diagnostics> {
         let path = self.find_draft(named)?;
         let relative = path.strip_prefix(&self.root).unwrap_or(&path);
@@ -40,7 +40,6 @@ impl Workspace {
         let mut found = Diagnostics::none();
         found.0.extend(misnamed(&draft, relative));
         found.0.extend(self.twin(&draft, &path)?);
-        found.0.extend(self.unknown_list(&draft));
         found.or(draft)
     }
 
@@ -139,7 +138,8 @@ impl Workspace {
         Ok(None)
     }
 
-    fn unknown_list(&self, draft: &Draft) -> Option<Diagnostic> {
+    /// What is to be said of the list that a draft names where there is no such file: the store may know who joined it otherwise.
+    pub fn unknown_list(&self, draft: &Draft) -> Option<Diagnostic> {
         let list = draft.list.as_ref()?;
         let lists = self.lists();
         if lists.contains(&list.value) {
@@ -150,7 +150,10 @@ impl Workspace {
         let known: Vec<_> = lists.iter().map(|list| format!("`{list}`")).collect();
         let help = match known.as_slice() {
             [] => format!("put its readers into subscribers/{}.csv", list.value),
-            known => format!("subscribers/ holds {}", known.join(", ")),
+            known => format!(
+                "subscribers/ holds {}; a list that readers join otherwise may have a file with a header alone",
+                known.join(", ")
+            ),
         };
         let message = format!("no list `{}` in subscribers/{guess}", list.value);
         Some(

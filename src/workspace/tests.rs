@@ -85,11 +85,11 @@ fn a_draft_called_by_a_number_holds_that_number() {
 }
 
 #[test]
-fn a_draft_for_a_list_without_a_file_is_refused() {
+fn a_draft_for_a_list_without_a_file_is_told_of_the_lists_there_are() {
     let text = format!("{DRAFT}list = \"reders\"\n");
     let (_folder, workspace) = folder(&[("drafts/379.toml", &text), ("subscribers/readers.csv", "email\n")]);
-    let found = workspace.draft("379").unwrap_err();
-    assert_eq!(found.0[0].message, "no list `reders` in subscribers/; did you mean `readers`?");
+    let found = workspace.unknown_list(&workspace.draft("379").unwrap()).unwrap();
+    assert_eq!(found.message, "no list `reders` in subscribers/; did you mean `readers`?");
 }
 
 #[test]

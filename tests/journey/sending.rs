@@ -585,3 +585,73 @@ async fn a_list_that_is_missing_broken_or_much_shorter_takes_nobody_off_an_issue
         assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 12));
     }
 }
+
+/// Draft 1 is for a list of its own, of which the folder has this file.
+fn for_extra(file: Option<&str>) -> Folder {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("drafts/1.toml", "number = 1", "number = 1\nlist = \"extra\"");
+    if let Some(file) = file {
+        folder.write("subscribers/extra.csv", file);
+    }
+    folder
+}
+
+#[tokio::test]
+async fn a_list_whose_readers_all_joined_otherwise_is_sent_with_an_empty_file_or_none() {
+    for file in [None, Some("email\n")] {
+        let folder = for_extra(file);
+        assert!(folder.run(&["subscribers", "add", "bo@example.org", "--list", "extra"]).status.success());
+        for arguments in [&["send", "1", "--dry-run"][..], &["approve", "1"], &["send", "1", "--rehearse"]] {
+            let output = folder.run(arguments);
+            assert!(output.status.success(), "{file:?} {arguments:?}: {output:?}");
+        }
+        assert!(folder.received().is_empty());
+        let output = folder.run(&["send", "1", "--yes"]);
+        assert!(output.status.success(), "{file:?}: {output:?}");
+        assert_eq!(copies(&folder.received()).into_keys().collect::<Vec<_>>(), ["bo@example.org"]);
+    }
+}
+
+#[tokio::test]
+async fn dispatch_sends_to_a_list_whose_readers_all_joined_otherwise() {
+    for file in [None, Some("email,name\r\n")] {
+        let folder = for_extra(file);
+        folder.edit("drafts/1.toml", "number = 1", "number = 1\nready = true\nsend_at = 2023-07-02T20:00:00");
+        assert!(folder.run(&["subscribers", "add", "bo@example.org", "--list", "extra"]).status.success());
+        let done = pressroom::dispatch::dispatch(&folder.app(), &options()).await.unwrap();
+        assert!(done.faults.is_empty() && done.notes.is_empty(), "{:?} {:?}", done.faults, done.notes);
+        assert_eq!(done.sent[0].0.counts.accepted, 1);
+    }
+}
+
+/// What `send` says of the list, and that the store has nobody's issue then.
+async fn refused(folder: &Folder) -> String {
+    let said = format!("{:#}", folder.prepare().await.map(drop).unwrap_err());
+    assert_eq!(folder.app().store().await.unwrap().issue("1".parse().unwrap()).await.unwrap(), None);
+    said
+}
+
+#[tokio::test]
+async fn a_list_that_nobody_is_on_and_a_file_that_lost_its_readers_are_refused_with_a_remedy_that_works() {
+    let folder = for_extra(None);
+    assert!(refused(&folder).await.contains("no list `extra` in subscribers/"));
+    folder.write("subscribers/extra.csv", "email\n");
+    let said = refused(&folder).await;
+    assert!(said.contains("`pressroom subscribers add ADDRESS --list extra`"), "{said}");
+    folder.write("subscribers/extra.csv", "email\nnobody\n");
+    assert!(refused(&folder).await.contains("mend its lines"));
+
+    folder.write("subscribers/extra.csv", "email\ncy@example.com\n");
+    assert!(folder.run(&["subscribers", "import", "extra"]).status.success());
+    assert!(folder.run(&["subscribers", "add", "bo@example.org", "--list", "extra"]).status.success());
+    folder.write("subscribers/extra.csv", "email\n");
+    let said = refused(&folder).await;
+    assert!(said.contains("`pressroom subscribers import extra --allow-shrink`"), "{said}");
+    std::fs::remove_file(folder.path().join("subscribers/extra.csv")).unwrap();
+    assert!(refused(&folder).await.contains("no list `extra` in subscribers/"));
+
+    folder.write("subscribers/extra.csv", "email\n");
+    assert!(folder.run(&["subscribers", "import", "extra", "--allow-shrink"]).status.success());
+    folder.send().await.unwrap();
+    assert_eq!(copies(&folder.received()).into_keys().collect::<Vec<_>>(), ["bo@example.org"]);
+}
