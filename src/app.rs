@@ -32,6 +32,8 @@ pub struct App {
     pub config: Config,
     /// The time.
     pub clock: Clock,
+    /// How long a relay's reply may take, in seconds; RFC 5321 has five minutes.
+    pub reply_timeout: u16,
     /// Whether the keys are those that everybody knows.
     has_specimen_keys: bool,
 }
@@ -44,7 +46,7 @@ impl App {
     pub fn open(directory: &Path, clock: Clock) -> anyhow::Result<Self> {
         let workspace = Workspace::find(directory)?;
         let config = workspace.config()?;
-        Ok(Self { workspace, config, clock, has_specimen_keys: false })
+        Ok(Self { workspace, config, clock, reply_timeout: 300, has_specimen_keys: false })
     }
 
     /// Now.

@@ -56,7 +56,7 @@ pub async fn post_if(
     let ready = connection.envelope(&envelope).await?;
     let goes = may_go().await?;
     if goes {
-        connection.body(ready, &message, None).await.message?;
+        connection.body(ready, &message, None).await?;
         connection.quit().await;
     }
     if let Some(inbox) = inbox {

@@ -35,7 +35,7 @@ pub use connection::Connection;
 pub use content::Content;
 pub use error::{Failure, SmtpError, Step};
 pub use tls::{Tls, Trust};
-pub use transaction::{Ready, Turn};
+pub use transaction::Ready;
 
 /// A relay: where it is, and how it is spoken to.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use secrecy::SecretString;
@@ -87,7 +88,9 @@ impl App {
     }
 
     fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
-        let (client_name, timeouts) = (client_name(), Timeouts::default());
+        let client_name = client_name();
+        let reply = Duration::from_secs(self.reply_timeout.into());
+        let timeouts = Timeouts { reply, ..Timeouts::default() };
         Relay { host, port, tls, credentials, client_name, chunking: self.config.pace.chunking, timeouts }
     }
 

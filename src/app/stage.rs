@@ -60,6 +60,12 @@ impl App {
             store: StoreUrl::Sqlite(store),
             ..self.config.clone()
         };
-        Self { workspace: self.workspace.clone(), config, clock, has_specimen_keys: true }
+        Self {
+            workspace: self.workspace.clone(),
+            config,
+            clock,
+            reply_timeout: self.reply_timeout,
+            has_specimen_keys: true,
+        }
     }
 }

@@ -55,21 +55,13 @@ impl Cooling {
             *refusals > self.most_refusals
         };
         if is_refused || asks_for_less(reply) {
-            let last = pauses.get(domain);
-            // Several connections hear of the same pause.
-            if last.is_some_and(|last| now < last.until) {
-                return;
-            }
-            let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
-            warn!(
-                domain,
-                seconds = length.as_secs(),
-                reply = reply.masked(),
-                "destination left alone for a while"
-            );
-            let pause = Pause { until: now + length, length, reply: reply.clone() };
-            pauses.insert(domain.to_owned(), pause);
+            state.leave_alone(domain, reply, now);
         }
+    }
+
+    /// Puts the readers of this domain off for a while: it keeps connections waiting, or is not to be believed.
+    pub(super) fn leave_alone(&self, domain: &str, reply: &SmtpReply, now: Timestamp) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).leave_alone(domain, reply, now);
     }
 
     /// What becomes of a reader at this domain who is not to be tried now.
@@ -77,6 +69,25 @@ impl Cooling {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = state.pauses.get(domain).filter(|pause| now < pause.until)?;
         Some(Outcome::Postponed { reply: pause.reply.clone(), retry_at: pause.until })
+    }
+}
+
+impl State {
+    fn leave_alone(&mut self, domain: &str, reply: &SmtpReply, now: Timestamp) {
+        let last = self.pauses.get(domain);
+        // Several connections hear of the same pause.
+        if last.is_some_and(|last| now < last.until) {
+            return;
+        }
+        let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
+        warn!(
+            domain,
+            seconds = length.as_secs(),
+            reply = reply.masked(),
+            "destination left alone for a while"
+        );
+        let pause = Pause { until: now + length, length, reply: reply.clone() };
+        self.pauses.insert(domain.to_owned(), pause);
     }
 }
 

@@ -110,7 +110,7 @@ pub(crate) async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
 
 async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -> Copied {
     let answer = match connection.envelope(&envelope).await {
-        Ok(ready) => connection.body(ready, message, None).await.message,
+        Ok(ready) => connection.body(ready, message, None).await,
         Err(error) => Err(error),
     };
     let accepted = answer.is_ok();

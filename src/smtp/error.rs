@@ -30,6 +30,8 @@ pub struct Failure {
     pub reply: SmtpReply,
     /// Whether the reply is the relay's own.
     pub said_by_relay: bool,
+    /// Whether nothing came of this within its time, on a line that held.
+    pub timed_out: bool,
 }
 
 impl fmt::Display for Failure {
@@ -101,13 +103,18 @@ impl SmtpError {
             return Self::transient(step, "4.5.0", format!("{code} {text} is no answer to that").trim_end());
         }
         let permanent = (500..600).contains(&reply.code) && step != Step::Reset;
-        let failure = Failure { step, reply, said_by_relay: true };
+        let failure = Failure { step, reply, said_by_relay: true, timed_out: false };
         if permanent { Self::Permanent(failure) } else { Self::Transient(failure) }
     }
 
     /// It failed on our side or on the way there.
     pub(super) fn transient(step: Step, enhanced: &str, text: impl Into<String>) -> Self {
         Self::Transient(Failure::ours(step, 451, enhanced, text.into()))
+    }
+
+    /// Nothing came of it in time.
+    pub(super) fn silent(step: Step, enhanced: &str, text: String) -> Self {
+        Self::Transient(Failure { timed_out: true, ..Failure::ours(step, 451, enhanced, text) })
     }
 
     /// We know that it cannot work.
@@ -142,11 +149,17 @@ impl Failure {
         self.reply.code == 421 && !matches!(self.step, Step::Recipient | Step::Data | Step::Body)
     }
 
+    /// Whether the relay fell silent over a reader: of an envelope that went out in one piece it may hold all replies back until the last.
+    pub fn is_silence_over_reader(&self) -> bool {
+        self.timed_out && matches!(self.step, Step::Mail | Step::Recipient | Step::Data | Step::Body)
+    }
+
     fn ours(step: Step, code: u16, enhanced: &str, text: String) -> Self {
         Self {
             step,
             reply: SmtpReply { code, enhanced: Some(enhanced.to_owned()), text },
             said_by_relay: false,
+            timed_out: false,
         }
     }
 }

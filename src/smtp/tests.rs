@@ -55,9 +55,10 @@ async fn arrived(messages: &[&[u8]], reader: &str) -> Vec<String> {
     let mut ready = Some(connection.envelope(&envelope).await.unwrap());
     for (number, message) in messages.iter().enumerate() {
         let next = (number + 1 < messages.len()).then_some(&envelope);
-        let turn = connection.body(ready.take().unwrap(), in_two(message), next).await;
-        turn.message.unwrap();
-        ready = turn.next.map(Result::unwrap);
+        connection.body(ready.take().unwrap(), in_two(message), next).await.unwrap();
+        if let Some(next) = next {
+            ready = Some(connection.answer(next).await.unwrap());
+        }
     }
     connection.quit().await;
     inbox.stop().await;
@@ -103,7 +104,7 @@ async fn a_message_with_bare_line_ends_or_unannounced_octets_never_leaves() {
     for message in [b"a\n.\nb\r\n".as_slice(), b"a\r.\r\r\n", b"a\0\r\n", b"a\r", "ü\r\n".as_bytes()] {
         let mut connection = Connection::open(&relay_at(inbox.addr())).await.unwrap();
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
-        let error = connection.body(ready, message, None).await.message.unwrap_err();
+        let error = connection.body(ready, message, None).await.unwrap_err();
         assert!(matches!(error, SmtpError::Permanent(_)), "{error}");
     }
     assert_eq!(inbox.stop().await.messages, 0);
@@ -124,15 +125,16 @@ async fn a_refused_recipient_harms_no_other() {
     let error = connection.envelope(&to("unknown@example.com")).await.unwrap_err();
     assert!(matches!(&error, SmtpError::Permanent(failure) if failure.step == Step::Recipient), "{error}");
     let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
-    let turn = connection.body(ready, MESSAGE, Some(&to("later@example.com"))).await;
-    assert_eq!(turn.message.unwrap().enhanced.as_deref(), Some("2.0.0"));
-    let error = turn.next.unwrap().unwrap_err();
+    let later = to("later@example.com");
+    let reply = connection.body(ready, MESSAGE, Some(&later)).await.unwrap();
+    assert_eq!(reply.enhanced.as_deref(), Some("2.0.0"));
+    let error = connection.answer(&later).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the relay answered RCPT TO with 451 4.7.1 greylisted; it may be tried again"
     );
     let ready = connection.envelope(&to("bo@example.com")).await.unwrap();
-    connection.body(ready, MESSAGE, None).await.message.unwrap();
+    connection.body(ready, MESSAGE, None).await.unwrap();
     connection.quit().await;
     let counts = inbox.stop().await;
     assert_eq!((counts.connections, counts.messages), (1, 2));
@@ -210,9 +212,8 @@ async fn a_message_with_the_next_envelope_costs_one_turn() {
     let mut ready = connection.envelope(&envelope).await.unwrap();
     let before = turns.load(Ordering::Relaxed);
     for _ in 0..MESSAGES {
-        let turn = connection.body(ready, &message, Some(&envelope)).await;
-        turn.message.unwrap();
-        ready = turn.next.unwrap().unwrap();
+        connection.body(ready, &message, Some(&envelope)).await.unwrap();
+        ready = connection.answer(&envelope).await.unwrap();
     }
     assert_eq!(turns.load(Ordering::Relaxed) - before, MESSAGES);
     assert_eq!(inbox.stop().await.messages, MESSAGES as u64);

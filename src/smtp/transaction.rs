@@ -19,15 +19,6 @@ pub struct Ready {
     eight_bit: bool,
 }
 
-/// What came of a message and of the envelope that went out with it.
-#[derive(Debug)]
-pub struct Turn {
-    /// The relay's yes to the message, or why there is none. What follows it cannot put it in doubt again.
-    pub message: Result<SmtpReply, SmtpError>,
-    /// What the relay made of the next envelope, if one was given. Where the connection was lost before its turn, a transient error.
-    pub next: Option<Result<Ready, SmtpError>>,
-}
-
 impl Connection {
     /// Announces a message: MAIL, RCPT and DATA, in one turn where PIPELINING is offered.
     ///
@@ -48,23 +39,28 @@ impl Connection {
 
     /// Hands over the message that was announced and, in the same write where PIPELINING is offered, the `next` envelope.
     ///
-    /// The message has CRLF line ends only; dots are stuffed here.
+    /// The message has CRLF line ends only; dots are stuffed here. Answers as soon as the relay has said yes to the message: it may take
+    /// its time over the next envelope, which [`Connection::answer`] hears of.
+    ///
+    /// # Errors
+    /// Why there is no yes. What follows a yes cannot put it in doubt again.
     pub async fn body<'m>(
         &mut self,
         ready: Ready,
         message: impl Into<Content<'m>>,
         next: Option<&Envelope>,
-    ) -> Turn {
-        let next = next.map(|envelope| self.admit(envelope).map(|()| envelope));
-        let pipelined = next.as_ref().and_then(|next| next.as_ref().ok().copied());
-        let message =
-            self.hand_over(&ready, message.into(), pipelined.filter(|_| self.capabilities.pipelining)).await;
-        let next = match next {
-            None => None,
-            Some(Err(error)) => Some(Err(error)),
-            Some(Ok(envelope)) => Some(self.converse(envelope).await),
-        };
-        Turn { message, next }
+    ) -> Result<SmtpReply, SmtpError> {
+        let next = next.filter(|next| self.capabilities.pipelining && self.admit(next).is_ok());
+        self.hand_over(&ready, message.into(), next).await
+    }
+
+    /// What the relay makes of the envelope that was given with the last body.
+    ///
+    /// # Errors
+    /// As [`Connection::envelope`]; where the connection was lost before its turn, a transient one.
+    pub async fn answer(&mut self, next: &Envelope) -> Result<Ready, SmtpError> {
+        self.admit(next)?;
+        self.converse(next).await
     }
 
     /// Refuses what this relay is known not to take, without asking it (requirements 11 and 34).

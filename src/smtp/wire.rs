@@ -48,7 +48,12 @@ impl Lost {
     /// As an error about a message of which the final dot has not gone out.
     pub(super) fn at(&self, step: Step) -> SmtpError {
         let (enhanced, text) = self.case();
-        SmtpError::transient(step, enhanced, text)
+        match self {
+            Self::Silent(_) => SmtpError::silent(step, enhanced, text),
+            Self::Closed | Self::Broken(_) | Self::Malformed | Self::OutOfTurn => {
+                SmtpError::transient(step, enhanced, text)
+            }
+        }
     }
 }
 

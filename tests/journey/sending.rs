@@ -8,6 +8,7 @@ use std::time::Duration;
 use pressroom::delivery::{Counts, SkipReason};
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
+use pressroom::store::Among;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
@@ -143,6 +144,34 @@ async fn who_alone_makes_the_relay_break_off_keeps_no_run_from_its_end() {
         assert_eq!((sent.ending, accepted, deferred), (Ending::Deferred, 19, 1), "{sent}");
         inbox.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_reader_over_whom_the_relay_falls_silent_is_tried_once_and_deferred_and_no_other_waits_for_that() {
+    let readers: Vec<String> = (0..20)
+        .map(|n| format!("reader{n}@{}", if n == 7 { "silent.example" } else { "example.com" }))
+        .collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let script = Script::new(move |envelope, stage| {
+        let is_theirs = stage == Stage::Recipient && envelope.to.last()?.as_str() == "reader7@silent.example";
+        is_theirs.then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Action::Stall
+        })
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let mut app = folder.app();
+    app.reply_timeout = 10;
+    let sent = pressroom::send::prepare(&app, "1").await.unwrap().go(options()).await.unwrap();
+    let Counts { accepted, deferred, .. } = sent.counts;
+    assert_eq!((sent.ending, accepted, deferred), (Ending::Deferred, 19, 1), "{sent}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    let store = app.store().await.unwrap();
+    let missed = store.deliveries("1".parse().unwrap(), Among::Missed, None, 10).await.unwrap();
+    assert_eq!((missed[0].address.as_str(), missed[0].attempts), ("reader7@silent.example", 1));
+    inbox.stop().await;
 }
 
 #[tokio::test]

@@ -53,16 +53,18 @@ async fn send(
         return Ok(None);
     }
     let envelope = next.as_ref().map(|(next, _)| &next.envelope);
-    let turn = connection.body(ready, letter.content(), envelope).await;
-    line.conclude(letter, turn.message).await?;
+    let verdict = connection.body(ready, letter.content(), envelope).await;
+    // Written down before the next one's reply is waited for: that may never come.
+    line.conclude(letter, verdict).await?;
     let Some((letter, asked)) = next else { return Ok(None) };
-    match turn.next {
-        Some(Ok(ready)) => {
+    match connection.answer(&letter.envelope).await {
+        Ok(ready) => {
             line.let_in();
-            return Ok(Some(Announced { letter, ready, asked }));
+            Ok(Some(Announced { letter, ready, asked }))
         }
-        Some(Err(error)) => line.conclude(letter, Err(error)).await?,
-        None => line.put_back(letter).await?,
+        Err(error) => {
+            line.conclude(letter, Err(error)).await?;
+            Ok(None)
+        }
     }
-    Ok(None)
 }

@@ -35,6 +35,15 @@ impl Line {
         let failure = error.failure();
         let outcome = match error {
             SmtpError::InDoubt(_) => Outcome::InDoubt,
+            // It fell silent over this reader, and would again at once: a later, as any other, and one that takes long.
+            SmtpError::Transient(_) if failure.is_silence_over_reader() => {
+                self.shared.cooling.leave_alone(
+                    letter.envelope.to.domain(),
+                    &failure.reply,
+                    self.shared.now(),
+                );
+                self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
+            }
             // The line broke before the end of the data, or the relay itself is busy: no reader's fault, and nothing has arrived.
             SmtpError::Transient(_) if !failure.said_by_relay || failure.is_about_relay() => {
                 self.once_more(letter, failure)

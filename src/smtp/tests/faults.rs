@@ -10,7 +10,7 @@ use Act::{Dribble, Hear, HearAlone, HearMessage, Say, Stall};
 
 use super::relay::{self, Act};
 use super::{MESSAGE, chatter, relay_at, to, words};
-use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts, Turn};
+use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts};
 
 const GREETING: [Act; 2] = [Say("220 localhost\r\n"), Hear("EHLO")];
 const OFFER: [Act; 1] = [Say("250-localhost\r\n250 PIPELINING\r\n")];
@@ -33,9 +33,9 @@ async fn send(script: &[&[Act]], message: &[u8]) -> Result<(), SmtpError> {
     let (relay, _) = serve(script.concat()).await;
     let mut connection = Connection::open(&relay).await?;
     let ready = connection.envelope(&to("ada@example.com")).await?;
-    let turn = connection.body(ready, message, None).await;
-    assert!(turn.message.is_ok() || !connection.is_usable());
-    turn.message.map(drop)
+    let verdict = connection.body(ready, message, None).await;
+    assert!(verdict.is_ok() || !connection.is_usable());
+    verdict.map(drop)
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn what_the_relay_says_of_a_message_is_a_decision() {
         let (relay, _) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say(reply)]].concat()).await;
         let mut connection = Connection::open(&relay).await.unwrap();
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
-        let verdict = match connection.body(ready, MESSAGE, None).await.message {
+        let verdict = match connection.body(ready, MESSAGE, None).await {
             Ok(_) => "accepted",
             Err(SmtpError::Transient(_)) => "transient",
             Err(SmtpError::Permanent(_)) => "permanent",
@@ -113,9 +113,11 @@ async fn a_yes_that_was_heard_stays_a_yes_whatever_follows() {
         let (relay, _) = serve(script).await;
         let mut connection = Connection::open(&relay).await.unwrap();
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
-        let Turn { message, next } = connection.body(ready, MESSAGE, Some(&to("bo@example.com"))).await;
+        let next = to("bo@example.com");
+        let message = connection.body(ready, MESSAGE, Some(&next)).await;
+        assert!(connection.is_usable(), "the yes is known before anything is heard of the next");
         assert_eq!(message.unwrap().text, "kept");
-        let error = next.unwrap().unwrap_err();
+        let error = connection.answer(&next).await.unwrap_err();
         assert!(matches!(&error, SmtpError::Transient(failure) if failure.step == Step::Mail), "{error}");
         assert!(!connection.is_usable());
     }
@@ -200,11 +202,11 @@ async fn nothing_is_pipelined_where_it_was_not_offered() {
     let (relay, serving) = serve(script).await;
     let mut connection = Connection::open(&relay).await.unwrap();
     let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
-    let turn = connection.body(ready, MESSAGE, Some(&to("unknown@example.com"))).await;
-    turn.message.unwrap();
-    assert_eq!(turn.next.unwrap().unwrap_err().failure().step, Step::Recipient);
+    let unknown = to("unknown@example.com");
+    connection.body(ready, MESSAGE, Some(&unknown)).await.unwrap();
+    assert_eq!(connection.answer(&unknown).await.unwrap_err().failure().step, Step::Recipient);
     let ready = connection.envelope(&to("bo@example.com")).await.unwrap();
-    connection.body(ready, MESSAGE, None).await.message.unwrap();
+    connection.body(ready, MESSAGE, None).await.unwrap();
     serving.await.unwrap();
 }
 
@@ -242,11 +244,13 @@ proptest! {
             let chatter = tokio::spawn(chatter(words, listener));
             let Ok(mut connection) = Connection::open(&relay).await else { return Ok(()) };
             let Ok(ready) = connection.envelope(&to("ada@example.com")).await else { return Ok(()) };
-            let turn = connection.body(ready, MESSAGE, Some(&to("bo@example.com"))).await;
+            let next = to("bo@example.com");
+            let verdict = connection.body(ready, MESSAGE, Some(&next)).await;
+            let _answer = connection.answer(&next).await;
             connection.quit().await;
             let heard = chatter.await.unwrap();
             let arrived = memchr::memmem::find(&heard, b"\r\n.\r\n").is_some();
-            prop_assert!(arrived || turn.message.is_err(), "{:?}", turn);
+            prop_assert!(arrived || verdict.is_err(), "{:?}", verdict);
             Ok(())
         })?;
     }

@@ -84,7 +84,7 @@ async fn spoiled(place: &Place, spoil: &[Act]) -> SmtpError {
         answer = connection.envelope(&to("bo@example.com")).await;
     }
     let error = match answer {
-        Ok(ready) => connection.body(ready, MESSAGE, None).await.message.unwrap_err(),
+        Ok(ready) => connection.body(ready, MESSAGE, None).await.unwrap_err(),
         Err(error) => error,
     };
     assert!(!connection.is_usable(), "{error}");
