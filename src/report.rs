@@ -134,8 +134,11 @@ pub struct PlaceCount {
     pub place: Place,
     /// Its words.
     pub words: String,
-    /// Where it led when the issue was frozen.
+    /// Where it leads.
     pub url: String,
+    /// Where it led before it was mended, the latest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
     /// What was done with it.
     #[serde(flatten)]
     pub count: Count,

@@ -21,7 +21,7 @@ use crate::id::IssueNumber;
 use crate::message::FrozenIssue;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::report::{About, Accepted, Counted, Leavers, Opens, Past, Report, Tally};
-use crate::store::{Activity, Alike, Reached, Store, StoreError, StoredIssue};
+use crate::store::{Activity, Alike, LinkChange, Reached, Store, StoreError, StoredIssue};
 
 /// Issues that stand beside the one asked for.
 const BEFORE: u32 = 10;
@@ -44,7 +44,10 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let counting = Box::pin(issue.counted(app, &store, &rules));
     let ((counts, refusals, skipped), of, counted) =
         tokio::try_join!(Box::pin(fared(&store, number)), issue.countable(&store), counting)?;
-    let counted = counted.of(of.clicks_of, of.opens_of);
+    let mut counted = counted.of(of.clicks_of, of.opens_of);
+    for LinkChange { place, url, .. } in store.link_changes(number).await? {
+        counted.mended(place, url);
+    }
     let tracking = issue.frozen.tracking;
     let opens = (tracking.opens != Tracking::None).then_some(Opens {
         reliable: false,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Accepted, Count, Moment, PartCount, PlaceCount, Readers, Requests, Times};
 use crate::event::{Event, EventKind, RobotRule, Rules, Verdict, judge, judge_alone};
+use crate::id::Place;
 use crate::render::{Link, Part};
 
 /// Hours that are counted one by one.
@@ -70,6 +71,14 @@ impl Counted {
     pub(crate) fn of(mut self, clicks: Accepted, opens: Accepted) -> Self {
         self.each(|count| count.bound(clicks), |count| count.bound(opens));
         self
+    }
+
+    /// A place leads elsewhere since the issue went out.
+    pub(crate) fn mended(&mut self, place: Place, url: String) {
+        let mut places = self.parts.iter_mut().flat_map(|part| &mut part.places);
+        if let Some(mended) = places.find(|count| count.place == place) {
+            mended.before.push(std::mem::replace(&mut mended.url, url));
+        }
     }
 
     fn each(&mut self, clicks: impl Fn(&mut Count), opens: impl Fn(&mut Count)) {
@@ -158,7 +167,8 @@ impl<'a> Tally<'a> {
         for ((place, link), (part, count)) in links {
             let count = std::mem::take(count);
             let (words, url) = (link.words.clone(), link.url.clone());
-            parts[*part].places.push(PlaceCount { place: crate::id::Place(place), words, url, count });
+            let place = Place(place);
+            parts[*part].places.push(PlaceCount { place, words, url, before: Vec::new(), count });
         }
         Counted { clicks, opens, parts, times: Some(self.times) }
     }

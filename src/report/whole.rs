@@ -247,8 +247,9 @@ pub(super) const HEAD: [&str; 6] = ["", "people", "clicks", "nobody’s", "canno
 /// The links of a part.
 pub(super) fn places(places: &[PlaceCount], of: Accepted, longest: u64) -> impl Iterator<Item = Row> {
     places.iter().map(move |place| {
-        let name =
-            format!("{}: {}", place.place, if place.words.is_empty() { &place.url } else { &place.words });
+        let words = if place.words.is_empty() { &place.url } else { &place.words };
+        let mended = if place.before.is_empty() { "" } else { " (mended)" };
+        let name = format!("{}: {words}{mended}", place.place);
         Row {
             url: Some(place.url.clone()),
             bar: Some(bar(&place.count, longest)),

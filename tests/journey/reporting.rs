@@ -312,6 +312,12 @@ async fn a_mended_link_is_kept_with_its_old_target() {
     assert_eq!(links["places"][1]["url"], "https://halyard.example/moved");
     assert_eq!(links["places"][1]["before"][0]["url"], "https://halyard.example/path");
     assert_eq!(links["places"][1]["part"]["kind"], "article");
+    let report: Value = serde_json::from_slice(&folder.run(&["report", "1", "--json"]).stdout).unwrap();
+    let parts = report["parts"].as_array().unwrap().iter();
+    let place = parts.flat_map(|part| part["places"].as_array().unwrap()).find(|place| place["place"] == 2);
+    assert_eq!(place.unwrap()["url"], "https://halyard.example/moved");
+    assert_eq!(place.unwrap()["before"][0], "https://halyard.example/path");
+    assert!(String::from_utf8(folder.run(&["report", "1"]).stdout).unwrap().contains("(mended)"));
     for bad in [
         "javascript:alert(1)",
         "https://me@halyard.example/",
