@@ -8,6 +8,7 @@ use tera::Context;
 
 use super::answer::{Answer, text};
 use super::form::Fields;
+use super::lists::offered;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::id::ListName;
 use crate::subscriber::{SubscriptionStatus, Way};
@@ -121,8 +122,13 @@ pub(super) async fn list(site: &Site, visitor: &Visitor) -> Result<ListName, Clo
 }
 
 fn is_on(visitor: &Visitor, list: &ListName) -> bool {
-    let mut held = visitor.reader.subscriptions.iter();
-    held.any(|held| held.list == *list && held.status == SubscriptionStatus::Subscribed)
+    lists_on(visitor).any(|on| on == list)
+}
+
+/// The lists whose mail goes to them.
+fn lists_on(visitor: &Visitor) -> impl Iterator<Item = &ListName> {
+    let held = visitor.reader.subscriptions.iter();
+    held.filter(|held| held.status == SubscriptionStatus::Subscribed).map(|held| &held.list)
 }
 
 /// The page as it is for this reader now.
@@ -132,7 +138,12 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
         Err(closed) => return site.closed(path, closed),
     };
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
+    let titles = offered(site, &visitor.reader.subscriptions);
+    let title = |list: &ListName| titles.get(list).cloned().unwrap_or_else(|| list.to_string());
+    let others: Vec<String> = lists_on(visitor).filter(|on| **on != list).map(title).collect();
     let mut context = Context::new();
+    context.insert("list", &title(&list));
+    context.insert("others", &others.join(", "));
     context.insert("address", &visitor.reader.address.masked());
     context.insert("said", &site.say(said));
     context.insert(

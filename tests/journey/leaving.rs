@@ -18,13 +18,22 @@ async fn sent() -> Folder {
 }
 
 async fn status(app: &App) -> SubscriptionStatus {
+    status_of(app, 0).await
+}
+
+/// Of her lists, by their names.
+async fn status_of(app: &App, list: usize) -> SubscriptionStatus {
     let store = app.store().await.unwrap();
-    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap().subscriptions[0].status
+    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap().subscriptions[list].status
+}
+
+async fn until_gone(folder: &Folder, server: &Server) {
+    until_gone_from(folder, server, 0).await;
 }
 
 /// A busy machine writes it down first.
-async fn until_gone(folder: &Folder, server: &Server) {
-    while status(&folder.app()).await != SubscriptionStatus::Left {
+async fn until_gone_from(folder: &Folder, server: &Server, list: usize) {
+    while status_of(&folder.app(), list).await != SubscriptionStatus::Left {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Folder::until(server, "pending", 0).await;
@@ -135,6 +144,34 @@ async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
     assert!(ways(&folder.app()).await[0].2);
     assert_eq!(Folder::counted(&server, "returned_total").await, 1);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_one_of_several_lists_is_told_which_and_what_goes_on() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("newsletter.toml", "[smtp]", "[serve.lists]\noutages = \"Outages & more\"\n\n[smtp]");
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let (leaving, choosing) = (folder.links().to("unsubscribe"), folder.links().to("preferences"));
+    let alone = get(&server, &leaving).await.body;
+    assert!(
+        alone.contains("will get no more issues. It takes") && !alone.contains("Still coming"),
+        "{alone}"
+    );
+    post(&server, &choosing, "lists=chosen&list=readers&list=outages").await;
+    let before = get(&server, &leaving).await.body;
+    assert!(before.contains("will get no more issues of Small Hours. It takes"), "{before}");
+    post(&server, &leaving, "action=leave").await;
+    until_gone_from(&folder, &server, 1).await;
+    let after = get(&server, &leaving).await.body;
+    assert!(after.contains("gets no more issues of Small Hours.") && after.contains(&choosing), "{after}");
+    for page in [before, after] {
+        assert!(page.contains("Still coming to you: Outages &amp; more."), "{page}");
+    }
+    post(&server, &choosing, "lists=chosen").await;
+    let last = get(&server, &leaving).await.body;
+    server.stop().await;
+    assert!(last.contains("gets no more issues.") && !last.contains("Still coming"), "{last}");
 }
 
 #[tokio::test]
