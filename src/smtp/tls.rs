@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig};
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
 
@@ -63,11 +63,29 @@ impl Trust {
 fn explain(host: &str, error: &std::io::Error) -> SmtpError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => {
-            let text = format!("the certificate of {host} is not to be trusted: {reason}");
+            let text = format!("the certificate of {host} is not to be trusted: {}", why(reason));
             SmtpError::permanent(Step::Tls, 550, "5.7.5", text)
         }
         _ => {
             SmtpError::transient(Step::Tls, "4.7.5", format!("the handshake with {host} broke off: {error}"))
         }
     }
+}
+
+/// In words that say what to mend.
+fn why(reason: &CertificateError) -> String {
+    let said = match reason {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody whom this machine trusts has signed it; SSL_CERT_FILE names a file of further authorities"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet, or this machine's clock is slow"
+        }
+        CertificateError::Revoked => "it is revoked",
+        CertificateError::Other(_) => "it is no server's, or its chain does not hold",
+        // Of what the names are rustls tells in words.
+        _ => return reason.to_string(),
+    };
+    said.to_owned()
 }
