@@ -102,7 +102,7 @@ impl Mailing {
     async fn settle(&self, store: &Store, invitation: &Invitation, posted: Posted) -> anyhow::Result<bool> {
         match posted {
             Posted::Taken => {
-                store.put_invitation(invitation, Progress::Left).await?;
+                store.put_invitation(invitation, Progress::Left(self.app.now())).await?;
                 Counters::count(&self.counters.invited);
             }
             Posted::Void => {}

@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     step!(7, "tracking then", "0007_tracking_then.sql"),
     step!(8, "notifications", "0008_notifications.sql"),
     step!(9, "robots of nobody", "0009_robots_of_nobody.sql"),
+    step!(10, "confirmations of all lists", "0010_confirmations_of_all_lists.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::connection::Transaction;
-use super::statement::sql;
+use super::statement::{Row, sql};
 use super::subscriber::find_or_insert;
 use super::word::{Cells, json};
 use super::{Store, StoreError};
@@ -38,7 +38,7 @@ pub struct JoinRequest {
 pub enum Asked {
     /// It is kept; the confirmation is to be mailed.
     Mail,
-    /// A mail is on its way, or enough of them went out.
+    /// A mail is on its way, or enough of them went out to the address, whatever the list.
     Waiting,
     /// They are on the list.
     Subscribed,
@@ -61,8 +61,10 @@ pub struct Invitation {
     pub expires_at: Timestamp,
     /// How often it was tried, this time included.
     pub tries: u32,
-    /// How many mails left for this address before.
+    /// How many mails left for this request and those before it.
     pub mails: u32,
+    /// When the last of them left.
+    pub mailed_at: Option<Timestamp>,
 }
 
 /// How far a confirmation has come that was taken.
@@ -70,8 +72,8 @@ pub struct Invitation {
 pub enum Progress {
     /// At this time its body is about to be handed over.
     Leaves(Timestamp),
-    /// A relay has it.
-    Left,
+    /// A relay has it, since this time.
+    Left(Timestamp),
     /// It did not leave, and is tried again at this time.
     Waits(Timestamp),
 }
@@ -100,6 +102,9 @@ pub struct Confirmed {
     pub is_new: bool,
 }
 
+/// [`Store::APART`], as times are kept.
+const APART_MILLIS: i64 = 3_600_000;
+
 impl TryFrom<Cells<'_>> for Invitation {
     type Error = StoreError;
 
@@ -111,6 +116,7 @@ impl TryFrom<Cells<'_>> for Invitation {
             expires_at: row.time("expires_at")?,
             tries: row.number("tries")?,
             mails: row.number("mails")?,
+            mailed_at: row.some_time("mailed_at")?,
         })
     }
 }
@@ -118,11 +124,13 @@ impl TryFrom<Cells<'_>> for Invitation {
 impl Store {
     /// Between two mails to one address lies at least this.
     const APART: SignedDuration = SignedDuration::from_hours(1);
-    /// An address gets no more mails than these before what it was asked expires.
+    /// An address that does not confirm gets no more mails than these, of all lists together.
     const MAILS: u32 = 3;
+    /// For so long after the last of them they count.
+    const COUNTED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-    /// Keeps a request, whose confirmation is to be mailed now, unless there is a reason not to; an earlier one of the same address is
-    /// void then. `limit`: how many are kept in how much time, all addresses together.
+    /// Keeps a request, whose confirmation is to be mailed now, or an hour after the last one to that address, unless there is a reason not
+    /// to; an earlier one of the same address and list is void then. `limit`: how many are kept in how much time, all addresses together.
     ///
     /// # Errors
     /// A database's error.
@@ -141,7 +149,10 @@ impl Store {
         }
         let upsert = "insert into pending \
             (list, key, token_hash, address, name, asked_at, mails, expires_at, wording, source, mail_at) \
-            values ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $6) on conflict (list, key) do update set \
+            values ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, (select coalesce(max(mailed_at) + $10, $6) \
+            from pending where key = $2 and confirmed_at is null)) on conflict (list, key) do update set \
+            mails = case when pending.confirmed_at is null then pending.mails else 0 end, \
+            mailed_at = case when pending.confirmed_at is null then pending.mailed_at end, \
             token_hash = excluded.token_hash, address = excluded.address, name = excluded.name, \
             asked_at = excluded.asked_at, expires_at = excluded.expires_at, \
             wording = excluded.wording, source = excluded.source, confirmed_at = null, \
@@ -156,6 +167,7 @@ impl Store {
             .bind(request.expires_at)
             .bind(&request.wording)
             .bind(&request.source)
+            .bind(APART_MILLIS)
             .execute(&mut transaction)
             .await?;
         transaction.commit().await?;
@@ -177,9 +189,7 @@ impl Store {
         let mut transaction = writing.begin().await?;
         transaction.exclude("pending").await?;
         purge(&mut transaction, now).await?;
-        let select = "select list, address, asked_at, expires_at, mail_tries + 1 as tries, mails from pending \
-            where mail_at <= $1 order by mail_at limit 1";
-        let row = sql(select).bind(now).fetch_optional(&mut transaction).await?;
+        let row = due(&mut transaction, now).await?;
         let Some(row) = row.as_ref().map(Cells) else {
             transaction.commit().await?;
             return Ok(None);
@@ -206,17 +216,17 @@ impl Store {
         invitation: &Invitation,
         progress: Progress,
     ) -> Result<bool, StoreError> {
-        let (mail_at, mails) = match progress {
+        let (mail_at, mails, mailed_at) = match progress {
             Progress::Leaves(now) => {
                 let mails = invitation.mails + 1;
-                ((mails < Self::MAILS).then(|| now + Self::APART), mails)
+                ((mails < Self::MAILS).then(|| now + Self::APART), mails, Some(now))
             }
-            Progress::Left => (None, invitation.mails + 1),
-            Progress::Waits(again_at) => (Some(again_at), invitation.mails),
+            Progress::Left(now) => (None, invitation.mails + 1, Some(now)),
+            Progress::Waits(again_at) => (Some(again_at), invitation.mails, invitation.mailed_at),
         };
-        let update = "update pending set mail_at = $1, mails = $2 where list = $3 and key = $4 \
-            and asked_at = $5 and mail_tries = $6 and confirmed_at is null";
-        let update = sql(update).bind(mail_at).bind(i64::from(mails)).bind(&invitation.list);
+        let update = "update pending set mail_at = $1, mails = $2, mailed_at = $3 where list = $4 and key = $5 \
+            and asked_at = $6 and mail_tries = $7 and confirmed_at is null";
+        let update = sql(update).bind(mail_at).bind(i64::from(mails)).bind(mailed_at).bind(&invitation.list);
         let update = update.bind(invitation.address.key()).bind(invitation.asked_at);
         let update = update.bind(i64::from(invitation.tries));
         Ok(update.execute(&mut self.write().await?).await? > 0)
@@ -289,11 +299,27 @@ impl Store {
     }
 }
 
-/// What expired is gone.
+/// What expired is gone; of an address that had mails and did not confirm is kept how many they were, as long as they count.
 async fn purge(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let delete = "delete from pending where expires_at <= $1";
-    sql(delete).bind(now).execute(transaction).await?;
+    let delete = "delete from pending where expires_at <= $1 \
+        and (confirmed_at is not null or mails = 0 or coalesce(mailed_at, asked_at) <= $2)";
+    sql(delete).bind(now).bind(now - Store::COUNTED).execute(transaction).await?;
+    let strip = "update pending set name = null, wording = '', source = '', mail_at = null \
+        where expires_at <= $1 and (name is not null or wording <> '' or source <> '' or mail_at is not null)";
+    sql(strip).bind(now).execute(transaction).await?;
     Ok(())
+}
+
+/// The confirmation that is due next, whose address had no mail within the hour, of whatever list, has none on its way, and had few enough.
+async fn due(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Option<Row>, StoreError> {
+    let select = "select p.list, p.address, p.asked_at, p.expires_at, p.mail_tries + 1 as tries, p.mails, p.mailed_at \
+        from pending p where p.mail_at <= $1 and not exists (select 1 from pending o where o.key = p.key \
+        and o.confirmed_at is null and (o.mailed_at > $2 \
+        or (o.list <> p.list and o.mail_tries > 0 and o.mail_at > $1))) \
+        and (select sum(o.mails) from pending o where o.key = p.key and o.confirmed_at is null) < $3 \
+        order by p.mail_at limit 1";
+    let select = sql(select).bind(now).bind(now - Store::APART).bind(i64::from(Store::MAILS));
+    select.fetch_optional(transaction).await
 }
 
 /// Why no mail goes out for a request.
@@ -308,7 +334,9 @@ async fn obstacle(
          where s.list = $2 and b.key = $1 and s.status = 'subscribed' \
          and not exists (select 1 from suppression where key = $1)) as subscribed, \
         (select count(*) from pending where list = $2 and key = $1 and confirmed_at is null \
-         and (asked_at > $3 or mails >= $4)) as waiting, \
+         and asked_at > $3) as waiting, \
+        (select count(*) from (select sum(mails) as mails from pending where key = $1 and confirmed_at is null) as had \
+         where had.mails >= $4) as enough, \
         (select count(*) from pending where asked_at > $5) as lately";
     let select = sql(select)
         .bind(request.address.key())
@@ -325,7 +353,7 @@ async fn obstacle(
         Some(Asked::Suppressed)
     } else if row.integer("subscribed")? > 0 {
         Some(Asked::Subscribed)
-    } else if row.integer("waiting")? > 0 {
+    } else if row.integer("waiting")? + row.integer("enough")? > 0 {
         Some(Asked::Waiting)
     } else {
         None

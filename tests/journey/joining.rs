@@ -266,3 +266,65 @@ async fn a_confirmation_whose_server_was_killed_with_it_is_mailed_once_more_and_
     server.stop().await;
     assert_eq!(audience(&folder).await, 1);
 }
+
+/// Asks for these lists in a name, of a server that goes on at that time and mails one more.
+async fn asked_at(folder: &Folder, at: &str, lists: &[&str]) {
+    let server = folder.serve_at(at).await;
+    for list in lists {
+        let body = format!("email=ada%40example.com&name=Countess&list={list}");
+        assert_eq!(post(&server, "/subscribe", &body).await.status, 200);
+    }
+    Folder::until(&server, "invited_total", 1).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_confirm_has_one_mail_an_hour_and_three_a_month_of_all_lists_together() {
+    let folder = Folder::with_readers(&[]);
+    let lists = "[serve.lists]\nextra = \"Extra\"\nthird = \"Third\"\nfourth = \"Fourth\"\n\n[smtp]";
+    folder.edit("newsletter.toml", "[smtp]", lists);
+    let store = folder.app().store().await.unwrap();
+    let nothing_due = async |at: &str| {
+        let (at, lease) = (at.parse().unwrap(), SignedDuration::from_mins(1));
+        let taken = store.take_invitation(|_| "another".to_owned(), at, lease).await.unwrap();
+        assert_eq!(taken, None, "{at}");
+    };
+    asked_at(&folder, "2023-07-03T00:00:00Z", &["readers", "extra", "third", "fourth"]).await;
+    nothing_due("2023-07-03T00:59:59Z").await;
+    asked_at(&folder, "2023-07-03T01:00:00Z", &[]).await;
+    nothing_due("2023-07-03T01:59:59Z").await;
+    asked_at(&folder, "2023-07-03T02:00:00Z", &[]).await;
+    nothing_due("2023-07-04T23:00:00Z").await;
+    assert_eq!(folder.received().len(), 3);
+
+    // What was asked for is over; that it was is kept, and no more than that.
+    let server = folder.serve_at("2023-08-01T00:00:00Z").await;
+    for list in ["readers", "extra", "third", "fourth"] {
+        assert_eq!(
+            post(&server, "/subscribe", &format!("email=ada%40example.com&list={list}")).await.status,
+            200
+        );
+    }
+    server.stop().await;
+    nothing_due("2023-08-01T00:00:00Z").await;
+    let held = folder.run(&["subscribers", "export", "ada@example.com"]);
+    let held = String::from_utf8(held.stdout).unwrap();
+    assert!(held.contains("2023-07-05T00:00:00Z") && !held.contains("Countess"), "{held}");
+    asked_at(&folder, "2023-08-03T00:00:00Z", &["readers"]).await;
+    assert_eq!(folder.received().len(), 4, "a month later it may be asked again");
+}
+
+#[tokio::test]
+async fn who_confirmed_one_list_is_asked_back_for_another_at_once() {
+    let folder = Folder::with_readers(&[]);
+    folder.edit("newsletter.toml", "[smtp]", "[serve.lists]\nextra = \"Extra\"\n\n[smtp]");
+    let server = folder.serve().await;
+    post(&server, "/subscribe", "email=ada%40example.com").await;
+    let path = confirmation(&invitation(&folder).await);
+    Folder::until(&server, "invited_total", 1).await;
+    assert!(post(&server, &path, "").await.body.contains("Welcome"));
+    post(&server, "/subscribe", "email=ada%40example.com&list=extra").await;
+    Folder::until(&server, "invited_total", 2).await;
+    server.stop().await;
+    assert_eq!(folder.received().len(), 2);
+}

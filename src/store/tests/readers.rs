@@ -250,7 +250,7 @@ impl TestStore {
     /// Its mail leaves, and is taken.
     async fn mail(&self, token_hash: &str, at: Timestamp) {
         let taken = self.take(token_hash, at).await.unwrap();
-        assert!(self.put(&taken, Progress::Leaves(at)).await && self.put(&taken, Progress::Left).await);
+        assert!(self.put(&taken, Progress::Leaves(at)).await && self.put(&taken, Progress::Left(at)).await);
     }
 }
 
@@ -303,7 +303,7 @@ async fn a_confirmation_that_may_have_left_and_is_confirmed_is_due_no_more() {
     assert!(store.put(&taken, Progress::Leaves(later(1))).await);
     store.confirm("a", Reference(9), later(60), unerased).await.unwrap().unwrap();
     assert!(store.take("b", later(5000)).await.is_none());
-    assert!(!store.put(&taken, Progress::Left).await);
+    assert!(!store.put(&taken, Progress::Left(later(2))).await);
 }
 
 #[tokio::test]
