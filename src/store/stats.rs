@@ -32,7 +32,7 @@ pub struct Group {
 /// Who came and who left in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Turnover {
-    /// Came to the list and are or were on it.
+    /// Came to the list and are or were on it; not who was kept off it before they ever were.
     pub joined: u64,
     /// Left it, and did not come back.
     pub left: u64,
@@ -68,7 +68,8 @@ impl Store {
         &self,
         list: &ListName,
     ) -> Result<BTreeMap<jiff::civil::Date, Turnover>, StoreError> {
-        let joined = "select since / 86400000 as day, count(*) as readers from subscription where list = $1 group by 1";
+        let joined = "select since / 86400000 as day, count(*) as readers from subscription \
+            where list = $1 and (status <> 'left' or left_at is null or left_at > since) group by 1";
         let left = "select left_at / 86400000 as day, count(*) as readers from subscription \
             where list = $1 and status = 'left' and left_at is not null group by 1";
         let mut months: BTreeMap<_, Turnover> = BTreeMap::new();

@@ -237,3 +237,18 @@ async fn dispatch_forgets_clicks_that_are_older_than_the_newsletter_keeps_them()
     let held = held(&folder, ADA);
     assert_eq!((length(&held["events"]), length(&held["deliveries"])), (0, 1), "what was sent is no click");
 }
+
+#[tokio::test]
+async fn who_was_never_on_a_list_and_is_kept_off_it_did_not_join_it() {
+    let folder = Folder::with_readers(&READERS);
+    done(&folder, &["subscribers", "import"]);
+    let joined = || {
+        let stats = json(&done(&folder, &["--json", "subscribers", "stats"]));
+        stats["months"].as_array().unwrap().iter().map(|month| month["joined"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(joined(), 2);
+    done(&folder, &["subscribers", "unsubscribe", "nobody@example.com"]);
+    assert_eq!(joined(), 2);
+    done(&folder, &["subscribers", "unsubscribe", ADA]);
+    assert_eq!(joined(), 2, "she was on it");
+}
