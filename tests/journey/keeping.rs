@@ -252,3 +252,17 @@ async fn who_was_never_on_a_list_and_is_kept_off_it_did_not_join_it() {
     done(&folder, &["subscribers", "unsubscribe", ADA]);
     assert_eq!(joined(), 2, "she was on it");
 }
+
+#[tokio::test]
+async fn who_left_as_a_plain_status_column_says_gets_no_mail_and_the_import_says_so() {
+    let folder = Folder::with_readers(&[]);
+    let list = "email,name,status\nada@example.com,Ada,subscribed\nbo@example.org,Bo,unsubscribed\n";
+    folder.write("subscribers/readers.csv", list);
+    let said = done(&folder, &["subscribers", "import"]);
+    for words in ["1 added, 1 bad and skipped", "line 3: its `status` is `unsubscribed`", "--suppressed"] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    let sent = json(&done(&folder, &["--json", "send", "1", "--yes"]));
+    assert_eq!(sent["accepted"], 1, "{sent}");
+    assert_eq!(header(&folder.received()[0], "To"), "Ada <ada@example.com>");
+}

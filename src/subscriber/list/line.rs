@@ -12,7 +12,7 @@ use super::breaks::unbroken;
 use super::column::{Column, Kind};
 use super::header::{Header, field_name};
 use super::service::Service;
-use super::standing::{More, Row, Standing, time};
+use super::standing::{More, Row, Standing, is_off, time};
 use crate::mailbox::{self, EmailAddress, MailboxError};
 use crate::newsletter::Tracking;
 use crate::subscriber::guard::unguarded;
@@ -112,6 +112,12 @@ impl Making {
                 self.tracking = Some(choice("tracking", text, "`individual`, `aggregate` or `none`")?);
             }
             Column::Format => self.format = Some(choice("format", text, "`html` or `text`")?),
+            Column::Attribute(field) if self.service.is_none() && is_off(field, text) => {
+                return Err(format!(
+                    "its `{field}` is `{}`; take the line out, or import the list of who left with `--suppressed`",
+                    start(text)
+                ));
+            }
             Column::Attribute(field) => self.attribute(field, text)?,
             Column::Attributes => self.attributes(text)?,
             Column::Nameless | Column::Dropped => {}

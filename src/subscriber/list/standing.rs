@@ -65,6 +65,30 @@ impl Standing {
     }
 }
 
+/// Names of columns that say in a list of no known service whether somebody is on it.
+const TELLING: [&str; 3] = ["status", "state", "subscription_status"];
+/// What stands there of those who are not.
+const OFF: [&str; 13] = [
+    "unsubscribed",
+    "cleaned",
+    "bounced",
+    "complained",
+    "spam",
+    "inactive",
+    "deleted",
+    "unconfirmed",
+    "cancelled",
+    "canceled",
+    "removed",
+    "blocklisted",
+    "undeliverable",
+];
+
+/// Whether a column says, in whosever words, that no mail is to go to a reader.
+pub(super) fn is_off(column: &str, text: &str) -> bool {
+    TELLING.contains(&column) && OFF.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// A time as services write it: RFC 3339, or a date with or without a time, then in UTC. `None` where it is none.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {

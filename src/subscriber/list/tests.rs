@@ -225,3 +225,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nobody_whose_own_line_says_that_they_are_not_on_the_list_is_taken_for_subscribed() {
+    for header in ["Status", "STATE", "Subscription status"] {
+        let file = format!(
+            "email,name,{header}\na@example.com,A,subscribed\nb@example.com,B,Unsubscribed\nc@example.com,C,cleaned\n\
+             d@example.com,D,bounced\ne@example.com,E,complained\nf@example.com,F,\ng@example.com,G,Ohio\n"
+        );
+        assert_eq!(addresses(&file), ["a@example.com", "f@example.com", "g@example.com"]);
+        let bad = bad(&file);
+        assert_eq!(bad.len(), 4);
+        assert!(bad[0].contains("is `Unsubscribed`; take the line out, or"), "{}", bad[0]);
+    }
+    let kit = "email,first_name,status\na1@example.com,A,unsubscribed\na2@example.com,A,active\n";
+    assert_eq!(addresses(kit), ["a2@example.com"]);
+    assert_eq!(
+        addresses("email,mood\na@example.com,inactive\n"),
+        ["a@example.com"],
+        "another column is theirs"
+    );
+}
