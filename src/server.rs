@@ -7,7 +7,6 @@ mod answer;
 mod client;
 mod clicks;
 mod connections;
-mod felt;
 mod form;
 mod health;
 mod joining;

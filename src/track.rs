@@ -11,6 +11,7 @@ mod links;
 mod spool;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::{fs, io};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
@@ -85,7 +87,7 @@ impl Keeping {
     /// Waits until it has ended, but not for a store that is away.
     pub async fn end(self, patience: Duration) {
         // What is not in the store by then is on the disk.
-        let _ = tokio::time::timeout(patience, self.0).await;
+        let _ = timeout(patience, self.0).await;
     }
 }
 
@@ -193,13 +195,14 @@ impl Tracker {
         let at_once = async {
             lists::leave(&*self.door.store().await?, reference, leaving).await.map_err(anyhow::Error::from)
         };
-        match tokio::time::timeout(PATIENCE, at_once).await {
+        match timeout(PATIENCE, at_once).await {
             Ok(Ok(None)) => Left::Unknown,
             Ok(Ok(Some(is_new))) => {
                 self.counters.left.fetch_add(u64::from(is_new), Ordering::Relaxed);
                 Left::Done
             }
             Ok(Err(_)) | Err(_) => {
+                self.door.doubt();
                 tracing::warn!(
                     issue = issue.get(),
                     "somebody left while the store was away; it is written down"
@@ -229,16 +232,30 @@ impl Tracker {
                 _ = stop.wait_for(|stop| *stop) => return,
                 _ = period.tick() => {}
             }
-            let is_up = self.refresh().await.is_ok();
-            if self.counters.store_up.swap(is_up.into(), Ordering::Relaxed) != u64::from(is_up) {
-                tracing::info!(is_up, "the store");
-            }
+            self.look().await;
             if let Err(error) = self.keys.refresh() {
                 tracing::error!(
                     error = format!("{error:#}"),
                     "the keys have changed and cannot be read; those before them stay"
                 );
             }
+        }
+    }
+
+    /// Takes in what is new; how the store is, is felt where that fails or takes long, and while it is away.
+    async fn look(&self) {
+        let mut refreshed = pin!(self.refresh());
+        let soon = timeout(links::PERIOD, &mut refreshed).await;
+        let is_well = matches!(soon, Ok(Ok(())));
+        if !is_well {
+            self.door.doubt();
+        }
+        if !is_well || !self.door.was_up() {
+            self.door.pulse().await;
+        }
+        if soon.is_err() {
+            // It says the same at the next look.
+            let _ = refreshed.await;
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Answer {
     if !site.ready.load(Ordering::Relaxed) {
         return text(StatusCode::SERVICE_UNAVAILABLE, "ending\n");
     }
-    let store = match site.felt.pulse(&site.door).await {
+    let store = match site.door.pulse().await {
         Pulse::Beats => "there",
         Pulse::ReadOnly => "there to be read, and cannot be written now; clicks and leaving wait on the disk",
         Pulse::Away => "away; clicks and leaving wait on the disk",
@@ -39,5 +39,9 @@ pub(super) async fn metrics(
     if client::is_proxied(peer, &headers, &site.app.config.serve.trusted_proxies) {
         return site.unknown("/metrics");
     }
-    answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", site.counters.text())
+    answer(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        site.counters.text(site.door.pulse().await != Pulse::Away),
+    )
 }

@@ -8,7 +8,6 @@ use tokio::sync::Mutex;
 
 use super::answer::Answer;
 use super::client::Limits;
-use super::felt::Felt;
 use super::pages::Pages;
 use crate::app::App;
 use crate::app::door::Door;
@@ -37,8 +36,6 @@ pub(super) struct Site {
     pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
     /// Whether it takes traffic: not before it knows the links, not while it ends.
     pub(super) ready: AtomicBool,
-    /// For whoever asks whether it is ready.
-    pub(super) felt: Felt,
     /// Why there was no store at the start.
     pub(super) away: Option<String>,
 }
@@ -109,7 +106,6 @@ impl Site {
             limits: Limits::default(),
             editions: Mutex::default(),
             ready: AtomicBool::new(true),
-            felt: Felt::default(),
             away,
         };
         Ok((Arc::new(site), keeping))

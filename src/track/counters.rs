@@ -36,8 +36,6 @@ pub struct Counters {
     pub failures: AtomicU64,
     /// Connections that are open.
     pub connections: AtomicU64,
-    /// 1 while the store can be asked.
-    pub store_up: AtomicU64,
 }
 
 impl Counters {
@@ -46,8 +44,9 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All of them, in Prometheus' text format.
-    pub fn text(&self) -> String {
+    /// All of them, and whether the store can be asked, in Prometheus' text format.
+    pub fn text(&self, is_store_up: bool) -> String {
+        let store_up = AtomicU64::new(is_store_up.into());
         let counters = [
             ("clicks_total", "clicks that were redirected", &self.clicks),
             ("opens_total", "pixels that were shown", &self.opens),
@@ -66,7 +65,7 @@ impl Counters {
         let gauges = [
             ("pending", "clicks and opens on the disk that are not in the store yet", &self.pending),
             ("connections", "connections that are open", &self.connections),
-            ("store_up", "1 while the store can be asked", &self.store_up),
+            ("store_up", "1 while the store can be asked", &store_up),
         ];
         let mut text = String::new();
         let counters = counters.into_iter().map(|(name, help, value)| (name, "counter", help, value));

@@ -106,13 +106,10 @@ impl Keeper {
         let mut pause = FIRST;
         loop {
             let error = match self.keep(&self.own, numbers).await {
-                Ok(held) => {
-                    self.counters.store_up.store(1, Ordering::Relaxed);
-                    return held;
-                }
+                Ok(held) => return held,
                 Err(error) => error,
             };
-            self.counters.store_up.store(0, Ordering::Relaxed);
+            self.door.doubt();
             tracing::warn!(error = format!("{error:#}"), "clicks and opens wait on the disk for the store");
             if closed.is_closed() {
                 return 0;

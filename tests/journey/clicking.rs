@@ -1,5 +1,7 @@
 //! A reader clicks: sent on at once, and kept for whom they let be counted.
 
+use std::time::Duration;
+
 use pressroom::event::{AgentClass, EventKind, HeaderFlags, Method};
 use pressroom::id::{IssueNumber, Place};
 use pressroom::store::{Kept, LinkChange};
@@ -183,6 +185,23 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
 }
 
 #[tokio::test]
+async fn while_the_store_is_away_it_is_said_to_be_however_often_one_looks() {
+    let folder = sent().await;
+    let away = folder.take_store_away();
+    let server = folder.serve_at(LATER).await;
+    get(&server, &folder.links().to("1")).await;
+    for _ in 0..40 {
+        assert_eq!(Folder::counted(&server, "store_up").await, 0);
+        let ready = get(&server, "/ready").await.body;
+        assert!(ready.contains("the store is away"), "{ready}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    away.put_back();
+    Folder::until(&server, "store_up", 1).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_store_that_comes_back_gets_what_was_heard_meanwhile_once() {
     let folder = sent().await;
     folder.serve().await.stop().await;
@@ -210,7 +229,7 @@ async fn a_mended_link_leads_to_its_new_target_in_mail_already_sent() {
     };
     folder.app().store().await.unwrap().change_link(one(), &change).await.unwrap();
     while get(&server, &folder.links().to("1")).await.header("location") != change.url {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(get(&server, "/issues/1").await.body.contains("halyard.example/mended"));
     server.stop().await;
@@ -308,7 +327,7 @@ async fn a_rotated_key_leaves_old_links_alive_and_new_ones_are_believed_by_a_ser
     let mut unsigned = 0;
     while get(&server, &newer).await.status != 302 {
         unsigned += 1;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(get(&server, &old).await.status, 302);
     assert_eq!(Folder::counted(&server, "unsigned_total").await, unsigned);
