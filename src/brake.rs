@@ -90,7 +90,7 @@ async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bo
     let Ok(_lock) = store.sender_lock(send::sender_id()).await else { return Ok(true) };
     store.recover(issue, app.now()).await?;
     store.skip_cancelled(issue, app.now()).await?;
-    store.finish(issue).await?;
+    send::Resend::of(&app.config)?.finish(store, issue).await?;
     Ok(!store.is_only_sender().await?)
 }
 

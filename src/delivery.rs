@@ -234,12 +234,20 @@ impl RetryPolicy {
     }
 
     /// When to try again: each wait is three times the last, and up to a quarter longer by `jitter`, so that those
-    /// who were deferred together do not come back together. `None` once it was tried for long enough.
+    /// who were deferred together do not come back together. The last try is at the limit; `None` after that.
     pub fn retry_at(self, attempt: Attempt, jitter: u8) -> Option<Timestamp> {
         let growth = 3_i32.saturating_pow(attempt.number.saturating_sub(1));
         let wait = Self::FIRST_WAIT.saturating_mul(growth).min(Self::LONGEST_WAIT);
         let retry_at = attempt.at.checked_add(wait + wait * i32::from(jitter) / 1024).ok()?;
-        (retry_at.duration_since(attempt.first) <= self.give_up_after).then_some(retry_at)
+        let last = attempt.first.checked_add(self.give_up_after).unwrap_or(Timestamp::MAX);
+        (attempt.at < last).then(|| retry_at.min(last))
+    }
+
+    /// When a reader in doubt is sent it again; `None` once it was tried for long enough. It is reckoned anew each time it is asked for,
+    /// and always the same.
+    pub fn resend_at(self, reader: SubscriberId, in_doubt: Attempt) -> Option<Timestamp> {
+        let [jitter, ..] = reader.0.wrapping_mul(167).wrapping_add(in_doubt.number.into()).to_le_bytes();
+        self.retry_at(in_doubt, jitter)
     }
 }
 
@@ -295,7 +303,14 @@ mod tests {
             now = next;
         }
         assert_eq!(waits[..4], [37, 112, 337, 1011]);
-        assert!(waits.is_sorted() && waits.len() > 15, "{waits:?}");
+        assert_eq!(now, START + DAYS.give_up_after, "the last one is made at the limit");
+        let last = waits.pop();
+        assert!(waits.is_sorted() && waits.len() > 15 && last < waits.last().copied(), "{waits:?}");
+        let minutes = RetryPolicy { give_up_after: SignedDuration::from_mins(2) };
+        assert_eq!(
+            minutes.retry_at(attempt(2, START + SignedDuration::from_secs(32)), 0),
+            Some(START + SignedDuration::from_mins(2))
+        );
         let late = attempt(99, START + DAYS.give_up_after);
         assert_eq!(DAYS.outcome(reply(451), late, 0), Outcome::Refused(reply(451)));
     }

@@ -125,7 +125,7 @@ impl Dispatch<'_> {
                 self.remark(notes).await?;
             }
         } else {
-            self.sender.store.finish(number).await?;
+            send::Resend::of(&self.app.config)?.finish(&self.sender.store, number).await?;
         }
         Ok(())
     }

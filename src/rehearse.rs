@@ -160,7 +160,7 @@ impl Rounds<'_> {
             if *self.options.stop.borrow() {
                 return Err(Later("the rehearsal was stopped; it leaves nothing behind".to_owned()).into());
             }
-            let is_left = last.counts.waiting + last.counts.deferred > 0;
+            let is_left = last.counts.waiting + last.counts.deferred > 0 || last.next_attempt.is_some();
             let resumes = match last.ending {
                 Ending::Deferred | Ending::RelayAway | Ending::RelayRefuses => is_left && runs < RUNS,
                 Ending::Done

@@ -33,6 +33,7 @@ mod pace;
 mod pool;
 mod queue;
 mod quota;
+mod resend;
 pub mod review;
 mod sent;
 mod shared;
@@ -48,6 +49,7 @@ use journal::Journal;
 use pace::Pace;
 use pool::Pool;
 use queue::Queue;
+pub(crate) use resend::Resend;
 pub use sent::{Ending, Sent};
 use sent::{ending, readers};
 use shared::Shared;
@@ -108,7 +110,7 @@ impl Run {
 
     /// Whether anybody is left to write to.
     pub fn is_left_to_do(&self) -> bool {
-        self.digest.is_some() || self.counts.waiting + self.counts.deferred > 0
+        self.digest.is_some() || self.readers > 0
     }
 
     /// Whether anybody can be tried now.
@@ -116,7 +118,7 @@ impl Run {
     /// # Errors
     /// A database's error.
     pub(crate) async fn is_due(&self) -> anyhow::Result<bool> {
-        let next = self.store.next_attempt(self.frozen.number()).await?;
+        let next = self.next_attempt().await?;
         Ok(self.digest.is_some() || self.counts.waiting > 0 || next.is_some_and(|at| at <= self.app.now()))
     }
 
@@ -175,6 +177,10 @@ impl Run {
         Ok(Sent { next_attempt, held_until, relay_said, ..sent })
     }
 
+    async fn next_attempt(&self) -> anyhow::Result<Option<Timestamp>> {
+        Ok(Resend::of(&self.app.config)?.next_attempt(&self.store, self.frozen.number()).await?)
+    }
+
     async fn state(&self) -> anyhow::Result<IssueState> {
         Ok(self.store.state(self.frozen.number()).await?.unwrap_or(IssueState::Running))
     }
@@ -204,6 +210,7 @@ impl Run {
         let number = self.frozen.number();
         let sender = self.lock.id();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
+        let resend = Resend::of(&self.app.config)?;
         let brake = Brake::new(Arc::clone(&self.store), number, options.stop.clone());
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.store),
@@ -222,7 +229,7 @@ impl Run {
             connections: self.app.config.pace.connections.get(),
             queue: Queue::new(Arc::clone(&self.store), number, sender, &self.app.config.pace.domains),
             sender,
-            in_doubt: self.app.config.in_doubt,
+            resend,
             settled: 0.into(),
             accepted: 0.into(),
             total: self.readers,
@@ -239,11 +246,17 @@ impl Run {
         self.store.suppress_bounced(&bounced, self.app.now()).await?;
         self.store.recover(number, self.app.now()).await?;
         self.store.skip_cancelled(number, self.app.now()).await?;
-        self.store.finish(number).await?;
+        resend.finish(&self.store, number).await?;
         Ok((ended?, accepted))
     }
 
     async fn sent(&self, ending: Ending, counts: Counts, accepted_now: u64) -> anyhow::Result<Sent> {
+        let next_attempt = self.next_attempt().await?;
+        let ending = match ending {
+            // Of those in doubt some are sent it again.
+            Ending::Incomplete if next_attempt.is_some() => Ending::Deferred,
+            other => other,
+        };
         Ok(Sent {
             relay_said: None,
             held_until: None,
@@ -254,7 +267,7 @@ impl Run {
             counts,
             refusals: self.store.refusals(self.frozen.number()).await?,
             accepted_now,
-            next_attempt: self.store.next_attempt(self.frozen.number()).await?,
+            next_attempt,
             inbox: self.app.is_trial().then(|| self.app.workspace.inbox_dir()),
         })
     }

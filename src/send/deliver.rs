@@ -58,7 +58,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
             }
             continue;
         }
-        let deferred_until = shared.store.next_attempt(shared.issue).await?;
+        let deferred_until = shared.resend.next_attempt(&shared.store, shared.issue).await?;
         let Some(at) = held_until.into_iter().chain(deferred_until).min() else {
             return Ok(Ended::Finished { held_until });
         };
@@ -67,7 +67,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
             return Ok(Ended::Finished { held_until });
         }
         shared.sleep(wait.unsigned_abs()).await;
-        shared.store.requeue_due(shared.issue, shared.now()).await?;
+        shared.resend.requeue_due(&shared.store, shared.issue, shared.now()).await?;
     }
 }
 

@@ -15,9 +15,10 @@ use super::journal::{Asked, Journal, JournalGone};
 use super::pace::Pace;
 use super::pool::{Pool, Standing};
 use super::queue::{Next, Queue};
+use super::resend::Resend;
 use super::{Options, Progress};
 use crate::app::{Clock, random};
-use crate::delivery::{Attempt, InDoubt, Intent, Outcome, RetryPolicy, SenderId, SmtpReply};
+use crate::delivery::{Attempt, Intent, Outcome, RetryPolicy, SenderId, SmtpReply};
 use crate::id::IssueNumber;
 use crate::message::Edition;
 use crate::message::dkim::Signer;
@@ -45,8 +46,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) connections: u16,
     pub(super) sender: SenderId,
-    /// What to do about readers whom a dead sender may have served.
-    pub(super) in_doubt: InDoubt,
+    /// What to do about readers who may have been served.
+    pub(super) resend: Resend,
     pub(super) queue: Queue,
     pub(super) settled: AtomicU64,
     /// Of this run alone: other machines may be at work.
@@ -104,12 +105,6 @@ impl Shared {
     pub(super) async fn recover(&self) -> Result<bool, StoreError> {
         let recovered = self.store.recover(self.issue, self.now()).await?;
         self.store.skip_cancelled(self.issue, self.now()).await?;
-        match self.in_doubt {
-            InDoubt::Resend if recovered.in_doubt > 0 => {
-                self.store.requeue_in_doubt(self.issue, self.now()).await?;
-            }
-            InDoubt::Resend | InDoubt::Skip => {}
-        }
         Ok(recovered.at_work)
     }
 

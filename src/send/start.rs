@@ -8,10 +8,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use tracing::{info, warn};
 
+use super::resend::Resend;
 use super::{Run, audience, sender_id};
 use crate::app::{App, Later, Wrong, random_in_bulk};
 use crate::compose::{self, Prepared};
-use crate::delivery::{Counts, InDoubt};
+use crate::delivery::Counts;
 use crate::diagnostic::Diagnostics;
 use crate::id::ListName;
 use crate::lists::{self, Import, ImportOutcome};
@@ -159,12 +160,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         warn!(issue = %queued.number, readers = recovered.in_doubt, "in doubt since a run that did not end");
     }
     store.skip_cancelled(queued.number, app.now()).await?;
-    match app.config.in_doubt {
-        InDoubt::Skip => {}
-        InDoubt::Resend => {
-            store.requeue_in_doubt(queued.number, app.now()).await?;
-        }
-    }
+    let resends = Resend::of(&app.config)?.count(&store, queued.number).await?;
     let counts = store.counts(queued.number).await?;
     Ok(Run {
         app: app.clone(),
@@ -176,7 +172,7 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
         joins: recovered.at_work,
         findings: Diagnostics::none(),
         notes: app.exposed_secrets(),
-        readers: counts.waiting + counts.deferred,
+        readers: counts.waiting + counts.deferred + resends,
         counts,
         frozen,
         store,

@@ -10,7 +10,9 @@ use super::issue::lock_of;
 use super::statement::sql;
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
-use crate::delivery::{Counts, DeliveryStatus, Refusal, SenderId, SkipReason, SmtpReply};
+use crate::delivery::{
+    Attempt, Counts, DeliveryStatus, Refusal, RetryPolicy, SenderId, SkipReason, SmtpReply,
+};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::mailbox::EmailAddress;
 
@@ -154,14 +156,49 @@ impl Store {
         self.change(issue, sql(update).bind(now).bind(issue)).await
     }
 
-    /// Queues those in doubt again (`in_doubt = "resend"`). Answers how many.
+    /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody of an issue that was cancelled.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn requeue_in_doubt(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
-        let update = "update delivery set status = 'queued', owner = null, since = $1 \
-            where issue = $2 and status = 'in-doubt'";
-        self.change(issue, sql(update).bind(now).bind(issue)).await
+    pub async fn resends(
+        &self,
+        issue: IssueNumber,
+        policy: RetryPolicy,
+    ) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
+        let select = "select d.subscriber, d.attempts, d.first_attempt_at, d.since \
+            from delivery d join issue i on i.number = d.issue \
+            where d.issue = $1 and d.status = 'in-doubt' and coalesce(i.brake, '') <> 'cancelled' order by d.subscriber";
+        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
+        let mut resends = Vec::new();
+        for row in rows.iter().map(Cells) {
+            let (reader, at) = (SubscriberId(row.integer("subscriber")?), row.time("since")?);
+            let first = row.some_time("first_attempt_at")?.unwrap_or(at);
+            let attempt = Attempt { number: row.number("attempts")?, first, at };
+            resends.extend(policy.resend_at(reader, attempt).map(|at| (reader, at)));
+        }
+        Ok(resends)
+    }
+
+    /// Queues those in doubt again whose time has come. Answers how many.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn requeue_in_doubt(
+        &self,
+        issue: IssueNumber,
+        policy: RetryPolicy,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let resends = self.resends(issue, policy).await?;
+        let due: Vec<_> = resends.iter().filter(|(_, at)| *at <= now).map(|(reader, _)| *reader).collect();
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let mut update = sql("update delivery set status = 'queued', owner = null, since = ");
+        update.push_bind(now).push(" where issue = ").push_bind(issue);
+        update.push(" and status = 'in-doubt' and subscriber ");
+        update.push_any_of(due.into_iter().map(Into::into));
+        self.change(issue, update).await
     }
 
     /// Queues readers again whom a sender's relay refused for no fault of theirs. Answers how many.

@@ -233,6 +233,39 @@ async fn a_line_cut_after_the_final_dot_leaves_its_reader_in_doubt_and_nobody_tw
 }
 
 #[tokio::test]
+async fn who_is_in_doubt_and_resent_waits_as_one_deferred_does_and_not_for_ever_whichever_command_it_is() {
+    let folder = Folder::with_many_readers(4);
+    let script = Script::new(move |envelope, stage| match (stage, envelope.to.last()?.local()) {
+        (Stage::Kept, "reader2") => Some(Action::Cut),
+        (Stage::Recipient, "reader3") => Some(Action::Reply("451 4.3.0 later".to_owned())),
+        _ => None,
+    });
+    let (inbox, maildir) = relay(&folder, script).await;
+    folder.edit(
+        "newsletter.toml",
+        "[smtp]",
+        "[send]\nin_doubt = \"resend\"\ngive_up_after = \"2m\"\n\n[smtp]",
+    );
+    for (minute, second, sent, is_over) in [
+        (0, 0, 1, false),
+        (0, 1, 1, false),
+        (1, 0, 2, false),
+        (1, 30, 2, false),
+        (2, 0, 3, true),
+        (9, 0, 3, true),
+    ] {
+        let app = folder.app_at(&format!("2023-07-03T00:0{minute}:{second:02}Z"));
+        let ended = pressroom::send::prepare(&app, "1").await.unwrap().go(options()).await.unwrap();
+        Box::pin(pressroom::dispatch::dispatch(&app, &options())).await.unwrap();
+        let (ending, Counts { in_doubt, refused, .. }) = (ended.ending, ended.counts);
+        let expected = if is_over { (Ending::Incomplete, 1, 1) } else { (Ending::Deferred, 1, 0) };
+        assert_eq!((ending, in_doubt, refused), expected, "{minute}:{second} {ended}");
+        assert_eq!(copies(&received(maildir.path()))["reader2@example.com"], sent, "{minute}:{second}");
+    }
+    inbox.stop().await;
+}
+
+#[tokio::test]
 async fn a_relay_that_refuses_the_sender_costs_no_reader() {
     let folder = Folder::with_many_readers(30);
     let script = Script::new(|_, stage| {

@@ -167,8 +167,12 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
             ("r3@example.com".to_owned(), DeliveryStatus::Queued),
         ]
     );
-    assert_eq!(store.requeue_in_doubt(number(), later(2)).await.unwrap(), 1);
-    let again = store.lease(number(), LEASE, of_all(9), later(2)).await.unwrap();
+    let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
+    assert_eq!(store.requeue_in_doubt(number(), policy, later(30)).await.unwrap(), 0);
+    let over = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_secs(1) };
+    assert_eq!(store.requeue_in_doubt(number(), over, later(99)).await.unwrap(), 0, "tried for long enough");
+    assert_eq!(store.requeue_in_doubt(number(), policy, later(39)).await.unwrap(), 1);
+    let again = store.lease(number(), LEASE, of_all(9), later(39)).await.unwrap();
     assert_eq!((again.len(), again[0].attempts, again[0].first_attempt_at), (3, 1, Some(NOW)));
 }
 

@@ -151,7 +151,11 @@ impl Pair {
                 });
             }
             Event::ResendAllInDoubt => {
-                store.requeue_in_doubt(number(), now).await.unwrap();
+                let (policy, late) = (
+                    crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_hours(1_000_000) },
+                    SignedDuration::from_hours(6),
+                );
+                store.requeue_in_doubt(number(), policy, now + late).await.unwrap();
                 model.resend_all_in_doubt();
             }
             Event::Leave(reader) => {

@@ -122,6 +122,9 @@ impl Model {
     }
 
     pub(super) fn resend_all_in_doubt(&mut self) {
+        if self.state == IssueState::Cancelled {
+            return;
+        }
         for person in &mut self.people {
             if matches!(person.stand, Stand::InDoubt(_)) {
                 (person.stand, person.may_have_it) = (Stand::Queued, false);
