@@ -6,19 +6,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::config::{Config, Smtp, StoreUrl};
 use crate::store::{self, SenderLock, Store, StoreError};
 use crate::token::Keys;
 use crate::workspace::Workspace;
 
+pub mod caller;
 pub mod door;
 mod exposed;
 pub mod keys;
+mod password;
 pub mod phrases;
 pub mod relay;
 mod signer;
 pub mod stage;
+
+use caller::Caller;
 
 /// Tells the time. Journeys get it handed in, so that tests can hold it still.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -36,6 +41,8 @@ pub struct App {
     pub reply_timeout: u16,
     /// Whether the keys are those that everybody knows.
     has_specimen_keys: bool,
+    /// Who called for it.
+    caller: Caller,
 }
 
 impl App {
@@ -46,7 +53,27 @@ impl App {
     pub fn open(directory: &Path, clock: Clock) -> anyhow::Result<Self> {
         let workspace = Workspace::find(directory)?;
         let config = workspace.config()?;
-        Ok(Self { workspace, config, clock, reply_timeout: 300, has_specimen_keys: false })
+        Ok(Self {
+            workspace,
+            config,
+            clock,
+            reply_timeout: 300,
+            has_specimen_keys: false,
+            caller: Caller::absent(),
+        })
+    }
+
+    /// The same, called by them.
+    #[must_use]
+    pub fn called_by(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// The same, called by one who can end a wait.
+    #[must_use]
+    pub fn stopped_by(self, stop: watch::Receiver<bool>) -> Self {
+        let caller = self.caller.stopping(stop);
+        Self { caller, ..self }
     }
 
     /// Now.

@@ -3,14 +3,15 @@
 //! Data goes to stdout, all else to stderr. Exit codes: 0 done, 1 failed, 2 something written is wrong and nothing was
 //! sent, 3 finished with some refused or in doubt, 75 try again later.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
-use crate::app::Clock;
+use crate::app::caller::Caller;
+use crate::app::{App, Clock};
 
 mod approve;
 mod brake;
@@ -121,6 +122,11 @@ fn clock() -> Clock {
         reason = "this is the outermost layer, from where time is handed inwards"
     )]
     Arc::new(Timestamp::now)
+}
+
+/// The folder, for a command that hands messages to relays: what it has to wait for is said on stderr.
+fn open(directory: &Path) -> anyhow::Result<App> {
+    Ok(App::open(directory, clock())?.called_by(Caller::hearing(face::note)))
 }
 
 impl Cli {

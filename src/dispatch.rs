@@ -75,8 +75,8 @@ pub async fn dispatch(app: &App, options: &Options) -> anyhow::Result<Dispatched
     let mut dispatch =
         Dispatch { app, sender, options, outcome, accounted: BTreeSet::new(), told: BTreeSet::new() };
     dispatch.forget().await?;
-    dispatch.go_on().await?;
-    dispatch.start().await?;
+    Box::pin(dispatch.go_on()).await?;
+    Box::pin(dispatch.start()).await?;
     // Cut short, it cannot tell what would have been started.
     if !dispatch.is_stopped() {
         dispatch.look_back(&skipped).await?;

@@ -11,9 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::info;
 
+use crate::app::relay::Route;
 use crate::app::{App, Later, random};
 use crate::delivery::{Counts, RetryPolicy, SenderId};
 use crate::diagnostic::Diagnostics;
+use crate::inbox::Inbox;
 use crate::message::dkim::Signer;
 use crate::message::{Edition, FrozenIssue};
 use crate::store::{self, IssueState, Queued, SenderLock, Store, StoredIssue};
@@ -148,7 +150,7 @@ impl Run {
             return self.sent(ending, counts, 0).await;
         }
         // What is wrong with the relays' configuration is found before anything is queued.
-        let (inbox, routes) = self.app.open_relays().await?;
+        let (inbox, routes) = Box::pin(self.open_relays(&options)).await?;
         let number = self.frozen.number();
         if let Some(digest) = self.digest.take() {
             self.queue(digest).await?;
@@ -179,6 +181,11 @@ impl Run {
 
     async fn next_attempt(&self) -> anyhow::Result<Option<Timestamp>> {
         Ok(Resend::of(&self.app.config)?.next_attempt(&self.store, self.frozen.number()).await?)
+    }
+
+    /// A signal ends the wait for them.
+    async fn open_relays(&self, options: &Options) -> anyhow::Result<(Option<Inbox>, Vec<Route>)> {
+        self.app.clone().stopped_by(options.stop.clone()).open_relays().await
     }
 
     async fn state(&self) -> anyhow::Result<IssueState> {

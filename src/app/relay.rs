@@ -3,15 +3,10 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use secrecy::SecretString;
-
-use super::{App, Wrong};
-use crate::config::{self, PasswordSource, Security, Smtp};
+use super::{App, password};
+use crate::config::{self, Security, Smtp};
 use crate::delivery::Rate;
 use crate::inbox::{Inbox, Keep, Options};
 use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
@@ -63,16 +58,23 @@ impl App {
                 return Ok((Some(inbox), vec![route]));
             }
         };
-        Ok((None, relays.iter().map(|relay| self.route(relay)).collect::<anyhow::Result<_>>()?))
+        let mut routes = Vec::new();
+        for relay in relays {
+            routes.push(Box::pin(self.route(relay)).await?);
+        }
+        Ok((None, routes))
     }
 
-    fn route(&self, relay: &config::Relay) -> anyhow::Result<Route> {
+    async fn route(&self, relay: &config::Relay) -> anyhow::Result<Route> {
         let tls = match relay.security {
             Security::Clear => Tls::None,
             Security::StartTls => Tls::StartTls(Trust::of_this_machine(Vec::new())?),
             Security::Tls => Tls::Implicit(Trust::of_this_machine(Vec::new())?),
         };
-        let credentials = relay.login.as_ref().map(|login| self.credentials(login)).transpose()?;
+        let credentials = match &relay.login {
+            Some(login) => Some(self.credentials(login).await?),
+            None => None,
+        };
         let (rate, window) = (relay.rate.map(Rate::per_second), relay.window);
         let name = match &relay.login {
             Some(login) => format!("{}@{}:{}", login.user, relay.host, relay.port),
@@ -94,10 +96,8 @@ impl App {
         Relay { host, port, tls, credentials, client_name, chunking: self.config.pace.chunking, timeouts }
     }
 
-    fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
-        let password = password(&login.password, self.workspace.root()).map_err(|error| {
-            Wrong(format!("the relay's password cannot be had: {error:#}; nothing was sent"))
-        })?;
+    async fn credentials(&self, login: &config::Login) -> anyhow::Result<Credentials> {
+        let password = password::fetch(&login.password, self.workspace.root(), &self.caller).await?;
         Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
 }
@@ -109,36 +109,4 @@ fn client_name() -> ClientId {
         Some(name) if name.contains('.') => ClientId::Domain(name),
         Some(_) | None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
     }
-}
-
-fn password(source: &PasswordSource, root: &Path) -> anyhow::Result<SecretString> {
-    let (key, text) = match source {
-        PasswordSource::File(file) => ("password_file", password_in(&root.join(file))?),
-        PasswordSource::Env(name) => {
-            let remedy = || format!("`password_env` names {name}: set that variable to the password");
-            ("password_env", std::env::var(name).with_context(remedy)?)
-        }
-        PasswordSource::Command(command) => ("password_command", password_from(command, root)?),
-    };
-    match text.lines().next() {
-        Some(password) if !password.is_empty() => Ok(password.to_owned().into()),
-        Some(_) | None => bail!("what `{key}` leads to is empty; the password belongs on the first line"),
-    }
-}
-
-fn password_in(path: &Path) -> anyhow::Result<String> {
-    let path_shown = path.display();
-    fs::read_to_string(path).with_context(|| {
-        format!("`password_file` names {path_shown}: write the password there, readable by you alone")
-    })
-}
-
-/// What the command says on stderr reaches the operator.
-fn password_from(command: &str, root: &Path) -> anyhow::Result<String> {
-    let mut shell = Command::new("sh");
-    let output = shell.arg("-c").arg(command).current_dir(root).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        bail!("`password_command` ended with {}; run it by hand to see why", output.status);
-    }
-    String::from_utf8(output.stdout).context("`password_command` must print the password, in UTF-8")
 }

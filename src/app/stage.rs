@@ -66,6 +66,7 @@ impl App {
             clock,
             reply_timeout: self.reply_timeout,
             has_specimen_keys: true,
+            caller: self.caller.clone(),
         }
     }
 }

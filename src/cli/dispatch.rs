@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER, WRONG};
 use super::send::{PATIENCE, stop_signals};
-use crate::app::App;
 use crate::dispatch::{Dispatched, dispatch};
 use crate::send::{Ending, Options, Sent};
 
@@ -23,11 +22,11 @@ pub(super) struct Dispatch {}
 
 impl Dispatch {
     pub(super) fn run(directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let dispatched = runtime.block_on(async {
             let options = Options { patience: PATIENCE, stop: stop_signals()?, progress: Arc::new(|_| {}) };
-            dispatch(&app, &options).await
+            dispatch(&app.stopped_by(options.stop.clone()), &options).await
         })?;
         // Nothing done is silence, but for a program that asked for an object.
         if face.is_json() || !dispatched.sent.is_empty() {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
-use crate::app::{App, random};
+use crate::app::{App, Later, random};
 use crate::compose::counted_warnings;
 use crate::mailbox::EmailAddress;
 use crate::rehearse::rehearse;
@@ -53,7 +53,7 @@ pub(super) struct Send {
 
 impl Send {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(self.carry_out(&app, face)).map_err(|error| app.naming_store(error))
     }
@@ -69,10 +69,20 @@ impl Send {
         } else if self.to.is_empty() {
             self.send(app, face).await
         } else {
-            let copies = test_copy::send(app, &self.draft, &self.to).await?;
-            face.say(&copies)?;
-            Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
+            self.test(app, face).await
         }
+    }
+
+    async fn test(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
+        let mut stop = stop_signals()?;
+        let copies = tokio::select! {
+            copies = test_copy::send(app, &self.draft, &self.to) => copies?,
+            Ok(_) = stop.wait_for(|stop| *stop) => {
+                return Err(Later("stopped; a test copy that was on its way may have arrived".to_owned()).into());
+            }
+        };
+        face.say(&copies)?;
+        Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
     }
 
     async fn rehearse(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {

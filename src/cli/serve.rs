@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::face::{self, Face};
 use super::send::stop_signals;
-use crate::app::App;
 use crate::server::Server;
 
 /// Runs the readers' side: clicks, opens, leaving, preferences, joining, web editions, health and metrics.
@@ -27,10 +26,11 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self, directory: &Path, _face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             let mut stop = stop_signals()?;
+            let app = app.stopped_by(stop.clone());
             let server = Server::start(&app, self.listen).await?;
             let (mark, addr) = (app.mark(), server.addr());
             if let Some(why) = server.away() {

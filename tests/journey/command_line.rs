@@ -1,5 +1,9 @@
 //! The command line: exit codes, what goes to stdout, what a newcomer reads.
 
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
 use crate::folder::Folder;
 
 #[test]
@@ -63,7 +67,7 @@ fn without_an_smtp_table_send_says_what_to_write() {
 #[test]
 fn outside_a_newsletters_folder_the_remedy_is_named() {
     let folder = tempfile::TempDir::new().unwrap();
-    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_pressroom"))
+    let ended = Command::new(env!("CARGO_BIN_EXE_pressroom"))
         .current_dir(folder.path())
         .args(["compose", "1"])
         .output()
@@ -142,4 +146,21 @@ fn a_do_not_mail_list_and_a_list_together_are_one_object() {
     let arguments = ["--json", "subscribers", "import", "readers", "--suppressed", gone.to_str().unwrap()];
     let object: serde_json::Value = serde_json::from_slice(&folder.run(&arguments).stdout).unwrap();
     assert_eq!((&object["do_not_mail"]["suppressed"], &object["added"]), (&1.into(), &2.into()), "{object}");
+}
+
+#[test]
+fn a_password_command_that_hangs_is_ended_by_one_signal_and_nothing_was_sent() {
+    for arguments in [&["send", "1", "--yes"][..], &["send", "1", "--to", "ada@example.com"]] {
+        let folder = Folder::with_readers(&["ada@example.com"]);
+        folder.relay_is("url = \"smtps://u@127.0.0.1:1\"\npassword_command = \"echo > begun; sleep 600\"");
+        let running = folder.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        while !folder.path().join("begun").exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        Command::new("kill").arg(running.id().to_string()).status().unwrap();
+        let ended = running.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(75), "{said}");
+        assert!(said.contains("stopped"), "{said}");
+    }
 }
