@@ -141,7 +141,7 @@ pub enum PasswordSource {
 pub struct Pace {
     /// Connections at once.
     pub connections: NonZeroU16,
-    /// Messages a time.
+    /// Messages a second or a minute.
     pub rate: Option<Rate>,
     /// The quota, kept across restarts.
     pub window: Option<Rate>,
@@ -168,7 +168,7 @@ impl Default for Pace {
 pub struct DomainPace {
     /// Connections at once.
     pub connections: Option<NonZeroU16>,
-    /// Messages a time.
+    /// Messages a second or a minute.
     pub rate: Option<Rate>,
 }
 

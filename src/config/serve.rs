@@ -89,7 +89,7 @@ pub(super) fn serve(table: &Table<'_>) -> Serve {
         connections: table
             .optional("connections", |value| value.integer(1..=1_000_000))
             .unwrap_or(usual.connections),
-        confirmations: table.optional("confirmations", Value::rate).unwrap_or(usual.confirmations),
+        confirmations: table.optional("confirmations", Value::quota).unwrap_or(usual.confirmations),
         lists: table.optional("lists", lists).map(BTreeMap::from_iter).unwrap_or_default(),
     }
 }

@@ -45,7 +45,7 @@ fn pace(table: &Table<'_>) -> Pace {
     Pace {
         connections: table.optional("connections", connections).unwrap_or(SEVERAL),
         rate: table.optional("rate", Value::rate),
-        window: table.optional("window", Value::rate),
+        window: table.optional("window", Value::quota),
         chunking: table.optional("chunking", Value::boolean).unwrap_or_default(),
         domains: table.optional("domain", domains).map(BTreeMap::from_iter).unwrap_or_default(),
     }
@@ -72,7 +72,7 @@ fn relay(table: &Table<'_>) -> Option<Relay> {
     let address = table.required("url", EXAMPLE, address);
     let password = password(table);
     let weight = table.optional("weight", |value| value.integer(1..=1_000_000)).and_then(NonZeroU32::new);
-    let (rate, window) = (table.optional("rate", Value::rate), table.optional("window", Value::rate));
+    let (rate, window) = (table.optional("rate", Value::rate), table.optional("window", Value::quota));
     let relay = address?.relay(table, password)?;
     Some(Relay { weight: weight.unwrap_or(relay.weight), rate, window, ..relay })
 }

@@ -105,6 +105,20 @@ url = "smtps://second.example.com"
 }
 
 #[test]
+fn a_rate_is_of_a_second_or_a_minute_and_what_is_of_an_hour_is_a_window() {
+    let relay = "[[smtp.relay]]\nurl = \"smtp://relay.example.com\"\n";
+    for head in ["[smtp]\nurl = 'inbox'\n", relay, "[smtp]\nurl = 'inbox'\n[smtp.domain.\"example.org\"]\n"] {
+        with(&format!("{head}rate = \"1/m\""));
+        for slow in ["20/h", "50000/d"] {
+            let found = parse(&format!("{LEAST}{head}rate = \"{slow}\"")).unwrap_err();
+            assert_eq!(found.0[0].kind, "bad-rate");
+            assert!(found.0[0].help.contains("window = \"20/h\""), "{found}");
+        }
+    }
+    with(&format!("{relay}window = \"50000/d\"\n[serve]\nconfirmations = \"100/h\""));
+}
+
+#[test]
 fn no_message_shows_a_password() {
     for more in [
         "[smtp]\nurl = \"smtps://u:canary@relay.example.com\"",

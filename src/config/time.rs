@@ -10,6 +10,7 @@ use crate::document::Value;
 use crate::schedule::WeeklyTime;
 
 const DAY: u64 = 24 * 60 * 60;
+const MINUTE: Duration = Duration::from_mins(1);
 /// No span is longer: 100 years, so that adding it to a time of ours never overflows.
 const LONGEST: u64 = 36_525 * DAY;
 
@@ -21,8 +22,21 @@ impl Value<'_> {
         })
     }
 
-    /// A rate, as in `14/s` or `5000/h`.
+    /// How fast, as in `14/s` or `300/m`. What is to hold for longer has to outlast a process, which only a [`quota`](Value::quota) does.
     pub(super) fn rate(&self) -> Option<Rate> {
+        let help = "write it as `14/s` or `300/m`; for so many an hour or a day write `window = \"20/h\"`, \
+                    under [smtp] or a relay, which is kept from run to run";
+        self.parsed("bad-rate", help, |text| match rate(text) {
+            Some(rate) if rate.per > MINUTE => {
+                Err(format!("`{text}` is too slow for a rate, which begins afresh with each run"))
+            }
+            Some(rate) => Ok(rate),
+            None => Err(format!("`{text}` is no rate")),
+        })
+    }
+
+    /// So many in a time, as in `5000/h`.
+    pub(super) fn quota(&self) -> Option<Rate> {
         self.parsed("bad-rate", "write it as `14/s`, `300/m`, `5000/h` or `50000/d`", |text| {
             rate(text).ok_or_else(|| format!("`{text}` is no rate"))
         })
