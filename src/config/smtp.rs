@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{DomainPace, Login, Pace, PasswordSource, Relay, Security, Smtp, who};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Spot};
 use crate::document::{Table, Value};
 use crate::mailbox::encode_domain;
 
@@ -41,18 +41,33 @@ pub(super) fn smtp(table: &Table<'_>) -> Option<(Smtp, Pace)> {
 }
 
 fn pace(table: &Table<'_>) -> Pace {
-    let domains = |value: &Value<'_>| value.table(|table| Some(table.entries(domain_pace)));
     Pace {
         connections: table.optional("connections", connections).unwrap_or(SEVERAL),
         rate: table.optional("rate", Value::rate),
         window: table.optional("window", Value::quota),
         chunking: table.optional("chunking", Value::boolean).unwrap_or_default(),
-        domains: table.optional("domain", domains).map(BTreeMap::from_iter).unwrap_or_default(),
+        domains: table.table("domain", |table| Some(domains(table))).unwrap_or_default(),
     }
 }
 
 fn connections(value: &Value<'_>) -> Option<NonZeroU16> {
     value.integer(1..=1000).and_then(NonZeroU16::new)
+}
+
+/// `[smtp.domain]`: of each domain one table, however it is written.
+fn domains(table: &Table<'_>) -> BTreeMap<String, DomainPace> {
+    let mut seen: BTreeMap<String, (String, Spot)> = BTreeMap::new();
+    let paces = table.entries(|value| {
+        let (domain, pace) = domain_pace(value)?;
+        if let Some((name, spot)) = seen.get(&domain) {
+            let message = format!("`{name}` and `{}` are the same domain", value.name());
+            let both = Diagnostic::error("repeated-domain", message).at(spot.clone()).at(value.spot(""));
+            value.note(both.help("keep one of the two"));
+        }
+        seen.insert(domain.clone(), (value.name().to_owned(), value.spot("")));
+        Some((domain, pace))
+    });
+    paces.into_iter().collect()
 }
 
 fn domain_pace(value: &Value<'_>) -> Option<(String, DomainPace)> {

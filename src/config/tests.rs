@@ -119,6 +119,20 @@ fn a_rate_is_of_a_second_or_a_minute_and_what_is_of_an_hour_is_a_window() {
 }
 
 #[test]
+fn one_domain_has_one_table_however_it_is_written() {
+    let twice = |one: &str, other: &str| {
+        format!("[smtp]\nurl = 'inbox'\n[smtp.domain.\"{one}\"]\nrate = \"1/s\"\n[smtp.domain.\"{other}\"]\n")
+    };
+    for other in ["Example.org", "example.ORG"] {
+        let found = parse(&format!("{LEAST}{}", twice("example.org", other))).unwrap_err();
+        assert_eq!((found.0[0].kind, found.0[0].spots.len()), ("repeated-domain", 2));
+        assert!(found.0[0].message.contains(&format!("`example.org` and `{other}`")), "{found}");
+    }
+    assert_eq!(refused(&twice("bücher.example", "xn--bcher-kva.example")), ["repeated-domain"]);
+    assert_eq!(with(&twice("example.org", "mail.example.org")).pace.domains.len(), 2);
+}
+
+#[test]
 fn no_message_shows_a_password() {
     for more in [
         "[smtp]\nurl = \"smtps://u:canary@relay.example.com\"",
