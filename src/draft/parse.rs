@@ -52,6 +52,10 @@ fn draft(file: &Table<'_>) -> Option<Draft> {
 
 fn send_at(value: &Value<'_>) -> Option<SendAt> {
     let (local, offset) = value.date_time()?;
+    // In the days after it every clock ends, in some time zones sooner.
+    if local.year() > 9998 {
+        return value.refuse("bad-date", "`send_at` is too far off", "write a time before the year 9999");
+    }
     let Some(offset) = offset else { return Some(SendAt::Local(local)) };
     match offset.to_timestamp(local) {
         Ok(instant) => Some(SendAt::Instant(instant)),

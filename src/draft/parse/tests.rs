@@ -36,3 +36,12 @@ fn one_empty_tag_is_not_said_of_all_tags() {
     let messages: Vec<_> = found.0.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     assert_eq!(messages, ["one of `tags` is empty"]);
 }
+
+#[test]
+fn a_time_that_some_clocks_do_not_get_to_is_too_far_off() {
+    let draft = |send_at: &str| parse(&format!("number = 1\ndate = 2023-07-02\nsend_at = {send_at}\n"));
+    for far in ["9999-12-31T23:59:59", "9999-12-30T00:00:00Z"] {
+        assert_eq!(draft(far).unwrap_err().0[0].message, "`send_at` is too far off", "{far}");
+    }
+    assert!(draft("9998-12-31T23:59:59").is_ok());
+}
