@@ -172,9 +172,10 @@ fn silence(table: &Table<'_>) -> Option<Silence> {
 fn dkim(file: &Table<'_>, newsletter: Option<&Newsletter>) -> Vec<DkimKey> {
     let mut seen = Vec::new();
     let mut first = None;
+    let from = newsletter.map(|newsletter| newsletter.from.address.domain());
     let keys = file.each("dkim", |table| {
         first = first.take().or_else(|| Some(table.get("domain")?.spot("another's domain")));
-        let domain = table.required("domain", "\"mail.example.com\"", Value::domain);
+        let domain = table.required("domain", "\"mail.example.com\"", |value| signing_domain(value, from));
         let selector = table.required("selector", "\"pager2023\"", selector);
         let key_file = table.required("key_file", "\"/etc/pressroom/dkim.pem\"", Value::file);
         let key = DkimKey { domain: domain?, selector: selector?, key_file: key_file? };
@@ -187,19 +188,28 @@ fn dkim(file: &Table<'_>, newsletter: Option<&Newsletter>) -> Vec<DkimKey> {
         seen.push(name);
         Some(key)
     });
-    let from = newsletter.map(|newsletter| newsletter.from.address.domain());
     if let (Some(place), Some(diagnostic)) = (first, from.and_then(|from| unaligned(&keys, from))) {
         file.note(diagnostic.at(place));
     }
     keys
 }
 
-/// Receivers who go by DMARC (RFC 7489 3.1.1) count no signature but one of From's own domain, or of one above or below it
-/// (requirement 18).
+/// A domain that somebody can own: nobody believes a signature by `com`.
+fn signing_domain(value: &Value<'_>, from: Option<&str>) -> Option<String> {
+    let domain = value.domain()?;
+    if domain.contains('.') || from == Some(&domain) {
+        return Some(domain);
+    }
+    let message = format!("`{domain}` is nobody's own domain, and no receiver counts its signature");
+    value.refuse("bad-domain", message, "write the domain of `from`, as in `mail.example.com`")
+}
+
+/// Receivers who go by DMARC (RFC 7489 3.1.1) count no signature but one of the organization that From's domain belongs to
+/// (requirement 18). Where an organization's domain begins stands in a list that is not here: its last two labels are held to be it, which
+/// refuses nothing that counts.
 fn unaligned(keys: &[DkimKey], from: &str) -> Option<Diagnostic> {
-    let is_below = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|label| label.ends_with('.'));
-    let is_aligned =
-        |key: &DkimKey| key.domain == from || is_below(from, &key.domain) || is_below(&key.domain, from);
+    let organization = |domain: &str| domain.rsplitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
+    let is_aligned = |key: &DkimKey| organization(&key.domain) == organization(from);
     if keys.is_empty() || keys.iter().any(is_aligned) {
         return None;
     }

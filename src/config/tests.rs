@@ -173,12 +173,13 @@ fn weekly_times_want_a_time_zone_and_are_put_in_order() {
 fn one_signature_must_be_of_the_senders_own_domain_and_others_may_stand_beside_it() {
     let key =
         |domain: &str| format!("[[dkim]]\ndomain = \"{domain}\"\nselector = \"a\"\nkey_file = \"a.pem\"\n");
-    for own in ["mail.example.com", "Example.com", "news.mail.example.com"] {
+    for own in ["mail.example.com", "Example.com", "news.mail.example.com", "news.example.com"] {
         assert_eq!(with(&(key("relay.example") + &key(own))).dkim.len(), 2);
     }
-    for other in ["relay.example", "il.example.com", "news.example.com"] {
+    for other in ["relay.example", "mail.example.org", "mail.anexample.com"] {
         assert_eq!(refused(&key(other)), ["unaligned-dkim"], "{other}");
     }
+    assert_eq!(refused(&(key("com") + &key("example.com"))), ["bad-domain"]);
 }
 
 #[test]
