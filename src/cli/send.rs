@@ -82,7 +82,7 @@ impl Send {
             }
         };
         face.say(&copies)?;
-        Ok(ExitCode::from(if copies.refused() > 0 { INCOMPLETE } else { 0 }))
+        Ok(code(copies.ending))
     }
 
     async fn rehearse(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
@@ -118,13 +118,17 @@ impl Send {
         };
         let sent = run.go(options).await?;
         face.say(&sent)?;
-        Ok(ExitCode::from(match sent.ending {
-            Ending::Done | Ending::NothingToDo => 0,
-            Ending::Incomplete | Ending::Cancelled => INCOMPLETE,
-            Ending::Deferred | Ending::Stopped | Ending::Paused | Ending::RelayAway => LATER,
-            Ending::RelayRefuses => FAILED,
-        }))
+        Ok(code(sent.ending))
     }
+}
+
+fn code(ending: Ending) -> ExitCode {
+    ExitCode::from(match ending {
+        Ending::Done | Ending::NothingToDo => 0,
+        Ending::Incomplete | Ending::Cancelled => INCOMPLETE,
+        Ending::Deferred | Ending::Stopped | Ending::Paused | Ending::RelayAway => LATER,
+        Ending::RelayRefuses => FAILED,
+    })
 }
 
 /// Ctrl-C or SIGTERM: no new message; a second one quits at once, which the journal survives.

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Ending;
 use crate::app::relay::Route;
 use crate::app::{App, random};
 use crate::compose::{self, specimen};
-use crate::delivery::SmtpReply;
+use crate::delivery::{Counts, SmtpReply};
 use crate::id::{IssueNumber, Reference};
 use crate::mailbox::EmailAddress;
 use crate::message::Edition;
 use crate::render::Piece;
-use crate::smtp::{Connection, Envelope};
+use crate::smtp::{Connection, Envelope, Failure, SmtpError, Step};
 use crate::token::Keys;
 
 /// What became of the copies.
@@ -23,7 +24,12 @@ pub struct Copies {
     pub issue: IssueNumber,
     /// Whether they went to the built-in inbox.
     pub trial: bool,
-    /// What the relay said of each.
+    /// How it ended.
+    pub ending: Ending,
+    /// Of these copies alone.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// What became of each.
     pub copies: Vec<Copied>,
     /// Where a trial's messages are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,23 +41,43 @@ pub struct Copies {
 pub struct Copied {
     /// Whose.
     pub to: EmailAddress,
-    /// Whether the relay took it.
-    pub accepted: bool,
-    /// What the relay said, or what went wrong on the way there.
-    pub reply: SmtpReply,
+    /// Where it stands.
+    pub status: Status,
+    /// What the relay said, if it was that which spoke.
+    pub reply: Option<SmtpReply>,
+    /// Why it was not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
-impl Copies {
-    /// How many did not get theirs.
-    pub fn refused(&self) -> usize {
-        self.copies.iter().filter(|copy| !copy.accepted).count()
+/// Where a copy stands; nobody tries it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// The relay took it.
+    Accepted,
+    /// Another time it may.
+    Deferred,
+    /// It would be the same another time.
+    Refused,
+    /// Its end may have gone out, and no answer came.
+    InDoubt,
+    /// No relay listened.
+    Waiting,
+}
+
+impl Copied {
+    fn failed(to: EmailAddress, status: Status, error: &SmtpError) -> Self {
+        let failure = error.failure();
+        let reply = failure.said_by_relay.then(|| failure.reply.clone());
+        Self { to, status, reply, why: Some(failure.to_string()) }
     }
 }
 
 /// Sends a copy marked `[TEST]` to each address: as the reader of that address would get it, if one is on the list.
 ///
 /// # Errors
-/// Diagnostics on the draft; a relay that cannot be reached.
+/// Diagnostics on the draft; a relay's password that cannot be had.
 pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow::Result<Copies> {
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?.with_list(&app.config)?;
     let mut frozen = prepared.freeze(&app.config);
@@ -60,7 +86,7 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     let list = app.workspace.list_path(&prepared.issue.list);
     let signer = app.signer()?;
     let (inbox, routes) = app.open_relays().await?;
-    let mut connection = open(&routes).await?;
+    let mut line = Line { routes: &routes, connection: None, away: None };
     let mut copies = Vec::new();
     let mut message = Vec::new();
     for address in addresses {
@@ -75,37 +101,74 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
         recipient.reference = Reference(u64::from_ne_bytes(reference));
         edition.write(&recipient, &Keys::specimen(), app.now(), &mut message)?;
         signer.sign(&mut message, app.now())?;
-        if !connection.is_usable() {
-            connection = open(&routes).await?;
-        }
-        let from = edition.envelope_from(&recipient, &Keys::specimen());
         let envelope = Envelope {
-            from,
+            from: edition.envelope_from(&recipient, &Keys::specimen()),
             to: address.clone(),
             id: None,
             smtputf8: edition.needs_smtputf8(&recipient),
             size: Some(message.len() as u64),
         };
-        copies.push(copy(&mut connection, envelope, &message).await);
+        copies.push(line.copy(envelope, &message).await);
     }
-    connection.quit().await;
+    let away = line.quit().await;
     if let Some(inbox) = inbox {
         inbox.stop().await;
     }
     let inbox = app.is_trial().then(|| app.workspace.inbox_dir());
-    Ok(Copies { issue: frozen.number(), trial: app.is_trial(), copies, inbox })
+    let counts = counts(&copies);
+    let ending = ending(away.as_ref(), &counts);
+    Ok(Copies { issue: frozen.number(), trial: app.is_trial(), ending, counts, copies, inbox })
+}
+
+/// The way to whichever relay takes us.
+struct Line<'a> {
+    routes: &'a [Route],
+    connection: Option<Connection>,
+    /// Why none does: it is not asked again.
+    away: Option<SmtpError>,
+}
+
+impl Line<'_> {
+    async fn copy(&mut self, envelope: Envelope, message: &[u8]) -> Copied {
+        let usable = self.connection.take().filter(Connection::is_usable);
+        let opened = match (usable, &self.away) {
+            (Some(connection), _) => Ok(connection),
+            (None, Some(away)) => Err(away.clone()),
+            (None, None) => open(self.routes).await,
+        };
+        match opened {
+            Ok(connection) => copy(self.connection.insert(connection), envelope, message).await,
+            Err(error) => {
+                let copied = Copied::failed(envelope.to, Status::Waiting, &error);
+                self.away = Some(error);
+                copied
+            }
+        }
+    }
+
+    async fn quit(self) -> Option<SmtpError> {
+        if let Some(connection) = self.connection {
+            connection.quit().await;
+        }
+        self.away
+    }
 }
 
 /// A connection to the first relay that takes one.
-pub(crate) async fn open(routes: &[Route]) -> anyhow::Result<Connection> {
-    let mut last = None;
+///
+/// # Errors
+/// Why the last one did not.
+pub(crate) async fn open(routes: &[Route]) -> Result<Connection, SmtpError> {
+    let reply = SmtpReply { code: 421, enhanced: None, text: "newsletter.toml names no relay".to_owned() };
+    let mut last =
+        SmtpError::Permanent(Failure { step: Step::Connect, reply, said_by_relay: false, timed_out: false });
     for route in routes {
         match Connection::open(&route.relay).await {
             Ok(connection) => return Ok(connection),
-            Err(error) => last = Some(error),
+            Err(error) => last = error,
         }
     }
-    Err(last.map_or_else(|| anyhow::anyhow!("newsletter.toml names no relay"), Into::into))
+    Err(last)
 }
 
 async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -> Copied {
@@ -113,20 +176,64 @@ async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -
         Ok(ready) => connection.body(ready, message, None).await,
         Err(error) => Err(error),
     };
-    let accepted = answer.is_ok();
-    Copied { to: envelope.to, accepted, reply: answer.unwrap_or_else(|error| error.failure().reply.clone()) }
+    match answer {
+        Ok(reply) => Copied { to: envelope.to, status: Status::Accepted, reply: Some(reply), why: None },
+        Err(error) => {
+            let status = match &error {
+                SmtpError::Transient(_) => Status::Deferred,
+                SmtpError::Permanent(_) => Status::Refused,
+                SmtpError::InDoubt(_) => Status::InDoubt,
+            };
+            Copied::failed(envelope.to, status, &error)
+        }
+    }
+}
+
+fn counts(copies: &[Copied]) -> Counts {
+    let mut counts = Counts { queued: copies.len() as u64, ..Counts::default() };
+    for copy in copies {
+        *match copy.status {
+            Status::Accepted => &mut counts.accepted,
+            Status::Deferred => &mut counts.deferred,
+            Status::Refused => &mut counts.refused,
+            Status::InDoubt => &mut counts.in_doubt,
+            Status::Waiting => &mut counts.waiting,
+        } += 1;
+    }
+    counts
+}
+
+fn ending(away: Option<&SmtpError>, counts: &Counts) -> Ending {
+    match away {
+        Some(SmtpError::Permanent(_)) => Ending::RelayRefuses,
+        Some(SmtpError::Transient(_) | SmtpError::InDoubt(_)) => Ending::RelayAway,
+        None if counts.deferred > 0 => Ending::Deferred,
+        None if counts.refused + counts.in_doubt > 0 => Ending::Incomplete,
+        None => Ending::Done,
+    }
+}
+
+impl fmt::Display for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = self.why.as_deref().unwrap_or_default();
+        match self.status {
+            Status::Accepted => {
+                f.write_str("accepted:")?;
+                self.reply.iter().try_for_each(|reply| write!(f, " {} {}", reply.code, reply.text))
+            }
+            Status::Deferred => write!(f, "not accepted: {why}; the same command later may do"),
+            Status::Refused => write!(f, "refused: {why}"),
+            Status::InDoubt => write!(f, "in doubt, it may have arrived: {why}"),
+            Status::Waiting => write!(f, "not tried, for the relay takes nothing: {why}"),
+        }
+    }
 }
 
 impl fmt::Display for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trial = if self.trial { "trial: " } else { "" };
         for copy in &self.copies {
-            let verdict = if copy.accepted { "accepted" } else { "not accepted" };
-            writeln!(
-                f,
-                "{trial}test copy of issue {} to {}: {verdict}: {} {}",
-                self.issue, copy.to, copy.reply.code, copy.reply.text
-            )?;
+            writeln!(f, "{trial}test copy of issue {} to {}: {copy}", self.issue, copy.to)?;
         }
         if let Some(inbox) = &self.inbox {
             writeln!(

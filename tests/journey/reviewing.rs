@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use serde_json::Value;
 
 use super::Folder;
@@ -57,6 +58,63 @@ fn a_test_copy_is_marked_and_in_no_count() {
     assert!(copies.iter().all(|copy| copy.contains("Subject: [TEST] Small Hours Issue #1")));
     let sent = json(&folder.run(&["--json", "send", "1", "--yes"]));
     assert_eq!(sent["queued"], 1);
+}
+
+/// What the command says of a copy to each of two, over a relay that does so at that stage to the first.
+async fn copies(stage: Stage, action: Action) -> (Option<i32>, Value, String) {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let script = Script::new(move |envelope, at| {
+        let is_first = envelope.to.last().is_some_and(|to| to.as_str().starts_with("first@"));
+        (is_first && at == stage).then(|| action.clone())
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    let command = ["send", "1", "--to", "first@example.com", "second@example.com"];
+    let told = folder.run(&command);
+    let object = folder.run(&[&["--json"], &command[..]].concat());
+    assert_eq!(told.status.code(), object.status.code());
+    inbox.stop().await;
+    (told.status.code(), json(&object), String::from_utf8(told.stdout).unwrap())
+}
+
+fn counted(object: &Value) -> Vec<u64> {
+    let names = ["queued", "accepted", "deferred", "refused", "in_doubt", "waiting", "skipped"];
+    names.iter().map(|name| object[name].as_u64().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_copy_whose_end_went_out_without_an_answer_may_have_arrived() {
+    let (code, object, told) = copies(Stage::Kept, Action::Cut).await;
+    assert_eq!((code, counted(&object)), (Some(3), vec![2, 1, 0, 0, 1, 0, 0]), "{object}");
+    assert_eq!(
+        (&object["copies"][0]["status"], &object["copies"][0]["reply"]),
+        (&"in-doubt".into(), &Value::Null)
+    );
+    assert!(
+        told.contains("first@example.com: in doubt, it may have arrived: ") && !told.contains("451"),
+        "{told}"
+    );
+    assert!(told.contains("second@example.com: accepted: 250 "), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_copy_tells_later_from_never() {
+    let (code, object, told) = copies(Stage::Recipient, Action::Reply("451 4.7.1 greylisted".into())).await;
+    assert_eq!((code, counted(&object)), (Some(75), vec![2, 1, 1, 0, 0, 0, 0]), "{object}");
+    assert!(told.contains("with 451 4.7.1 greylisted; the same command later may do"), "{told}");
+    let (code, object, told) = copies(Stage::Recipient, Action::Reply("550 5.1.1 no such user".into())).await;
+    assert_eq!((code, counted(&object)), (Some(3), vec![2, 1, 0, 1, 0, 0, 0]), "{object}");
+    assert!(told.contains("refused: the relay answered RCPT TO with 550 5.1.1 no such user"), "{told}");
+}
+
+#[test]
+fn a_test_copy_over_a_relay_that_is_away_is_for_later_and_one_object() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.relay_is("url = \"smtp://127.0.0.1:1\"");
+    let ended = folder.run(&["--json", "send", "1", "--to", "first@example.com", "second@example.com"]);
+    let object = json(&ended);
+    assert_eq!((ended.status.code(), counted(&object)), (Some(75), vec![2, 0, 0, 0, 0, 2, 0]), "{object}");
+    assert_eq!(object["ending"], "relay-away");
 }
 
 fn json(output: &Output) -> Value {
