@@ -22,6 +22,7 @@ use crate::store::{self, IssueState, Queued, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
 mod audience;
+mod belief;
 mod brake;
 mod comebacks;
 mod cooling;

@@ -50,6 +50,8 @@ struct Letter {
     signatures: Vec<u8>,
     message: Vec<u8>,
     octets: Octets,
+    /// How many mailboxes its relay had said are none.
+    begun: u64,
 }
 
 struct Line {
@@ -157,7 +159,8 @@ impl Line {
             smtputf8: edition.needs_smtputf8(&leased.recipient),
             size: Some((signatures.len() + message.len()) as u64),
         };
-        Ok(Letter { leased, _claim: claim, envelope, date, signatures, message, octets })
+        let begun = self.seat.as_ref().map_or(0, Seat::heard);
+        Ok(Letter { leased, _claim: claim, envelope, date, signatures, message, octets, begun })
     }
 
     /// The relay waits for a letter's body.

@@ -1,12 +1,12 @@
 //! The relays of a run: which one the next connection leads to, and which ones take nothing for the moment.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::belief::{Bounced, Bounces, Doubt};
 use super::log;
 use super::pace::Pace;
 use super::quota::Quota;
@@ -21,18 +21,6 @@ const OVERALL: &str = "*";
 
 /// How long a relay that was given up is left alone.
 const AWAY: Duration = Duration::from_mins(5);
-
-/// So many mailboxes in a row that are none, in so many domains, and the relay is not to be believed.
-const UNBELIEVABLE: (usize, usize) = (25, 5);
-
-/// A reader who has no mailbox, as the relay says.
-#[derive(Debug)]
-pub(super) struct Bounced {
-    pub(super) subscriber: SubscriberId,
-    pub(super) domain: String,
-    /// What it said.
-    pub(super) detail: String,
-}
 
 /// All relays; clones are the same ones.
 #[derive(Debug, Clone)]
@@ -57,10 +45,8 @@ struct State {
     turned_away: u32,
     /// Whether it took a message in this run.
     took_any: bool,
-    /// Readers whose mailboxes it says are none, since it last took a message: until it takes another, it may be its own fault.
-    unproven: Vec<Bounced>,
-    /// Those of before.
-    proven: Vec<(SubscriberId, String)>,
+    /// What it says of mailboxes.
+    bounces: Bounces,
     /// Readers whom it refused for no fault of theirs, as long as it has taken nothing in this run.
     doubted: Vec<SubscriberId>,
     /// Since when and why it takes nothing.
@@ -140,23 +126,25 @@ impl Pool {
 
     /// Those who have no mailbox, as the relays say that took messages from us.
     pub(super) fn bounced(&self) -> Vec<(SubscriberId, String)> {
-        let of = |state: &mut State| {
-            if state.took_any {
-                state.prove();
-            }
-            std::mem::take(&mut state.proven)
-        };
+        let of = |state: &mut State| state.bounces.close();
         self.0.iter().flat_map(|member| member.state(of)).collect()
     }
 
-    /// Readers whom a relay refused that has let us write to nobody, and was given up: they are none the worse for it.
+    /// Readers whom a relay refused that is not to be believed: they are none the worse for it. It has let us write to nobody, and was
+    /// given up, or says of too many in a row that they have no mailbox.
     pub(super) fn doubted(&self) -> Vec<SubscriberId> {
-        let of = |state: &mut State| match state.away {
-            Some((_, SmtpError::Permanent(_))) if !state.took_any => {
-                let unproven = state.unproven.drain(..).map(|one| one.subscriber);
-                state.doubted.drain(..).chain(unproven).collect()
+        let of = |state: &mut State| {
+            let mut doubted = Vec::new();
+            if let Some((since, SmtpError::Permanent(_))) = &state.away {
+                if !state.took_any || since.elapsed() < AWAY {
+                    state.bounces.doubt();
+                }
+                if !state.took_any {
+                    doubted.append(&mut state.doubted);
+                }
             }
-            Some(_) | None => Vec::new(),
+            doubted.extend(state.bounces.unbelieved());
+            doubted
         };
         self.0.iter().flat_map(|member| member.state(of)).collect()
     }
@@ -170,13 +158,6 @@ impl Pool {
             quota.give_back_all().await?;
         }
         Ok(())
-    }
-}
-
-impl State {
-    /// What it said of mailboxes is believed.
-    fn prove(&mut self) {
-        self.proven.extend(self.unproven.drain(..).map(|one| (one.subscriber, one.detail)));
     }
 }
 
@@ -255,43 +236,28 @@ impl Seat {
         &self.member().pace
     }
 
-    /// The relay took a message.
-    pub(super) fn took_one(&self) {
+    /// How many mailboxes the relay has said are none, for a message that is begun now.
+    pub(super) fn heard(&self) -> u64 {
+        self.member().state(|state| state.bounces.heard())
+    }
+
+    /// The relay took a message for this domain, which was begun after so many bounces.
+    pub(super) fn took_one(&self, domain: &str, begun: u64) {
         self.member().state(|state| {
             (state.troubles, state.turned_away, state.took_any) = (0, 0, true);
             state.doubted.clear();
-            state.prove();
+            state.bounces.took_one(domain, begun);
         });
     }
 
-    /// The relay says that a mailbox is none; whether it says so of too many to be believed.
-    pub(super) fn bounced(&self, bounced: Bounced) -> bool {
-        self.member().state(|state| {
-            state.unproven.push(bounced);
-            let domains: BTreeSet<&str> = state.unproven.iter().map(|one| one.domain.as_str()).collect();
-            let (most, several) = UNBELIEVABLE;
-            if state.unproven.len() < most {
-                return false;
-            }
-            let is_believed = state.took_any && domains.len() < several;
-            if is_believed {
-                state.prove();
-            } else {
-                let unproven = state.unproven.drain(..).map(|one| one.subscriber);
-                if !state.took_any {
-                    state.doubted.extend(unproven);
-                }
-            }
-            !is_believed
-        })
+    /// The relay says that a mailbox is none; who is not to be believed for having said so of too many.
+    pub(super) fn bounced(&self, bounced: Bounced) -> Doubt {
+        self.member().state(|state| state.bounces.add(bounced))
     }
 
     /// Those who are believed to have no mailbox, once there are some; each is answered once.
     pub(super) fn proven(&self) -> Vec<(SubscriberId, String)> {
-        self.member().state(|state| match state.proven.len() {
-            len if len < UNBELIEVABLE.0 => Vec::new(),
-            _ => std::mem::take(&mut state.proven),
-        })
+        self.member().state(|state| state.bounces.proven())
     }
 
     /// The relay would have a recipient: it lets us write to some.

@@ -129,6 +129,12 @@ impl Shared {
         self.policy.outcome(reply, Attempt { number: leased.attempts + 1, first, at: self.now() }, jitter[0])
     }
 
+    /// Whether a reader has been tried for long enough.
+    pub(super) fn is_last(&self, leased: &Leased, first: Timestamp) -> bool {
+        let attempt = Attempt { number: leased.attempts + 1, first, at: self.now() };
+        self.policy.retry_at(attempt, 0).is_none()
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         *self.options.stop.borrow()
     }

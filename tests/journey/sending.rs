@@ -188,6 +188,50 @@ async fn a_relay_that_knows_no_mailbox_at_all_is_not_believed() {
     inbox.stop().await;
 }
 
+/// How many of the list would have the next issue.
+async fn active(folder: &Folder) -> u64 {
+    let store = folder.app().store().await.unwrap();
+    store.audience(&"readers".parse().unwrap(), folder.app().now()).await.unwrap().active
+}
+
+#[tokio::test]
+async fn a_relay_that_knows_no_mailbox_any_more_costs_no_reader_however_few_the_domains() {
+    for domains in [1, 2, 4] {
+        let readers: Vec<String> = (0..100).map(|n| format!("r{n}@d{}.example", n % domains)).collect();
+        let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+        let nth = AtomicU64::new(0);
+        let script = Script::new(move |_, stage| {
+            let is_late = stage == Stage::Recipient && nth.fetch_add(1, Ordering::Relaxed) >= 4;
+            is_late.then(|| Action::Reply("550 5.1.1 user unknown".to_owned()))
+        });
+        let (inbox, _maildir) = relay(&folder, script).await;
+        folder.edit("newsletter.toml", "connections = 2", "connections = 8");
+        let sent = folder.send().await.unwrap();
+        let Counts { accepted, refused, waiting, .. } = sent.counts;
+        assert_eq!((sent.ending, accepted, refused, waiting), (Ending::RelayRefuses, 4, 0, 96), "{domains}");
+        assert_eq!(active(&folder).await, 100, "nobody is suppressed");
+        inbox.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_knows_no_mailbox_any_more_is_left_alone_and_costs_no_reader() {
+    let readers: Vec<String> = (0..200)
+        .map(|n| format!("r{n}@{}", if n % 2 == 0 { "odd.example" } else { "example.com" }))
+        .collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let script = Script::new(move |envelope, stage| {
+        let is_odd = stage == Stage::Recipient && envelope.to.last()?.domain() == "odd.example";
+        is_odd.then(|| Action::Reply("550 5.1.1 user unknown".to_owned()))
+    });
+    let (inbox, _maildir) = relay(&folder, script).await;
+    let sent = folder.send().await.unwrap();
+    let Counts { accepted, deferred, refused, .. } = sent.counts;
+    assert_eq!((sent.ending, accepted, deferred, refused), (Ending::Deferred, 100, 100, 0), "{sent}");
+    assert_eq!(active(&folder).await, 200, "nobody is suppressed");
+    inbox.stop().await;
+}
+
 #[tokio::test]
 async fn a_destination_that_blocks_us_is_left_alone_and_costs_few_of_its_readers() {
     let readers: Vec<String> = (0..200)

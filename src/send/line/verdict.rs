@@ -2,8 +2,9 @@
 
 use super::{Letter, Line};
 use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
+use crate::send::belief::{Bounced, Doubt};
 use crate::send::log::{self, Place};
-use crate::send::pool::{Bounced, Seat};
+use crate::send::pool::Seat;
 use crate::smtp::{Failure, SmtpError};
 use crate::store::Leased;
 
@@ -18,7 +19,7 @@ impl Line {
             Ok(reply) => {
                 self.fruitless = 0;
                 if let Some(seat) = &self.seat {
-                    seat.took_one();
+                    seat.took_one(letter.envelope.to.domain(), letter.begun);
                 }
                 self.hear(&letter, &reply);
                 self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
@@ -99,14 +100,26 @@ impl Line {
         let reader = letter.leased.recipient.id;
         let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(reader, failure.step));
         match failure.reply.cause() {
-            Cause::Mailbox => self.seat.as_ref().is_some_and(|seat| {
-                let detail = format!("{} (issue {})", failure.reply.masked(), self.shared.issue);
-                let domain = letter.envelope.to.domain().to_owned();
-                seat.bounced(Bounced { subscriber: reader, domain, detail })
-            }),
+            Cause::Mailbox => self.doubt(letter, failure) == Doubt::Relay,
             // A relay that lets us write to nobody says so in many words.
             Cause::Policy | Cause::Other => failure.said_by_relay && !failure.is_about_mailbox() && refused(),
         }
+    }
+
+    /// After a mailbox that is none: who has said so too often to be believed. A destination that has is left alone.
+    fn doubt(&self, letter: &Letter, failure: &Failure) -> Doubt {
+        let Some(seat) = &self.seat else { return Doubt::None };
+        let domain = letter.envelope.to.domain();
+        let doubt = seat.bounced(Bounced {
+            subscriber: letter.leased.recipient.id,
+            domain: domain.to_owned(),
+            detail: format!("{} (issue {})", failure.reply.masked(), self.shared.issue),
+            is_last: self.shared.is_last(&letter.leased, letter.date),
+        });
+        if doubt == Doubt::Destination {
+            self.shared.cooling.leave_alone(domain, &failure.reply, self.shared.now());
+        }
+        doubt
     }
 
     fn hear(&self, letter: &Letter, reply: &SmtpReply) {
