@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::connection::Transaction;
 use super::error::persist;
 use super::issue::lock_of;
-use super::statement::sql;
+use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
 use crate::delivery::{
@@ -22,6 +22,9 @@ macro_rules! queue_refused {
         "update delivery set status = 'queued', owner = null, code = null, enhanced = null, reply = null, since = "
     };
 }
+
+/// Readers that a statement names at most.
+const NAMED: usize = 1000;
 
 /// One reader's record of one issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,14 +194,9 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let resends = self.resends(issue, policy).await?;
         let due: Vec<_> = resends.iter().filter(|(_, at)| *at <= now).map(|(reader, _)| *reader).collect();
-        if due.is_empty() {
-            return Ok(0);
-        }
         let mut update = sql("update delivery set status = 'queued', owner = null, since = ");
-        update.push_bind(now).push(" where issue = ").push_bind(issue);
-        update.push(" and status = 'in-doubt' and subscriber ");
-        update.push_any_of(due.into_iter().map(Into::into));
-        self.change(issue, update).await
+        update.push_bind(now).push(" where issue = ").push_bind(issue).push(" and status = 'in-doubt'");
+        self.change_of(issue, &due, &update).await
     }
 
     /// Queues readers again whom a sender's relay refused for no fault of theirs. Answers how many.
@@ -212,14 +210,26 @@ impl Store {
         readers: &[SubscriberId],
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        if readers.is_empty() {
-            return Ok(0);
-        }
         let mut update = sql(queue_refused!());
         update.push_bind(now).push(" where issue = ").push_bind(issue);
         update.push(" and status = 'refused' and owner = ").push_bind(by);
-        update.push(" and subscriber ").push_any_of(readers.iter().map(|reader| (*reader).into()));
-        self.change(issue, update).await
+        self.change_of(issue, readers, &update).await
+    }
+
+    /// As [`Store::change`], of these readers alone: SQLite takes so many values a statement and no more.
+    async fn change_of(
+        &self,
+        issue: IssueNumber,
+        readers: &[SubscriberId],
+        update: &Statement,
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for some in readers.chunks(NAMED) {
+            let mut update = update.clone();
+            update.push(" and subscriber ").push_any_of(some.iter().map(|reader| (*reader).into()));
+            changed += self.change(issue, update).await?;
+        }
+        Ok(changed)
     }
 
     /// When the next deferred reader may be tried; `None` where none is deferred.

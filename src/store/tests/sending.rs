@@ -177,6 +177,17 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn however_many_are_in_doubt_all_are_sent_it_again() {
+    // More than SQLite takes values in one statement.
+    const READERS: usize = 33_000;
+    let store = TestStore::queued(READERS).await;
+    let doubt = "update delivery set status = 'in-doubt', attempts = 1, since = $1, first_attempt_at = $1";
+    sql(doubt).bind(NOW).execute(&mut store.store.write().await.unwrap()).await.unwrap();
+    let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
+    assert_eq!(store.requeue_in_doubt(number(), policy, later(39)).await.unwrap(), READERS as u64);
+}
+
+#[tokio::test]
 async fn who_was_refused_to_a_run_that_was_killed_before_anything_was_taken_from_it_waits_again() {
     for (took_one, is_killed) in [(false, true), (true, true), (false, false)] {
         let store = TestStore::queued(4).await;
