@@ -103,7 +103,7 @@ pub struct Confirmed {
 }
 
 /// [`Store::APART`], as times are kept.
-const APART_MILLIS: i64 = 3_600_000;
+const APART_MILLIS: i64 = Store::APART.as_secs() * 1000;
 
 impl TryFrom<Cells<'_>> for Invitation {
     type Error = StoreError;
