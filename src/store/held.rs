@@ -123,6 +123,10 @@ pub struct HeldRequest {
     pub wording: String,
     /// On which page.
     pub source: String,
+    /// How many mails asking for the confirmation left for the address, of this request and those before it.
+    pub mails: u32,
+    /// When the last of them left.
+    pub mailed_at: Option<Timestamp>,
     /// When it was confirmed.
     pub confirmed_at: Option<Timestamp>,
 }
@@ -195,6 +199,8 @@ impl TryFrom<Cells<'_>> for HeldRequest {
             expires_at: row.time("expires_at")?,
             wording: row.text("wording")?.to_owned(),
             source: row.text("source")?.to_owned(),
+            mails: row.number("mails")?,
+            mailed_at: row.some_time("mailed_at")?,
             confirmed_at: row.some_time("confirmed_at")?,
         })
     }

@@ -310,6 +310,10 @@ async fn an_address_that_does_not_confirm_has_one_mail_an_hour_and_three_a_month
     let held = folder.run(&["subscribers", "export", "ada@example.com"]);
     let held = String::from_utf8(held.stdout).unwrap();
     assert!(held.contains("2023-07-05T00:00:00Z") && !held.contains("Countess"), "{held}");
+    assert!(
+        held.contains("\"mailed_at\": \"2023-07-03T02:00:00Z\""),
+        "when the last mail left is told: {held}"
+    );
     asked_at(&folder, "2023-08-03T00:00:00Z", &["readers"]).await;
     assert_eq!(folder.received().len(), 4, "a month later it may be asked again");
 }
