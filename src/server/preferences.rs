@@ -1,6 +1,5 @@
 //! Preferences: what a reader chooses for themselves, which outranks whatever a file says of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -13,13 +12,11 @@ use super::answer::Answer;
 use super::form::Fields;
 use super::lists::offered;
 use super::site::{Closed, Path, Site, Visitor};
-use crate::app::random;
-use crate::lists::new_reference;
 use crate::mailbox::display_name;
 use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::store::Judging;
 use crate::subscriber::{
-    Choices, Consent, Entry, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
+    Choices, Consent, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
 };
 use crate::token::{Purpose, unsubscribe_url};
 use crate::track::LinkTable;
@@ -158,19 +155,12 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
                 visitor.store.come_back(&name, reader.id, now).await?;
             }
             (true, None | Some(SubscriptionStatus::Gone)) => {
-                let entry = Entry {
-                    address: reader.address.clone(),
-                    name: None,
-                    tracking: None,
-                    format: None,
-                    attributes: BTreeMap::new(),
-                };
                 let from = format!("{}/preferences", site.app.config.newsletter.base_url.0);
                 let wording = format!("{}: {title}", site.say("preferences_lists"));
                 let consent =
                     Some(Consent { at: now, asked_at: None, from: Some(from), wording: Some(wording) });
                 let joining = Joining { origin: Origin::Page, at: now, consent };
-                visitor.store.subscribe(&name, &entry, new_reference(&mut random), joining).await?;
+                visitor.store.put_on(&name, reader.id, joining).await?;
             }
             (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(_)) => {}
         }

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::connection::{Connected, Connection, Transaction};
+use super::import::keep_people;
 use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
 use super::word::Cells;
@@ -47,6 +48,8 @@ impl Store {
         let mut writing = self.write().await?;
         overwrite(&mut writing, true).await?;
         let mut transaction = writing.begin().await?;
+        // Whoever an import under way brings is seen when it is over.
+        keep_people(&mut transaction).await?;
         let key = address.key();
         let row = sql("select id from subscriber where key = $1")
             .bind(&key)

@@ -166,6 +166,11 @@ const AHEAD: usize = 2;
 /// Nobody else changes the list's file, or adds a person, before this is over; leaving goes on.
 async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(), StoreError> {
     transaction.exclude(&format!("list {list}")).await?;
+    keep_people(transaction).await
+}
+
+/// Nobody else adds a person before this is over. SQLite's transactions exclude each other anyway.
+pub(super) async fn keep_people(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
     if matches!(transaction.connection(), Connection::Postgres(_)) {
         sql("lock table subscriber in share row exclusive mode").execute(transaction).await?;
     }

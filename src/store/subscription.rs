@@ -112,35 +112,29 @@ impl Store {
         reference: Reference,
         joining: Joining,
     ) -> Result<bool, StoreError> {
-        let insert = "insert into subscription \
-            (list, subscriber, status, since, origin, name, tracking, format, attributes, \
-            consented_at, consented_from, consent_wording) \
-            values ($1, $2, 'subscribed', $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-            on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin, \
-            consented_at = coalesce(excluded.consented_at, subscription.consented_at), \
-            consented_from = coalesce(excluded.consented_from, subscription.consented_from), \
-            consent_wording = coalesce(excluded.consent_wording, subscription.consent_wording) \
-            where subscription.status = 'gone'";
-        let Joining { origin, at, consent } = joining;
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         let id = find_or_insert(&mut transaction, &entry.address, reference).await?;
-        let changed = sql(insert)
-            .bind(list)
-            .bind(id)
-            .bind(at)
-            .bind(word(origin))
-            .bind(entry.name.clone())
-            .bind(entry.tracking.map(word))
-            .bind(entry.format.map(word))
-            .bind(json(&entry.attributes))
-            .bind(consent.as_ref().map(|consent| consent.at))
-            .bind(consent.as_ref().and_then(|consent| consent.from.clone()))
-            .bind(consent.and_then(|consent| consent.wording))
-            .execute(&mut transaction)
-            .await?;
+        let changed = join(&mut transaction, list, id, Some(entry), joining).await?;
         transaction.commit().await?;
-        Ok(changed > 0)
+        Ok(changed)
+    }
+
+    /// As [`Store::subscribe`], of somebody who is known: nobody who was erased meanwhile comes back by it.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn put_on(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        joining: Joining,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let changed = join(&mut transaction, list, subscriber, None, joining).await?;
+        transaction.commit().await?;
+        Ok(changed)
     }
 
     /// Takes a reader off a list, for good; one whom the list does not know is kept as one who left, under this reference where they are
@@ -205,6 +199,41 @@ impl Store {
         }
         transaction.commit().await
     }
+}
+
+/// Puts whoever there is on a list, with what is said of them there.
+async fn join(
+    transaction: &mut Transaction<'_>,
+    list: &ListName,
+    subscriber: SubscriberId,
+    entry: Option<&Entry>,
+    joining: Joining,
+) -> Result<bool, StoreError> {
+    let insert = "insert into subscription \
+        (list, subscriber, status, since, origin, name, tracking, format, attributes, \
+        consented_at, consented_from, consent_wording) \
+        select $1, id, 'subscribed', $3, $4, $5, $6, $7, $8, $9, $10, $11 from subscriber where id = $2 \
+        on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin, \
+        consented_at = coalesce(excluded.consented_at, subscription.consented_at), \
+        consented_from = coalesce(excluded.consented_from, subscription.consented_from), \
+        consent_wording = coalesce(excluded.consent_wording, subscription.consent_wording) \
+        where subscription.status = 'gone'";
+    let Joining { origin, at, consent } = joining;
+    let changed = sql(insert)
+        .bind(list)
+        .bind(subscriber)
+        .bind(at)
+        .bind(word(origin))
+        .bind(entry.and_then(|entry| entry.name.clone()))
+        .bind(entry.and_then(|entry| entry.tracking).map(word))
+        .bind(entry.and_then(|entry| entry.format).map(word))
+        .bind(entry.map_or_else(|| "{}".to_owned(), |entry| json(&entry.attributes)))
+        .bind(consent.as_ref().map(|consent| consent.at))
+        .bind(consent.as_ref().and_then(|consent| consent.from.clone()))
+        .bind(consent.and_then(|consent| consent.wording))
+        .execute(transaction)
+        .await?;
+    Ok(changed > 0)
 }
 
 /// Of a list's issues that went to a reader, or still go, at most this is counted.

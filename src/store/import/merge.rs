@@ -256,6 +256,11 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     /// Somebody is in the file.
     fn take(&mut self, incoming: Incoming, known: Option<Known>) {
         let Incoming { key, row, erased } = incoming;
+        // Of those who were erased nothing is written down, whatever the file says of them.
+        if known.is_none() && erased.is_some_and(|hash| self.erased.contains(&hash)) {
+            self.counts.left += 1;
+            return;
+        }
         match row.standing {
             Standing::Subscribed => {}
             Standing::Outside => self.counts.unconfirmed += 1,
@@ -270,7 +275,6 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         }
         match known {
             Some(known) => self.take_known(row, known),
-            None if erased.is_some_and(|hash| self.erased.contains(&hash)) => self.counts.left += 1,
             None => self.take_new(key, row),
         }
     }
