@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use tera::Context;
+use url::Url;
 
 use super::answer::{Answer, text};
 use super::client;
@@ -132,9 +133,11 @@ fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'
         None => site.app.config.newsletter.list.clone(),
         Some(wanted) => lists.into_keys().find(|list| list.as_str() == wanted).ok_or("wrong_list")?,
     };
-    let own = || format!("{}/subscribe", site.app.config.newsletter.base_url.0);
+    let base = &site.app.config.newsletter.base_url.0;
+    let own = || format!("{base}/subscribe");
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let elsewhere = origin.filter(|origin| *origin != "null" && !own().starts_with(origin));
+    let ours = Url::parse(base).map(|base| base.origin().ascii_serialization());
+    let elsewhere = origin.filter(|origin| *origin != "null" && ours.as_deref() != Ok(*origin));
     let source = elsewhere.map_or_else(own, |origin| origin.chars().take(SOURCE).collect());
     Ok(Form { address, name, list, source })
 }

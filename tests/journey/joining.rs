@@ -158,12 +158,20 @@ async fn the_form_can_stand_on_any_page() {
     let form = get(&server, "/subscribe/form").await;
     assert!(form.header("content-type").starts_with("text/plain"));
     assert!(form.body.contains("action=\"https://mail.example.com/subscribe\""), "{}", form.body);
-    let origin =
-        [("Origin", "https://blog.example.org"), ("Content-Type", "application/x-www-form-urlencoded")];
-    assert_eq!(
-        ask(server.addr(), "POST", "/subscribe", &origin, "email=ada%40example.com").await.status,
-        200
-    );
+    let own = "https://mail.example.com";
+    let begins_alike = "https://mail.example.co";
+    for (name, origin) in
+        [("ada", "https://blog.example.org"), ("bo", begins_alike), ("cy", own), ("di", "null")]
+    {
+        let headers = [("Origin", origin), ("Content-Type", "application/x-www-form-urlencoded")];
+        let body = format!("email={name}%40example.com");
+        assert_eq!(ask(server.addr(), "POST", "/subscribe", &headers, &body).await.status, 200);
+        let held = folder.run(&["subscribers", "export", &format!("{name}@example.com")]);
+        let kept =
+            if [own, "null"].contains(&origin) { "https://mail.example.com/subscribe" } else { origin };
+        let held = String::from_utf8(held.stdout).unwrap();
+        assert!(held.contains(&format!("\"source\": \"{kept}\"")), "{held}");
+    }
     server.stop().await;
 }
 
