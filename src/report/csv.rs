@@ -58,6 +58,9 @@ impl Report {
         }
         if let Some(opens) = &self.opens {
             lines.apart("opens, unreliable", &opens.count)?;
+            lines.readers("opens, counted one by one", "", opens.of.individual)?;
+            lines.readers("opens, counted together", "", opens.of.aggregate)?;
+            lines.readers("opens, not counted", "", opens.of.none)?;
         }
         self.times(&mut lines)?;
         lines.finish()
@@ -101,7 +104,7 @@ impl SponsorReport {
         for placed in &self.placements {
             let name = format!("{}, {}", placed.name, placed.placement);
             lines.count("sponsor", ["", &name, ""], &placed.count)?;
-            lines.rules(&name, &placed.count.requests)?;
+            lines.rules(&name, &placed.count)?;
             for place in &placed.places {
                 lines.count("link", [&place.place.to_string(), &place.words, &place.url], &place.count)?;
             }
@@ -157,10 +160,16 @@ impl Lines {
     /// A count with its rules.
     fn apart(&mut self, what: &str, count: &Count) -> Result<(), csv::Error> {
         self.count(what, ["", "", ""], count)?;
-        self.rules(what, &count.requests)
+        self.rules(what, count)
     }
 
-    fn rules(&mut self, what: &str, requests: &Requests) -> Result<(), csv::Error> {
+    /// Why some are set aside, of readers and of nobody.
+    fn rules(&mut self, what: &str, count: &Count) -> Result<(), csv::Error> {
+        self.rules_of(what, &count.requests)?;
+        self.rules_of(&format!("{what}, nobody’s"), &count.nobodys)
+    }
+
+    fn rules_of(&mut self, what: &str, requests: &Requests) -> Result<(), csv::Error> {
         let unknown = requests
             .unknown
             .iter()

@@ -116,6 +116,15 @@ impl Report {
             notes.push(format!("At most {most} of those counted one by one clicked: {why}."));
         }
         notes.extend(left_out(&self.clicks, self.clicks_of));
+        notes.extend(self.opens.as_ref().map(|opens| {
+            let Accepted { individual, aggregate, none } = opens.of;
+            let one_by_one = count(individual, "reader", "readers");
+            format!(
+                "Opens are counted one by one of {one_by_one}, together of {}, and not of {}.",
+                number(aggregate),
+                number(none)
+            )
+        }));
         notes.push("Accepted is what relays said. How many messages were seen, nobody can tell.".to_owned());
         notes.push(format!(
             "People and robots are told apart by version {} of pressroom’s rules.",
