@@ -92,7 +92,10 @@ impl Server {
                 "stopped; what waits on the disk goes into the store when `serve` runs again, and who left is heeded by `send` before"
             ),
             Err(error) => {
-                tracing::warn!(%error, "stopped; whether anything waits on the disk cannot be seen");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "stopped; whether anything waits on the disk cannot be seen"
+                );
             }
         }
     }

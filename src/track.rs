@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
+use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -277,7 +278,7 @@ pub fn spool_path(app: &App) -> PathBuf {
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub fn waiting(app: &App) -> io::Result<usize> {
+pub fn waiting(app: &App) -> anyhow::Result<usize> {
     let mut waiting = 0;
     for (folder, number) in segments(app)? {
         waiting += read(&folder, number)?.len();
@@ -304,25 +305,35 @@ pub async fn heed_leavers(app: &App, store: &Store) -> anyhow::Result<u64> {
     Ok(left)
 }
 
-/// The segments of all servers, by the folder and the number of each.
-fn segments(app: &App) -> io::Result<Vec<(PathBuf, u64)>> {
-    let servers = match fs::read_dir(spool_path(app)) {
-        Ok(servers) => servers,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+/// The segments of all servers, by the folder and the number of each. What is no folder is none of theirs.
+fn segments(app: &App) -> anyhow::Result<Vec<(PathBuf, u64)>> {
+    let spool = spool_path(app);
     let mut segments = Vec::new();
-    for server in servers.flatten().filter(|server| server.file_name() != "links") {
-        segments.extend(spool::segments(&server.path())?.into_iter().map(|number| (server.path(), number)));
+    for server in there(fs::read_dir(&spool), &spool)?.into_iter().flatten() {
+        let folder = server.with_context(|| unreadable(&spool))?.path();
+        let numbers = there(spool::segments(&folder), &folder)?.unwrap_or_default();
+        segments.extend(numbers.into_iter().map(|number| (folder.clone(), number)));
     }
     Ok(segments)
 }
 
 /// What a segment holds: nothing any more where its server has brought it to the store meanwhile.
-fn read(folder: &Path, number: u64) -> io::Result<Vec<Entry>> {
-    match spool::read(folder, number) {
-        Ok((entries, _)) => Ok(entries),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+fn read(folder: &Path, number: u64) -> anyhow::Result<Vec<Entry>> {
+    let segment = folder.join(spool::file_name(number));
+    Ok(there(spool::read(folder, number), &segment)?.map_or_else(Vec::new, |(entries, _)| entries))
+}
+
+/// `None` for what is no folder, or is gone: whoever heeds a server's word comes upon both while that server goes on.
+fn there<T>(looked: io::Result<T>, path: &Path) -> anyhow::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error).with_context(|| unreadable(path)),
     }
+}
+
+fn unreadable(path: &Path) -> String {
+    format!("{} cannot be read", path.display())
 }

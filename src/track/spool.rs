@@ -247,8 +247,13 @@ pub(super) fn file_name(number: u64) -> String {
 
 /// The numbers of a folder's segments, in order.
 pub(super) fn segments(folder: &Path) -> io::Result<Vec<u64>> {
-    let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        // What a person put there may be named like a number too.
+        numbers.extend(number.filter(|number| *file_name(*number) == name));
+    }
     numbers.sort_unstable();
     Ok(numbers)
 }

@@ -33,5 +33,7 @@ mod reporting;
 mod reviewing;
 #[path = "sending.rs"]
 mod sending;
+#[path = "spooling.rs"]
+mod spooling;
 #[path = "telling.rs"]
 mod telling;
