@@ -87,8 +87,9 @@ impl Keeper {
                     Some(number) => {
                         let together = iter::once(number).chain(iter::from_fn(|| closed.try_recv().ok()));
                         let together: Vec<u64> = together.take(TOGETHER).collect();
-                        let is_flood = self.bring(&together, &closed).await >= spool::SEGMENT;
-                        if is_flood && !closed.is_closed() && closed.len() < TOGETHER {
+                        // The store takes what is numbered below the last for kept: none may go before those.
+                        let Some(held) = self.bring(&together, &closed).await else { break };
+                        if held >= spool::SEGMENT && !closed.is_closed() && closed.len() < TOGETHER {
                             tokio::time::sleep(GATHERING).await;
                         }
                     }
@@ -101,18 +102,18 @@ impl Keeper {
     }
 
     /// Segments of our own; tried until they are in the store, or the server ends: then they stay where they are. They stay the same ones:
-    /// the store knows them by the last of them. Answers how many clicks and opens they held.
-    async fn bring(&self, numbers: &[u64], closed: &mpsc::UnboundedReceiver<u64>) -> usize {
+    /// the store knows them by the last of them. Answers how many clicks and opens they held; `None` where they stay.
+    async fn bring(&self, numbers: &[u64], closed: &mpsc::UnboundedReceiver<u64>) -> Option<usize> {
         let mut pause = FIRST;
         loop {
             let error = match self.keep(&self.own, numbers).await {
-                Ok(held) => return held,
+                Ok(held) => return Some(held),
                 Err(error) => error,
             };
             self.door.doubt();
             tracing::warn!(error = format!("{error:#}"), "clicks and opens wait on the disk for the store");
             if closed.is_closed() {
-                return 0;
+                return None;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
