@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use super::line;
 use super::pool::Standing;
@@ -35,8 +36,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built.
 pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
+    // Rounds in a row that took nobody.
+    let mut in_vain = 0;
     loop {
-        round(shared).await?;
+        in_vain = if round(shared).await? { 0 } else { in_vain + 1 };
         if shared.is_stopped() {
             return Ok(Ended::Stopped);
         }
@@ -53,7 +56,12 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
         // What a connection put back as the last one ended waits for another round.
         if is_left && held_until.is_none() {
             // Or another machine has the rest in hand, whose share is to be finished if it dies.
-            if shared.recover().await? {
+            let at_work = shared.recover().await?;
+            if in_vain > 1 && !at_work {
+                warn!(issue = %shared.issue, "some wait who cannot be taken; the run ends");
+                return Ok(Ended::Finished { held_until });
+            }
+            if in_vain > 0 || at_work {
                 shared.sleep(LOOK).await;
             }
             continue;
@@ -71,8 +79,8 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
     }
 }
 
-/// Every connection works until there is nothing to lease; then all that it led to is in the store.
-async fn round(shared: &Arc<Shared>) -> anyhow::Result<()> {
+/// Every connection works until there is nothing to lease; then all that it led to is in the store. Answers whether anybody was leased.
+async fn round(shared: &Arc<Shared>) -> anyhow::Result<bool> {
     let mut lines = JoinSet::new();
     for id in 0..shared.connections {
         lines.spawn(line::work(Arc::clone(shared), id));
@@ -86,7 +94,7 @@ async fn round(shared: &Arc<Shared>) -> anyhow::Result<()> {
     outcome?;
     shared.journal.written().await?;
     shared.store.requeue_refused(shared.issue, shared.sender, &shared.pool.doubted(), shared.now()).await?;
-    shared.queue.clear().await;
+    let took_any = shared.queue.clear().await;
     shared.store.release(shared.issue, shared.sender, shared.now()).await?;
-    Ok(())
+    Ok(took_any)
 }

@@ -2,6 +2,7 @@
 //! wait for their turn hold nobody else up.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Quick, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) struct Queue {
     freed: Arc<Notify>,
     /// The first moment for which nobody stays.
     later: Quick<Option<Instant>>,
+    /// Whether anybody was leased in this round.
+    took: AtomicBool,
 }
 
 /// The readers of one limited domain, or of all others.
@@ -77,7 +80,15 @@ impl Queue {
         let others = Domains::AllBut(destinations.iter().map(|one| one.domain.clone()).collect());
         let mut lanes: Vec<Lane> = destinations.into_iter().map(Lane::of).collect();
         lanes.push(Lane::new(None, others, LEASE));
-        Self { store, issue, by, lanes: Mutex::new(lanes), freed, later: Quick::default() }
+        Self {
+            store,
+            issue,
+            by,
+            lanes: Mutex::new(lanes),
+            freed,
+            later: Quick::default(),
+            took: AtomicBool::default(),
+        }
     }
 
     /// The next reader for a connection, if there is one that may be written to now. A domain that `cooling` leaves alone has no pace
@@ -136,6 +147,7 @@ impl Queue {
             }
             lane.dry = leased.is_empty();
         }
+        self.took.fetch_or(!leased.is_empty(), Ordering::Relaxed);
         lane.after = leased.last().map(|last| last.recipient.id).or(lane.after);
         lane.readers.extend(leased);
         Ok(())
@@ -164,8 +176,8 @@ impl Queue {
         *later = Some(later.map_or(until, |first| first.min(until)));
     }
 
-    /// Forgets whom it has in hand, and starts the next round at the front.
-    pub(super) async fn clear(&self) {
+    /// Forgets whom it has in hand, and starts the next round at the front. Answers whether anybody was leased in this one.
+    pub(super) async fn clear(&self) -> bool {
         for lane in self.lanes.lock().await.iter_mut() {
             if let Some(coming) = lane.coming.take() {
                 // Only when it is through does nobody come into these hands any more.
@@ -174,6 +186,7 @@ impl Queue {
             lane.readers.clear();
             (lane.after, lane.dry) = (None, false);
         }
+        self.took.swap(false, Ordering::Relaxed)
     }
 
     /// How long to wait for the first of those for whom nobody stayed.

@@ -113,6 +113,7 @@ impl Store {
     /// After runs that ended however they ended, while a sender's lock is held and nothing of its own is in hand: what the dead had leased
     /// waits again; what they were sending is in doubt, since its message may have gone out. Readers who were refused to one that died at
     /// work, and that no relay had taken anything from, wait again too: they may be none the worse for it, and it could not say so any more.
+    /// Who waits and is nobody any more is skipped: they would be waited for without end.
     ///
     /// # Errors
     /// A database's error.
@@ -128,6 +129,8 @@ impl Store {
             "$1 where issue = $2 and status = 'refused' and owner = $3 \
              and not exists (select 1 from delivery where issue = $2 and status = 'accepted' and owner = $3)"
         );
+        let nobody = "update delivery set status = 'skipped', reason = 'unsubscribed', owner = null, since = $1 \
+            where issue = $2 and status in ('queued', 'deferred') and not exists (select 1 from subscriber where id = delivery.subscriber)";
         let doubt = "update delivery set status = 'in-doubt', attempts = attempts + 1, since = $1 \
             where issue = $2 and status = 'sending' and owner = $3";
         let mut writing = self.write_as_sender().await?;
@@ -145,6 +148,7 @@ impl Store {
                 *count += update.execute(&mut transaction).await?;
             }
         }
+        sql(nobody).bind(now).bind(issue).execute(&mut transaction).await?;
         transaction.commit().await?;
         Ok(recovered)
     }
@@ -159,7 +163,8 @@ impl Store {
         self.change(issue, sql(update).bind(now).bind(issue)).await
     }
 
-    /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody of an issue that was cancelled.
+    /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody who was erased since, and nobody
+    /// of an issue that was cancelled.
     ///
     /// # Errors
     /// A database's error.
@@ -169,7 +174,7 @@ impl Store {
         policy: RetryPolicy,
     ) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
         let select = "select d.subscriber, d.attempts, d.first_attempt_at, d.since \
-            from delivery d join issue i on i.number = d.issue \
+            from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
             where d.issue = $1 and d.status = 'in-doubt' and coalesce(i.brake, '') <> 'cancelled' order by d.subscriber";
         let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         let mut resends = Vec::new();
@@ -195,7 +200,11 @@ impl Store {
         let resends = self.resends(issue, policy).await?;
         let due: Vec<_> = resends.iter().filter(|(_, at)| *at <= now).map(|(reader, _)| *reader).collect();
         let mut update = sql("update delivery set status = 'queued', owner = null, since = ");
-        update.push_bind(now).push(" where issue = ").push_bind(issue).push(" and status = 'in-doubt'");
+        update
+            .push_bind(now)
+            .push(" where issue = ")
+            .push_bind(issue)
+            .push(" and status = 'in-doubt' and reason is null");
         self.change_of(issue, &due, &update).await
     }
 

@@ -94,6 +94,8 @@ async fn erase(
     id: i64,
     judging: Judging<'_>,
 ) -> Result<Erased, StoreError> {
+    // Whoever is being written to, is in doubt or was refused stays so; the reason keeps them out of the queue, and the relay's words out of
+    // their record, whatever is heard of them yet.
     let unsent = "update delivery set status = 'skipped', reason = 'unsubscribed', owner = null, since = $2 \
         where subscriber = $1 and issue in (select number from issue) and status in ('queued', 'leased', 'deferred')";
     let unsent = sql(unsent).bind(id).bind(judging.at).execute(transaction).await?;
@@ -101,7 +103,7 @@ async fn erase(
     let mut counts = [0; 4];
     let statements = [
         "delete from decision where subscriber = $1 and issue in (select number from issue)",
-        "update delivery set reply = null where subscriber = $1 and issue in (select number from issue)",
+        "update delivery set reply = null, reason = coalesce(reason, 'unsubscribed') where subscriber = $1 and issue in (select number from issue)",
         "update departure set reason = null where subscriber = $1",
         "delete from subscription where subscriber = $1",
     ];

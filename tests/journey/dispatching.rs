@@ -1,11 +1,13 @@
 //! What cron does with an editor's drafts, the clock held still at each call.
 
 use std::process::Output;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use pressroom::brake::{self, Pull};
+use pressroom::delivery::Counts;
 use pressroom::dispatch::{Dispatched, dispatch};
 use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
@@ -60,6 +62,31 @@ async fn what_is_wrong_with_the_list_is_said_though_a_quota_lets_nobody_be_writt
     let held = at(&folder, "2023-07-03T00:10:00Z").await;
     assert!(held.sent.is_empty() && held.notes.len() == 1 && held.notes[0].contains("line 4"), "{held:?}");
     assert!(at(&folder, "2023-07-03T00:20:00Z").await.notes.is_empty(), "it is said once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_is_erased_in_doubt_or_while_they_are_written_to_keeps_no_call_from_its_end() {
+    let folder = Arc::new(Folder::with_many_readers(6));
+    let theirs = Arc::clone(&folder);
+    let script = Script::new(move |envelope, stage| match (stage, envelope.to.last()?.local()) {
+        (Stage::Kept, "reader2") => Some(Action::Cut),
+        (Stage::Recipient, "reader5") => {
+            assert!(theirs.run(&["subscribers", "erase", "reader5@example.com", "--yes"]).status.success());
+            Some(Action::Reply("451 4.3.0 <reader5@example.com>: later".to_owned()))
+        }
+        _ => None,
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.edit("newsletter.toml", "[smtp]", "[send]\nin_doubt = \"resend\"\n\n[smtp]");
+    let Counts { accepted, in_doubt, deferred, skipped, .. } = folder.send().await.unwrap().counts;
+    assert_eq!((accepted, in_doubt, deferred, skipped), (4, 1, 0, 1), "the later to nobody is no later");
+    assert!(folder.run(&["subscribers", "erase", "reader2@example.com", "--yes"]).status.success());
+    at(&folder, "2023-07-03T00:10:00Z").await;
+    let store = folder.app().store().await.unwrap();
+    let counts = store.counts(IssueNumber::new(1).unwrap()).await.unwrap();
+    assert_eq!((counts.waiting, counts.in_doubt, counts.skipped), (0, 1, 1));
+    assert_eq!(store.unfinished().await.unwrap(), []);
 }
 
 #[tokio::test]

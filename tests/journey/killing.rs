@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Stdio;
 
+use pressroom::send::{Ending, Options};
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 
-use crate::folder::{Folder, copies};
+use crate::folder::{Folder, copies, options};
 
 /// The built-in newsletter's connections; each may leave two readers in doubt.
 const CONNECTIONS: u64 = 8;
@@ -77,4 +79,20 @@ fn a_first_import_killed_in_the_middle_leaves_all_or_nothing_and_the_next_one_al
     assert!(left == 0 || left == READERS, "{left} readers");
     assert!(folder.run(&["subscribers", "import"]).status.success());
     assert_eq!(subscribed(), READERS);
+}
+
+#[tokio::test]
+async fn where_somebody_waits_whom_nobody_can_take_the_run_ends_and_says_so() {
+    let folder = Folder::with_many_readers(6);
+    let (_signal, stop) = tokio::sync::watch::channel(true);
+    folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    let run = folder.prepare().await.unwrap();
+    let path = format!("sqlite://{}", folder.path().join("trial.db").display());
+    let mut store = SqliteConnection::connect(&path).await.unwrap();
+    let damage = "delete from subscription where subscriber = (select max(id) from subscriber)";
+    sqlx::query(damage).execute(&mut store).await.unwrap();
+    store.close().await.unwrap();
+    let sent = run.go(options()).await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.waiting), (Ending::Deferred, 5, 1), "{sent}");
+    assert!(sent.to_string().contains("1 not tried"), "{sent}");
 }

@@ -72,9 +72,11 @@ async fn change(
         sql("with said (subscriber, owner, status, tried, date, retry_at, code, enhanced, reply) as (");
     update.push_rows(said.iter().map(row));
     update.push(
-        ") update delivery set status = said.status, attempts = delivery.attempts + said.tried, \
+        ") update delivery set status = case when delivery.reason is not null and said.status in ('queued', 'deferred') \
+         then 'skipped' else said.status end, attempts = delivery.attempts + said.tried, \
          first_attempt_at = coalesce(delivery.first_attempt_at, said.date), retry_at = said.retry_at, \
-         code = said.code, enhanced = said.enhanced, reply = said.reply, since = ",
+         code = said.code, enhanced = said.enhanced, \
+         reply = case when delivery.reason is null then said.reply end, since = ",
     );
     update.push_bind(now).push(" from said where delivery.issue = ").push_bind(issue);
     // Said this way too, no planner walks through the whole issue.

@@ -241,6 +241,38 @@ async fn a_write_dropped_midway_grants_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn of_one_who_is_erased_while_they_are_written_to_nothing_is_kept_and_nothing_waits() {
+    let store = TestStore::queued(3).await;
+    let granted = store.write(&intents(&store.lease_some(3).await), &[]).await;
+    for reader in ["r0@example.com", "r1@example.com", "r2@example.com"] {
+        store.erase(&address(reader), reader, judging()).await.unwrap();
+    }
+    let names_them = SmtpReply { text: "<r0@example.com>: so it is".to_owned(), ..reply(451) };
+    let outcomes = [
+        Outcome::Deferred { reply: names_them.clone(), retry_at: later(30) },
+        Outcome::Refused(names_them),
+        Outcome::PutBack,
+    ];
+    let settled: Vec<_> =
+        granted.iter().zip(outcomes).map(|(id, outcome)| settlement(*id, outcome)).collect();
+    store.write(&[], &settled).await;
+    assert_eq!(store.counted().await, Counts { queued: 1, refused: 1, skipped: 2, ..Counts::default() });
+    let words = "select count(*) as kept from delivery where reply is not null";
+    let row = sql(words).fetch_one(&mut store.read().await.unwrap()).await.unwrap();
+    assert_eq!(word::Cells(&row).integer("kept").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn who_was_left_waiting_and_is_nobody_is_waited_for_no_more() {
+    let store = TestStore::queued(2).await;
+    store.erase(&address("r0@example.com"), "hash", judging()).await.unwrap();
+    let of_before = "update delivery set status = 'queued', reason = null where status = 'skipped'";
+    sql(of_before).execute(&mut store.store.write().await.unwrap()).await.unwrap();
+    assert_eq!(store.recover(number(), NOW).await.unwrap(), Recovered::default());
+    assert_eq!(store.counted().await, Counts { queued: 1, waiting: 1, skipped: 1, ..Counts::default() });
+}
+
+#[tokio::test]
 async fn the_deferred_come_back_when_their_time_has_come() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;

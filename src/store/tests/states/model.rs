@@ -25,6 +25,7 @@ pub(super) struct Person {
     pub(super) stand: Stand,
     /// They left, or are suppressed.
     pub(super) is_gone: bool,
+    pub(super) is_erased: bool,
     /// A message may have reached them, and nobody has decided to risk another.
     pub(super) may_have_it: bool,
 }
@@ -38,7 +39,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new() -> Self {
-        let person = Person { stand: Stand::Queued, is_gone: false, may_have_it: false };
+        let person = Person { stand: Stand::Queued, is_gone: false, is_erased: false, may_have_it: false };
         Self { people: [person; READERS], now: NOW, state: IssueState::Running }
     }
 
@@ -60,6 +61,7 @@ impl Model {
         }
         person.stand = match ended {
             Ended::Accepted => Stand::Accepted(Some(by)),
+            Ended::Deferred | Ended::Postponed | Ended::PutBack if person.is_erased => Stand::Skipped,
             Ended::Deferred | Ended::Postponed => Stand::Deferred { retry_at },
             Ended::Refused => Stand::Refused(by),
             Ended::InDoubt => Stand::InDoubt(by),
@@ -84,7 +86,8 @@ impl Model {
 
     /// Whether it can be decided so about them.
     pub(super) fn decide(&mut self, reader: usize, decision: Decision) -> bool {
-        if decision == Decision::Resend && self.people[reader].is_gone {
+        let person = &self.people[reader];
+        if person.is_erased || decision == Decision::Resend && person.is_gone {
             return false;
         }
         let stand = match (decision, self.people[reader].stand) {
@@ -119,6 +122,20 @@ impl Model {
             | Stand::InDoubt(_)
             | Stand::Skipped => stand,
         });
+        for person in self.people.iter_mut().filter(|person| person.is_erased) {
+            if person.stand == Stand::Queued {
+                person.stand = Stand::Skipped;
+            }
+        }
+    }
+
+    /// Nobody waits who is nobody.
+    pub(super) fn erase(&mut self, reader: usize) {
+        let person = &mut self.people[reader];
+        (person.is_gone, person.is_erased) = (true, true);
+        if matches!(person.stand, Stand::Queued | Stand::Leased(_) | Stand::Deferred { .. }) {
+            person.stand = Stand::Skipped;
+        }
     }
 
     pub(super) fn resend_all_in_doubt(&mut self) {
@@ -126,7 +143,7 @@ impl Model {
             return;
         }
         for person in &mut self.people {
-            if matches!(person.stand, Stand::InDoubt(_)) {
+            if matches!(person.stand, Stand::InDoubt(_)) && !person.is_erased {
                 (person.stand, person.may_have_it) = (Stand::Queued, false);
             }
         }
