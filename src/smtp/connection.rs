@@ -34,6 +34,8 @@ pub(super) enum State {
     Idle,
     /// An envelope was refused, and RSET must go before the next.
     Refused,
+    /// The next envelope went out with a message, and must be answered before anything else is said.
+    Announced,
     /// DATA was accepted: nothing but the message may follow.
     Data,
     /// Nothing more may be said.
@@ -89,9 +91,10 @@ impl Connection {
         &self.capabilities
     }
 
-    /// Whether another envelope may be tried on it; if not, drop it and open another.
+    /// Whether another envelope may be tried on it; if not, drop it and open another. Whoever no longer waits for one of its answers makes
+    /// it useless: that answer is still to come, and would be taken for the next reader's.
     pub fn is_usable(&self) -> bool {
-        matches!(self.state, State::Idle | State::Refused)
+        matches!(self.state, State::Idle | State::Refused) && !self.wire.is_given_up()
     }
 
     /// Says good-bye, if the state allows it, and closes; it waits for nothing longer than the timeout for leaving.

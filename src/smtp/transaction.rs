@@ -26,7 +26,7 @@ impl Connection {
     /// A refused envelope leaves the connection usable. Nothing is ever in doubt here.
     pub async fn envelope(&mut self, envelope: &Envelope) -> Result<Ready, SmtpError> {
         if !self.is_usable() || !self.on_the_way.is_empty() {
-            // In the middle of DATA a command would be taken for the message, and replies to what is on the way for replies to it.
+            // In the middle of DATA a command would be taken for the message, and replies to what went before for replies to it.
             return self.lose(Lost::Closed.at(Step::Mail));
         }
         self.admit(envelope)?;
@@ -83,7 +83,9 @@ impl Connection {
     fn steps(&self) -> &'static [Step] {
         match self.state {
             State::Refused => &[Step::Reset, Step::Mail, Step::Recipient, Step::Data],
-            State::Idle | State::Data | State::Lost => &[Step::Mail, Step::Recipient, Step::Data],
+            State::Idle | State::Announced | State::Data | State::Lost => {
+                &[Step::Mail, Step::Recipient, Step::Data]
+            }
         }
     }
 
@@ -180,6 +182,7 @@ impl Connection {
         self.state = State::Idle;
         if let Some(envelope) = next {
             self.write_envelope(envelope);
+            self.state = State::Announced;
         }
         let sent = self.wire.send_with(at, as_it_is, self.timeouts.body).await;
         let patience = if sent.is_ok() { self.timeouts.end_of_data } else { self.timeouts.quit };

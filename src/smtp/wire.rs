@@ -21,6 +21,8 @@ pub(super) struct Wire {
     output: Vec<u8>,
     /// Octets of what was last sent that the stream has taken.
     sent: usize,
+    /// Whether something is being said or heard: for ever, where whoever waited for that no longer does.
+    busy: bool,
 }
 
 /// Why nothing more is to be heard from a relay.
@@ -31,6 +33,7 @@ pub(super) enum Lost {
     Silent(Duration),
     Malformed,
     OutOfTurn,
+    GivenUp,
 }
 
 impl Lost {
@@ -42,6 +45,7 @@ impl Lost {
             Self::Silent(patience) => ("4.4.2", format!("nothing came of it within {patience:?}")),
             Self::Malformed => ("4.5.0", "what the relay answered is no SMTP reply".to_owned()),
             Self::OutOfTurn => ("4.5.0", "the relay spoke out of turn".to_owned()),
+            Self::GivenUp => ("4.4.2", "its replies were no longer waited for".to_owned()),
         }
     }
 
@@ -50,7 +54,7 @@ impl Lost {
         let (enhanced, text) = self.case();
         match self {
             Self::Silent(_) => SmtpError::silent(step, enhanced, text),
-            Self::Closed | Self::Broken(_) | Self::Malformed | Self::OutOfTurn => {
+            Self::Closed | Self::Broken(_) | Self::Malformed | Self::OutOfTurn | Self::GivenUp => {
                 SmtpError::transient(step, enhanced, text)
             }
         }
@@ -59,7 +63,7 @@ impl Lost {
 
 impl Wire {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, input: Vec::with_capacity(1024), output: Vec::new(), sent: 0 }
+        Self { stream, input: Vec::with_capacity(1024), output: Vec::new(), sent: 0, busy: false }
     }
 
     /// The stream, to put TLS over it; what came in clear must not outlive that (requirement 31).
@@ -75,6 +79,16 @@ impl Wire {
     /// How many octets of what was last sent may be on their way.
     pub(super) fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// Whether an exchange was dropped in its middle: what is read next may be the answer to that, or the rest of it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.busy
+    }
+
+    /// Before every wait for the relay; after it the stream is no longer busy, unless the wait was dropped.
+    fn begin(&mut self) -> Result<(), Lost> {
+        if std::mem::replace(&mut self.busy, true) { Err(Lost::GivenUp) } else { Ok(()) }
     }
 
     /// Writes the output in one go. No reply may be left unread: it would be taken for the answer to this.
@@ -105,8 +119,10 @@ impl Wire {
         patience: Duration,
     ) -> Result<(), Lost> {
         self.sent = 0;
+        self.begin()?;
         let written = timeout(patience, self.write(at, message)).await.unwrap_or(Err(Lost::Silent(patience)));
         self.output.clear();
+        self.busy = false;
         written
     }
 
@@ -132,7 +148,10 @@ impl Wire {
 
     /// Reads one reply; what came with it is left for the next.
     pub(super) async fn reply(&mut self, patience: Duration) -> Result<Reply, Lost> {
-        timeout(patience, self.read()).await.unwrap_or(Err(Lost::Silent(patience)))
+        self.begin()?;
+        let heard = timeout(patience, self.read()).await.unwrap_or(Err(Lost::Silent(patience)));
+        self.busy = false;
+        heard
     }
 
     async fn read(&mut self) -> Result<Reply, Lost> {

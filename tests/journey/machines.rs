@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use pressroom::inbox::{Inbox, Keep};
+use pressroom::brake::{self, Pull};
+use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::send::{Ending, Options};
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
-use crate::folder::{Fixture, Folder, copies, received};
+use crate::folder::{Fixture, Folder, copies, options, received};
 use crate::server::Schema;
 
 type OnServer = Fixture<true>;
@@ -169,4 +174,49 @@ async fn a_machine_with_other_keys_is_refused_before_anything_is_queued() {
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("not the keys that the store was used with"), "{stderr}");
+}
+
+/// How many wait for a transaction of this connection's.
+async fn waiting_for(server: &mut PgConnection) -> i64 {
+    let select = "select count(*) from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))";
+    sqlx::query_scalar(select).fetch_one(server).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_that_goes_on_while_a_connection_waits_for_the_quota_brings_each_reader_their_own() {
+    let folder = OnServer::with_many_readers(3);
+    let maildir = TempDir::new().unwrap();
+    let mails = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&mails);
+    let script = Script::new(move |_, stage| {
+        let is_first = stage == Stage::Mail && seen.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(|| Action::Late(Duration::from_secs(4)))
+    });
+    let keep = Keep::Maildir(maildir.path().to_owned());
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
+    // So few that each is booked by itself.
+    folder.relay_is(&format!("url = \"smtp://{}\"\nconnections = 1\nwindow = \"100/d\"", inbox.addr()));
+    let options = Options { patience: jiff::SignedDuration::from_mins(1), ..options() };
+    let running = tokio::spawn(folder.prepare().await.unwrap().go(options));
+    while mails.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Another machine's booking that takes its time.
+    let mut other = PgConnection::connect(&folder.server_url().unwrap()).await.unwrap();
+    let mut booking = other.begin().await.unwrap();
+    sqlx::query("update quota set messages = 0 where start = -1").execute(&mut *booking).await.unwrap();
+    let issue = "1".parse().unwrap();
+    brake::pull(&folder.app(), issue, Pull::Pause).await.unwrap();
+    while waiting_for(&mut booking).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    brake::pull(&folder.app(), issue, Pull::Resume).await.unwrap();
+    // The run looks twice a second whether it may go on.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    booking.commit().await.unwrap();
+    let sent = running.await.unwrap().unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 3));
+    let copies = copies(&received(maildir.path()));
+    assert_eq!((copies.len(), copies.values().max()), (3, Some(&1)), "{copies:?}");
+    inbox.stop().await;
 }

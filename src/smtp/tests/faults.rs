@@ -5,11 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 use Act::{Dribble, Hear, HearAlone, HearMessage, Say, Stall};
 
 use super::relay::{self, Act};
 use super::{MESSAGE, chatter, relay_at, to, words};
+use crate::smtp::connection::State;
 use crate::smtp::{Connection, Relay, SmtpError, Step, Timeouts};
 
 const GREETING: [Act; 2] = [Say("220 localhost\r\n"), Hear("EHLO")];
@@ -115,7 +117,11 @@ async fn a_yes_that_was_heard_stays_a_yes_whatever_follows() {
         let ready = connection.envelope(&to("ada@example.com")).await.unwrap();
         let next = to("bo@example.com");
         let message = connection.body(ready, MESSAGE, Some(&next)).await;
-        assert!(connection.is_usable(), "the yes is known before anything is heard of the next");
+        assert_eq!(
+            connection.state,
+            State::Announced,
+            "the yes is known before anything is heard of the next"
+        );
         assert_eq!(message.unwrap().text, "kept");
         let error = connection.answer(&next).await.unwrap_err();
         assert!(matches!(&error, SmtpError::Transient(failure) if failure.step == Step::Mail), "{error}");
@@ -231,6 +237,47 @@ async fn nothing_is_said_on_a_connection_whose_data_was_abandoned() {
     assert!(matches!(error, SmtpError::Transient(_)));
     connection.quit().await;
     assert!(serving.await.unwrap().ends_with("DATA\r\n"));
+}
+
+#[tokio::test]
+async fn who_no_longer_waits_for_an_answer_leaves_none_that_could_be_taken_for_the_next_readers() {
+    let bare = [Say("250 localhost\r\n"), HearAlone("MAIL")];
+    let (one_reply, kept) = ([Say("250 ok\r\n")], [Say("250 kept\r\n")]);
+    let cases: [(Step, &[&[Act]]); 5] = [
+        (Step::Mail, &[&bare]),
+        (Step::Mail, &[&OFFER, &ENVELOPE]),
+        (Step::Mail, &[&OFFER, &ENVELOPE, &one_reply]),
+        (Step::Body, &[&OFFER, &ENVELOPE, &YES, &BODY]),
+        (Step::Data, &[&OFFER, &ENVELOPE, &YES, &BODY, &kept, &ENVELOPE]),
+    ];
+    for (step, said) in cases {
+        let (relay, serving) = serve([&GREETING[..], &said.concat(), &[Hear("")]].concat()).await;
+        let mut connection = Connection::open(&relay).await.unwrap();
+        give_up(&mut connection, step).await;
+        assert!(!connection.is_usable(), "{step}");
+        let error = connection.envelope(&to("cy@example.com")).await.unwrap_err();
+        assert!(matches!(error, SmtpError::Transient(_)), "{error}");
+        connection.quit().await;
+        let heard = serving.await.unwrap();
+        assert!(!heard.contains("cy@") && !heard.contains("QUIT"), "{heard}");
+    }
+}
+
+/// Waits a moment for what never comes.
+async fn give_up(connection: &mut Connection, step: Step) {
+    let (ada, bo) = (to("ada@example.com"), to("bo@example.com"));
+    let moment = Duration::from_millis(20);
+    if step == Step::Mail {
+        timeout(moment, connection.envelope(&ada)).await.unwrap_err();
+        return;
+    }
+    let ready = connection.envelope(&ada).await.unwrap();
+    if step == Step::Body {
+        timeout(moment, connection.body(ready, MESSAGE, None)).await.unwrap_err();
+        return;
+    }
+    connection.body(ready, MESSAGE, Some(&bo)).await.unwrap();
+    timeout(moment, connection.answer(&bo)).await.unwrap_err();
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::relay::{Act, serve};
 use super::{Action, Inbox, Keep, Options, Script, Stage};
@@ -133,6 +134,19 @@ async fn a_relay_that_cannot_reset_refuses_no_reader() {
     let said = "500 what?\r\n503 no\r\n503 no\r\n503 no\r\n";
     let (verdicts, _) = three(&[&HELLO, &LETTER, &LETTER, &LETTER, &[Say(said), Say(YES), Say(YES)]]).await;
     assert_eq!(verdicts, ["transient", "accepted", "accepted"]);
+}
+
+#[tokio::test]
+async fn who_no_longer_waits_for_one_verdict_hears_none_that_is_anothers() {
+    let relay = serve([&HELLO[..], &LETTER, &LETTER, &[Say("250 reset\r\n"), Stall]].concat(), None).await.0;
+    let mut connection = Connection::open(&Relay { chunking: true, ..relay }).await.unwrap();
+    for name in ["ada", "bo"] {
+        connection.launch(&to(&format!("{name}@example.com")), MESSAGE).await.unwrap();
+    }
+    timeout(Duration::from_millis(20), connection.landed()).await.unwrap_err();
+    assert!(!connection.is_usable());
+    assert!(connection.launch(&to("cy@example.com"), MESSAGE).await.is_err());
+    assert!(matches!(connection.landed().await, Err(SmtpError::InDoubt(_))));
 }
 
 #[tokio::test]
