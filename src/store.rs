@@ -275,7 +275,7 @@ impl Store {
     /// A connection that writes; in a file there is one, and this waits for its turn.
     async fn write(&self) -> Result<Writing<'_>, StoreError> {
         match &self.0 {
-            Database::Sqlite(file) => Ok(file.write().await),
+            Database::Sqlite(file) => file.write().await,
             Database::Postgres(server) => server.write().await,
         }
     }
@@ -283,7 +283,7 @@ impl Store {
     /// A connection that writes only as long as this process is the sender that it says it is.
     async fn write_as_sender(&self) -> Result<Writing<'_>, StoreError> {
         match &self.0 {
-            Database::Sqlite(file) => Ok(file.write().await),
+            Database::Sqlite(file) => file.write().await,
             Database::Postgres(server) => server.write_as_sender().await,
         }
     }

@@ -1,9 +1,11 @@
 //! Where a store may be, and who may read it.
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::statvfs;
 
 use super::StoreError;
 
@@ -34,6 +36,17 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 /// Which file is at a path, by device and inode; `None` where there is none.
 pub(super) fn file_at(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// The least room for a change and the log of it.
+const ROOM: u64 = 64 << 10;
+
+/// Refuses a disk that has no room for a change; one that cannot tell passes.
+pub(super) fn refuse_full(path: &Path) -> io::Result<()> {
+    match statvfs(path) {
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM => Err(ErrorKind::StorageFull.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Refuses a store on a network filesystem, where the kernel tells (Linux); elsewhere everything passes.

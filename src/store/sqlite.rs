@@ -68,8 +68,23 @@ impl File {
         Ok(Reading::Sqlite(self.readers.acquire().await?))
     }
 
-    pub(super) async fn write(&self) -> Writing<'_> {
-        Writing::Sqlite(self.writer.lock().await)
+    pub(super) async fn write(&self) -> Result<Writing<'_>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        if writer.is_in_transaction() {
+            self.free(&mut writer).await?;
+        }
+        Ok(Writing::Sqlite(writer))
+    }
+
+    /// On a full disk SQLite rolls back by itself, and the connection thinks for ever that it is in that transaction: it makes way for a
+    /// new one.
+    async fn free(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
+        // Behind what a transaction that was dropped has still to roll back.
+        writer.ping().await?;
+        if writer.is_in_transaction() {
+            *writer = connect(&self.readers.connect_options()).await?;
+        }
+        Ok(())
     }
 
     /// As [`Pen::write`], while nobody else in this process writes: also where whoever asked does not wait for its end.
@@ -85,6 +100,8 @@ impl File {
 
     /// Takes the turn to write and gives it back, on a connection of its own: nobody here waits behind it.
     pub(super) async fn is_written(&self, patience: Duration) -> Result<(), StoreError> {
+        place::refuse_full(&self.path)
+            .map_err(|source| StoreError::Open { path: self.path.clone(), source })?;
         pen::try_to_write(&self.path, patience).await
     }
 

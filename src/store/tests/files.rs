@@ -87,3 +87,16 @@ async fn a_first_import_goes_on_beside_whoever_has_the_store_open() {
     other.choose(&list(), reader.id, &Choices::default(), judging()).await.unwrap();
     assert_eq!(pragma(&store, "pragma journal_mode").await, "wal");
 }
+
+/// As SQLite does by itself where the disk is full.
+#[tokio::test]
+async fn a_transaction_that_was_rolled_back_behind_its_back_keeps_nobody_from_writing() {
+    let store = TestStore::queued(1).await;
+    {
+        let mut writing = store.store.write().await.unwrap();
+        let mut transaction = writing.begin().await.unwrap();
+        sql("rollback").execute(&mut transaction).await.unwrap();
+    }
+    assert!(store.pause(number()).await.unwrap());
+    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Paused));
+}
