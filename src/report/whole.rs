@@ -172,8 +172,10 @@ pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
             "{} nobody’s: scanners among them can be told by their program alone, and people are not counted.",
             count(clicks.nobodys.not_robots(), "click is", "clicks are")
         )
-    } else {
+    } else if of.none > 0 {
         "Clicks are not counted.".to_owned()
+    } else {
+        "Nobody has it, so that nobody clicked.".to_owned()
     }
 }
 

@@ -40,7 +40,8 @@ pub struct Alike {
 pub struct Reached {
     /// Whose message was accepted.
     pub accepted: u64,
-    /// The same and those in doubt, who may have it and do what readers do, by what they let be counted.
+    /// The same and those who may have it and do what readers do: those in doubt, and who did something whatever became of their message
+    /// since; by what they let be counted.
     pub choice: BTreeMap<Tracking, u64>,
 }
 
@@ -173,7 +174,8 @@ impl Store {
             or s.chosen_tracking in ('aggregate', 'none')) as fewer, \
             count(*) as all_of_them, count(*) filter (where d.status = 'accepted') as accepted from delivery d \
             left join subscription s on s.list = $2 and s.subscriber = d.subscriber \
-            where d.issue = $1 and d.status in ('accepted', 'in-doubt')";
+            where d.issue = $1 and (d.status in ('accepted', 'in-doubt') or exists \
+            (select 1 from event e where e.issue = d.issue and e.subscriber = d.subscriber))";
         let row = sql(select).bind(issue).bind(list).fetch_one(&mut self.read().await?).await?;
         let row = Cells(&row);
         let (none, fewer): (u64, u64) = (row.number("none")?, row.number("fewer")?);

@@ -177,3 +177,19 @@ async fn who_is_in_doubt_counts_as_one_who_may_have_it_and_no_later_file_takes_a
     let Reached { accepted, choice } = store.reached(number(), &list()).await.unwrap();
     assert_eq!((accepted, choice[&Tracking::Individual], choice[&Tracking::None]), (1, 2, 0));
 }
+
+#[tokio::test]
+async fn who_clicked_stays_among_those_it_reached_whatever_becomes_of_their_message() {
+    let store = TestStore::queued(3).await;
+    let leased = store.lease_some(3).await;
+    store.write(&intents(&leased), &[]).await;
+    let ids: Vec<_> = leased.iter().map(|leased| leased.recipient.id).collect();
+    let in_doubt = [settlement(ids[0], Outcome::InDoubt), settlement(ids[1], Outcome::InDoubt)];
+    store.write(&[], &in_doubt).await;
+    store.write(&[], &[settlement(ids[2], Outcome::Accepted(reply(250)))]).await;
+    store.arrive(&[(leased[0].recipient.reference, event(1, 4))]).await;
+    let again = [&leased[0], &leased[1]].map(|leased| leased.recipient.address.clone());
+    assert_eq!(store.decide(number(), Decision::Resend, &again, NOW).await.unwrap(), []);
+    let Reached { accepted, choice } = store.reached(number(), &list()).await.unwrap();
+    assert_eq!((accepted, choice[&Tracking::Individual]), (1, 2));
+}
