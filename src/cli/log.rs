@@ -46,6 +46,8 @@ pub(super) fn start(level: Level, format: Format) {
     let log = Subscriber::builder()
         .with_env_filter(EnvFilter::new(format!("pressroom={level}")))
         .with_ansi(false)
+        // A line that cannot be written, as where the disk is full or a pipe's reader is gone, is not worth a message that then stays.
+        .log_internal_errors(false)
         .with_writer(|| Harmless(io::stderr()));
     // Two logs cannot be; the first stands.
     let _ = match format {

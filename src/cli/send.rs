@@ -1,6 +1,7 @@
 //! `pressroom send`: the review, the test copy and the true run.
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::face::{self, FAILED, Face, INCOMPLETE, LATER};
 use crate::app::{App, Later, random};
@@ -131,16 +133,25 @@ fn code(ending: Ending) -> ExitCode {
     })
 }
 
-/// Ctrl-C or SIGTERM: no new message; a second one quits at once, which the journal survives.
+/// Ctrl-C, SIGTERM, or a terminal that is gone: no new message; a second one quits at once, which the journal survives.
 pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
     tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        let mut asked = async || {
+            let gone = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = gone => {} }
+        };
+        asked().await;
         let _ = stop.send(true);
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        asked().await;
         // What was on the wire is in doubt now, and the journal says so.
         #[expect(
             clippy::disallowed_methods,
@@ -149,6 +160,13 @@ pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool
         std::process::exit(i32::from(LATER));
     });
     Ok(stopped)
+}
+
+/// As under `nohup`, which a handler of ours would undo (proc(5), `SigIgn`).
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// A bar on a terminal, nothing elsewhere.

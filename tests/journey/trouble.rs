@@ -106,6 +106,16 @@ fn completions_onto_a_full_disk_end_without_a_panic() {
 }
 
 #[test]
+fn a_log_onto_a_full_disk_keeps_nothing_from_being_sent() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let send = ["--json", "--log", "debug", "send", "1", "--yes"];
+    let ended = folder.command(&send).stderr(full).output().unwrap();
+    let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.status.code(), &told["accepted"]), (Some(0), &1.into()), "{told}");
+}
+
+#[test]
 fn what_a_trial_has_to_note_says_that_it_is_one() {
     let folder = Folder::with_readers(&["ada@example.com"]);
     folder.edit("drafts/1.toml", "preheader = \"One story", "# preheader = \"One story");
