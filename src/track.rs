@@ -288,16 +288,16 @@ pub fn waiting(app: &App) -> anyhow::Result<usize> {
 
 /// Takes off their lists who left while the store was away and whose word is still on the disk, for whoever is about to send: a server
 /// brings it to the store and clears it away, but that may be later than the next issue, and none may be at work. A leaving counts once,
-/// however often it is told. Answers how many are off a list now.
+/// however often it is told. They are taken off in `copy`, which is the store itself or has its readers. Answers how many are off a list now.
 ///
 /// # Errors
 /// A folder that cannot be read, or the store's.
-pub async fn heed_leavers(app: &App, store: &Store) -> anyhow::Result<u64> {
+pub async fn heed_leavers(app: &App, store: &Store, copy: &Store) -> anyhow::Result<u64> {
     let mut left = 0;
     for (folder, number) in segments(app)? {
         for entry in read(&folder, number)? {
             if let Entry::Leaving { reference, leaving } = entry {
-                let is_new = lists::leave(store, reference, leaving).await? == Some(true);
+                let is_new = lists::leave_copy(store, copy, reference, leaving).await? == Some(true);
                 left += u64::from(is_new);
             }
         }

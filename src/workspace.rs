@@ -73,10 +73,14 @@ impl Workspace {
         self.root.join("build").join(number.to_string())
     }
 
-    /// Who would get an issue, as reviews say: files that there are.
-    pub fn audiences(&self) -> Vec<PathBuf> {
-        let builds = self.root.join("build").read_dir().into_iter().flatten().flatten();
-        builds.map(|build| build.path().join("audience.csv")).filter(|path| path.exists()).collect()
+    /// Whom reviews name: who would get an issue, and the samples of its messages. Files that there are.
+    pub fn reviews(&self) -> Vec<PathBuf> {
+        let within =
+            |path: PathBuf| path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+        let builds = within(self.root.join("build"));
+        let named =
+            |build: PathBuf| std::iter::once(build.join("audience.csv")).chain(within(build.join("samples")));
+        builds.flat_map(named).filter(|path| path.is_file()).collect()
     }
 
     /// The Maildir of the built-in inbox.

@@ -287,7 +287,7 @@ impl Erase {
         }
         let keys = app.keys(store).await?;
         let lists = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list));
-        let files = lists.chain(app.workspace.audiences()).collect();
+        let files = lists.chain(app.workspace.reviews()).collect();
         let judging = Judging { rules: &Rules::built_in()?, at: app.now() };
         face.say(&lists::erase(store, &keys, address, files, judging).await?)?;
         Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! One person out of everything.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -40,8 +40,12 @@ pub async fn erase(
     Ok(EraseOutcome { address: address.to_string(), erased, files })
 }
 
-/// Whether a list file has an address; one that cannot be read is none.
+/// Whether a list's file has an address, or a message names it; one that cannot be read does not.
 fn has(file: &Path, address: &EmailAddress) -> bool {
+    if file.extension().is_some_and(|kind| kind == "eml") {
+        let message = fs::read(file).unwrap_or_default().to_ascii_lowercase();
+        return memchr::memmem::find(&message, address.as_str().to_ascii_lowercase().as_bytes()).is_some();
+    }
     let rows = File::open(file).ok().and_then(|file| ListReader::new(file).ok());
     let key = address.key();
     rows.into_iter().flatten().flatten().flatten().any(|row| row.entry.address.key() == key)

@@ -27,9 +27,22 @@ pub async fn leave(
     reference: Reference,
     leaving: Leaving,
 ) -> Result<Option<bool>, StoreError> {
+    leave_copy(store, store, reference, leaving).await
+}
+
+/// As [`leave`], in a copy of the store's readers, which knows no issue and no reference.
+///
+/// # Errors
+/// A database's error.
+pub async fn leave_copy(
+    store: &Store,
+    copy: &Store,
+    reference: Reference,
+    leaving: Leaving,
+) -> Result<Option<bool>, StoreError> {
     let Some(reader) = store.referred(reference).await? else { return Ok(None) };
     let Some(list) = list_of(store, leaving.issue).await? else { return Ok(None) };
-    store.leave(&list, reader.id, leaving).await.map(Some)
+    copy.leave(&list, reader.id, leaving).await.map(Some)
 }
 
 async fn list_of(store: &Store, issue: Option<IssueNumber>) -> Result<Option<ListName>, StoreError> {

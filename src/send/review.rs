@@ -19,6 +19,7 @@ use crate::id::{IssueNumber, ListName};
 use crate::message::FrozenIssue;
 use crate::sponsor::Placement;
 use crate::token::Keys;
+use crate::track;
 
 mod samples;
 
@@ -76,6 +77,9 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     let folder = app.workspace.build_dir(frozen.number());
     let scratch = Scratch::make(&folder, "review")?;
     let store = app.scratch_store(&scratch.store()).await?;
+    if app.has_store()? {
+        track::heed_leavers(app, &app.store().await?, &store).await?;
+    }
     let notes = start::import(app, &store, &prepared).await?;
     let mut samples = Samples::new(&folder)?;
     let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {

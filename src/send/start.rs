@@ -73,7 +73,7 @@ impl Sender {
     pub(crate) async fn take(app: &App) -> anyhow::Result<Self> {
         let store = Arc::new(app.store().await?);
         let lock = Arc::new(store.sender_lock(sender_id()).await?);
-        let left = track::heed_leavers(app, &store).await?;
+        let left = track::heed_leavers(app, &store, &store).await?;
         if left > 0 {
             info!(readers = left, "left while the store was away; they are off the list now");
         }

@@ -172,8 +172,12 @@ async fn with_the_store_away_clicks_lead_on_readers_leave_and_nothing_is_lost() 
     Folder::until(&server, "pending", 4).await;
     server.stop().await;
 
-    // Another server, later, on the store as it was: it takes over what the first one left.
+    // Before any server brings it to the store, the review heeds it as the run would.
     away.put_back();
+    let nobody = pressroom::send::review::review(&folder.app(), "1").await.unwrap_err().to_string();
+    assert!(nobody.contains("nobody on the list"), "{nobody}");
+
+    // Another server, later, on the store as it was: it takes over what the first one left.
     let server = folder.serve_at(LATER).await;
     Folder::until(&server, "kept_total", 3).await;
     Folder::until(&server, "left_total", 1).await;

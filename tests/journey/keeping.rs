@@ -178,9 +178,13 @@ async fn who_is_erased_is_in_no_file_but_those_that_are_named_and_stays_away() {
     let folder = clicked().await;
     done(&folder, &["send", "1", "--dry-run"]);
     let erased = done(&folder, &["subscribers", "erase", "Ada.Lovelace@example.com", "--yes"]);
-    for words in
-        ["1 subscription removed", "1 click or open", "subscribers/readers.csv", "build/1/audience.csv"]
-    {
+    for words in [
+        "1 subscription removed",
+        "1 click or open",
+        "subscribers/readers.csv",
+        "build/1/audience.csv",
+        "build/1/samples/",
+    ] {
         assert!(erased.contains(words), "{words} in {erased}");
     }
     fs::remove_dir_all(folder.path().join("build")).unwrap();
