@@ -84,7 +84,11 @@ pub(super) async fn work(shared: Arc<Shared>, id: LineId) -> anyhow::Result<()> 
             line.put_back(letter).await?;
             break;
         };
-        line.spend();
+        if !line.spend().await? {
+            line.connection = Some(connection);
+            line.put_back(letter).await?;
+            continue;
+        }
         let connection = match connection.window() {
             0 => turns::carry(&mut line, connection, letter).await?,
             _ => window::carry(&mut line, connection, letter).await?,
@@ -182,13 +186,14 @@ impl Line {
             return Ok(None);
         }
         let Some((leased, claim)) = self.next(None).await? else { return Ok(None) };
+        if !self.spend().await? {
+            self.settle(&leased, Outcome::PutBack).await?;
+            return Ok(None);
+        }
         let (reader, date) = (leased.recipient.id, self.date(&leased));
         let asked = self.shared.ask(&leased, date).await?;
         match self.write(leased, claim, date).await {
-            Ok(letter) => {
-                self.spend();
-                Ok(Some((letter, asked)))
-            }
+            Ok(letter) => Ok(Some((letter, asked))),
             Err(error) => {
                 let (by, outcome) = (self.shared.sender, Outcome::PutBack);
                 self.shared.journal.settled(Settlement { subscriber: reader, by, outcome }).await?;
@@ -238,10 +243,12 @@ impl Line {
         }
     }
 
-    /// A message that was taken of the relay's quota is handed over.
-    fn spend(&mut self) {
-        if let Some(seat) = &mut self.seat {
-            seat.spend();
+    /// A message that was taken of the relay's quota is handed over; `false`: while it was waited for, none was left.
+    async fn spend(&mut self) -> anyhow::Result<bool> {
+        let now = self.shared.now();
+        match &mut self.seat {
+            Some(seat) => Ok(seat.spend(now).await?),
+            None => Ok(false),
         }
     }
 

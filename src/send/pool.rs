@@ -14,7 +14,7 @@ use crate::app::relay::Route;
 use crate::delivery::Rate;
 use crate::id::SubscriberId;
 use crate::smtp::{Relay, SmtpError, Step};
-use crate::store::{Store, StoreError};
+use crate::store::{Span, Store, StoreError};
 
 /// The quota of all relays together, as the store names it.
 const OVERALL: &str = "*";
@@ -58,8 +58,8 @@ struct State {
 pub(super) struct Seat {
     pool: Pool,
     place: usize,
-    /// Whether a message of the quotas is taken, and not handed over yet.
-    holds_one: bool,
+    /// Of each quota, the share of which a message is taken, and not handed over yet.
+    held: Vec<(Arc<Quota>, Span)>,
 }
 
 /// Whether anything can be sent.
@@ -100,7 +100,7 @@ impl Pool {
             (lines_a * weight_b).cmp(&(lines_b * weight_a))
         })?;
         self.0[place].state(|state| state.lines += 1);
-        Some(Seat { pool: self.clone(), place, holds_one: false })
+        Some(Seat { pool: self.clone(), place, held: Vec::new() })
     }
 
     /// Why the relays that are away take nothing.
@@ -204,31 +204,39 @@ impl Seat {
         &self.member().route.relay
     }
 
-    /// Takes one message of each of the relay's quotas, for the message that is handed over next; `false`: one is used up.
+    /// Takes one message of each of the relay's quotas, for the message that is handed over next; `false`: one is used up. What was taken
+    /// of a share that is over is taken anew: it would count for too short a time.
     ///
     /// # Errors
     /// The store's.
     pub(super) async fn take(&mut self, now: Timestamp) -> Result<bool, StoreError> {
-        if self.holds_one {
+        if !self.held.is_empty() && self.held.iter().all(|(quota, share)| quota.share(now) == *share) {
             return Ok(true);
         }
-        let mut taken: Vec<Arc<Quota>> = Vec::new();
-        for quota in &self.member().quotas {
-            if !quota.take(now).await? {
-                for quota in &taken {
-                    quota.put_back();
-                }
+        self.put_back();
+        let quotas = self.member().quotas.clone();
+        for quota in quotas {
+            let Some(share) = quota.take(now).await? else {
+                self.put_back();
                 return Ok(false);
-            }
-            taken.push(Arc::clone(quota));
+            };
+            self.held.push((quota, share));
         }
-        self.holds_one = true;
         Ok(true)
     }
 
-    /// The message that was taken is handed over.
-    pub(super) fn spend(&mut self) {
-        self.holds_one = false;
+    /// A message is handed over now; `false`: no, for a quota was used up while it was waited for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn spend(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let is_taken = self.take(now).await?;
+        self.held.clear();
+        Ok(is_taken)
+    }
+
+    fn put_back(&mut self) {
+        self.held.drain(..).for_each(|(quota, share)| quota.put_back(share));
     }
 
     /// The relay's own rate.
@@ -312,9 +320,41 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.holds_one {
-            self.member().quotas.iter().for_each(|quota| quota.put_back());
-        }
+        self.put_back();
         self.member().state(|state| state.lines -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::smtp::{ClientId, Timeouts, Tls};
+
+    fn two_an_hour(store: &Arc<Store>) -> Pool {
+        let client_name = ClientId::Ipv4(Ipv4Addr::LOCALHOST);
+        let (host, timeouts) = ("relay.example".to_owned(), Timeouts::default());
+        let (tls, credentials) = (Tls::None, None);
+        let relay = Relay { host, port: 25, tls, credentials, client_name, chunking: false, timeouts };
+        let allowed = Rate { messages: NonZeroU32::new(2).unwrap(), per: Duration::from_hours(1) };
+        let (weight, name) = (NonZeroU32::MIN, "relay.example:25".to_owned());
+        let route = Route { relay, weight, rate: None, window: Some(allowed), name };
+        Pool::new(vec![route], store, None)
+    }
+
+    #[tokio::test]
+    async fn a_message_counts_from_when_it_is_handed_over_however_long_before_it_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(&folder.path().join("pressroom.db")).await.unwrap());
+        let pool = two_an_hour(&store);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (mut one, mut other) = (pool.seat(at(59)).unwrap(), pool.seat(at(59)).unwrap());
+        assert!(one.take(at(59)).await.unwrap());
+        assert!(other.take(at(90)).await.unwrap() && other.spend(at(90)).await.unwrap());
+        assert!(one.spend(at(91)).await.unwrap(), "none of the first share is lost");
+        assert!(!one.take(at(3660)).await.unwrap(), "two in the hour before");
+        assert!(one.take(at(3720)).await.unwrap());
     }
 }

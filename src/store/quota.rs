@@ -39,6 +39,11 @@ impl Span {
         self.window + self.length
     }
 
+    /// What is booked for a later time than this was booked by a clock that was wrong: nothing would ever lift it.
+    fn farthest(self) -> i64 {
+        self.start + self.window
+    }
+
     /// What began before or at this time counts no more.
     fn past(self) -> i64 {
         self.start - self.lasts()
@@ -78,9 +83,10 @@ impl Store {
         let forget = "delete from quota where name = $1 and start > $2 and start <= $3";
         sql(forget).bind(quota).bind(TURN).bind(span.past()).execute(&mut transaction).await?;
         let select = "select cast(coalesce(sum(messages), 0) as bigint) as used, \
-            coalesce(min(case when messages > 0 then start end), $2) + $3 as until from quota where name = $1";
-        let row =
-            sql(select).bind(quota).bind(span.start).bind(span.lasts()).fetch_one(&mut transaction).await?;
+            coalesce(min(case when messages > 0 then start end), $2) + $3 as until \
+            from quota where name = $1 and start <= $4";
+        let select = sql(select).bind(quota).bind(span.start).bind(span.lasts()).bind(span.farthest());
+        let row = select.fetch_one(&mut transaction).await?;
         let used = Cells(&row).integer("used")?;
         let free = u32::try_from(i64::from(allowed) - used).unwrap_or_default();
         let booked = if free > 0 {

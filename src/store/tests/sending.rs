@@ -362,3 +362,16 @@ async fn a_quota_allows_no_more_in_any_stretch_of_its_window_whoever_books() {
     assert_eq!(book(until, 200).await, Booked::Some(20));
     assert_eq!(store.book("another", 1, Span::at(until, hour), 9).await.unwrap(), Booked::Some(1));
 }
+
+#[tokio::test]
+async fn what_a_clock_booked_that_was_far_ahead_counts_no_more_once_it_is_right() {
+    let store = TestStore::new().await;
+    let hour = Duration::from_hours(1);
+    let book = async |at| store.book("relay", 2, Span::at(at, hour), 2).await.unwrap();
+    assert_eq!(book(later(7200)).await, Booked::Some(2));
+    assert!(
+        matches!(book(later(3600)).await, Booked::UsedUp { .. }),
+        "a machine's clock may be a little ahead"
+    );
+    assert_eq!(book(NOW).await, Booked::Some(2));
+}
