@@ -3,6 +3,7 @@
 //! `prepare` reads, freezes nothing and asks nobody; `Run::go` freezes, queues the audience in one step and delivers.
 //! What an interrupted run left is taken up by the next.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,7 +56,7 @@ use queue::Queue;
 pub(crate) use resend::Resend;
 pub use sent::{Ending, Sent};
 use sent::{ending, readers};
-use shared::Shared;
+use shared::{Lacking, Shared};
 pub use start::prepare;
 pub(crate) use start::{Sender, begin, resume};
 
@@ -163,7 +164,7 @@ impl Run {
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
-        let (ended, accepted_now) = ended?;
+        let (ended, accepted_now, lacking) = ended?;
         given_back?;
         let counts = self.store.counts(number).await?;
         let troubles = pool.troubles();
@@ -177,7 +178,7 @@ impl Run {
         let next_attempt = sent.next_attempt.into_iter().chain(held_until).min();
         let Counts { accepted, deferred, refused, in_doubt, waiting, .. } = sent.counts;
         info!(issue = %number, ending = ?sent.ending, accepted_now = sent.accepted_now, accepted, deferred, refused, in_doubt, waiting, "run ends");
-        Ok(Sent { next_attempt, held_until, relay_said, ..sent })
+        Ok(Sent { lacking, next_attempt, held_until, relay_said, ..sent })
     }
 
     async fn next_attempt(&self) -> anyhow::Result<Option<Timestamp>> {
@@ -213,8 +214,12 @@ impl Run {
         Ok(())
     }
 
-    /// Answers how it ended, and how many were accepted.
-    async fn deliver(&self, pool: Pool, options: Options) -> anyhow::Result<(Ended, u64)> {
+    /// Answers how it ended, how many were accepted, and of how many the list does not say what the issue uses.
+    async fn deliver(
+        &self,
+        pool: Pool,
+        options: Options,
+    ) -> anyhow::Result<(Ended, u64, BTreeMap<String, usize>)> {
         let number = self.frozen.number();
         let sender = self.lock.id();
         let (journal, writer) = Journal::start(Arc::clone(&self.store), number, Arc::clone(&self.app.clock));
@@ -240,11 +245,13 @@ impl Run {
             resend,
             settled: 0.into(),
             accepted: 0.into(),
+            lacking: Lacking::default(),
             total: self.readers,
             options: Options { stop: brake.held(), ..options },
         });
         let ended = brake.drive(&shared).await;
         let (bounced, accepted) = (shared.pool.bounced(), shared.accepted.load(Ordering::Relaxed));
+        let lacking = shared.lacking.by_field();
         drop(shared);
         // The writer's own error is the cause; a sender only noticed.
         writer.await?.map_err(|error| {
@@ -255,7 +262,7 @@ impl Run {
         self.store.recover(number, self.app.now()).await?;
         self.store.skip_cancelled(number, self.app.now()).await?;
         resend.finish(&self.store, number).await?;
-        Ok((ended?, accepted))
+        Ok((ended?, accepted, lacking))
     }
 
     async fn sent(&self, ending: Ending, counts: Counts, accepted_now: u64) -> anyhow::Result<Sent> {
@@ -267,6 +274,7 @@ impl Run {
         };
         Ok(Sent {
             relay_said: None,
+            lacking: BTreeMap::new(),
             held_until: None,
             issue: self.frozen.number(),
             list: self.frozen.list.clone(),

@@ -116,13 +116,17 @@ impl Line {
         }
     }
 
-    /// The next reader whose destination may be tried; those before them are put off.
+    /// The next reader to whom a message can be written and whose destination may be tried; those before them are put off.
     async fn next(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<(Leased, Option<Claim>)>> {
         while let Some((leased, claim)) = self.shared.next(self.id, patience).await? {
-            let Shared { cooling, .. } = &*self.shared;
-            match cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
-                None => return Ok(Some((leased, claim))),
-                Some(outcome) => self.settle(&leased, outcome).await?,
+            let Shared { cooling, edition, .. } = &*self.shared;
+            if let Some(outcome) = cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
+                self.settle(&leased, outcome).await?;
+                continue;
+            }
+            match edition.check(&leased.recipient) {
+                Ok(()) => return Ok(Some((leased, claim))),
+                Err(missing) => self.wait_for_field(&leased, missing).await?,
             }
         }
         Ok(None)
@@ -182,6 +186,7 @@ impl Line {
     /// written while the journal records it.
     async fn following(&mut self) -> anyhow::Result<Option<(Letter, Asked)>> {
         self.carried += 1;
+        self.suppress().await?;
         if !(self.may_go_on() && self.turn_now().await?) {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! What came of a run: how it ended, its counts, and the words for both.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -27,6 +28,9 @@ pub struct Sent {
     pub counts: Counts,
     /// Who was refused, by the codes of what was said; the most frequent first.
     pub refusals: Vec<Refusal>,
+    /// Readers to whom no message could be written in this run, since the list does not say of them what the issue uses, by that field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lacking: BTreeMap<String, usize>,
     /// Messages that were accepted in this run.
     pub accepted_now: u64,
     /// When something can be tried again.
@@ -85,13 +89,22 @@ pub(super) fn readers(count: u64) -> String {
 }
 
 impl Sent {
-    /// What the operator has to mend: refusals that are no reader's fault.
+    /// What the operator has to mend: refusals that are no reader's fault, and readers of whom the list says too little.
     pub fn alarms(&self) -> impl Iterator<Item = String> {
         let policy = self.refusals.iter().filter(|refusal| refusal.cause == Cause::Policy);
-        let trial = if self.trial { "trial: " } else { "" };
-        policy.map(move |refusal| {
-            let issue = self.issue;
-            format!("{trial}issue {issue}: {refusal}; then `pressroom deliveries {issue} --resend ADDRESS…`")
+        let (issue, trial) = (self.issue, if self.trial { "trial: " } else { "" });
+        let policy = policy
+            .map(move |refusal| format!("{refusal}; then `pressroom deliveries {issue} --resend ADDRESS…`"));
+        policy.chain(self.lacks()).map(move |alarm| format!("{trial}issue {issue}: {alarm}"))
+    }
+
+    fn lacks(&self) -> impl Iterator<Item = String> {
+        self.lacking.iter().map(|(field, count)| {
+            let (readers, issue) = (readers(*count as u64), self.issue);
+            format!(
+                "not sent to {readers}: the list gives no `{field}`, which the issue uses; fill the column in, and the next attempt \
+                 brings it (`pressroom deliveries {issue} --missed` names them)"
+            )
         })
     }
 }
@@ -107,8 +120,8 @@ impl fmt::Display for Sent {
              {skipped} skipped",
             readers(queued)
         )?;
-        for refusal in &self.refusals {
-            writeln!(f, "{trial}{refusal}")?;
+        for line in self.refusals.iter().map(ToString::to_string).chain(self.lacks()) {
+            writeln!(f, "{trial}{line}")?;
         }
         let next = self.next_attempt.map_or_else(|| "later".to_owned(), |at| format!("from {at:.0} on"));
         let relay_said = self.relay_said.as_deref().unwrap_or_default();

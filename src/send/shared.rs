@@ -1,7 +1,8 @@
 //! What all connections of one run share: the readers still to be written to, what messages are made of, and the brake.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use super::resend::Resend;
 use super::{Options, Progress};
 use crate::app::{Clock, random};
 use crate::delivery::{Attempt, Intent, Outcome, RetryPolicy, SenderId, SmtpReply};
-use crate::id::IssueNumber;
+use crate::id::{IssueNumber, SubscriberId};
 use crate::message::Edition;
 use crate::message::dkim::Signer;
 use crate::store::{Leased, Store, StoreError};
@@ -53,6 +54,24 @@ pub(super) struct Shared {
     /// Of this run alone: other machines may be at work.
     pub(super) accepted: AtomicU64,
     pub(super) total: u64,
+    pub(super) lacking: Lacking,
+}
+
+/// Readers of whom the list does not say what the issue uses, by the field.
+#[derive(Default)]
+pub(super) struct Lacking(Mutex<BTreeMap<String, BTreeSet<SubscriberId>>>);
+
+impl Lacking {
+    pub(super) fn add(&self, reader: SubscriberId, field: String) {
+        let mut lacking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lacking.entry(field).or_default().insert(reader);
+    }
+
+    /// How many they are.
+    pub(super) fn by_field(&self) -> BTreeMap<String, usize> {
+        let lacking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lacking.iter().map(|(field, readers)| (field.clone(), readers.len())).collect()
+    }
 }
 
 impl Shared {

@@ -1,8 +1,8 @@
 //! An issue is sent: nobody twice, nobody forgotten.
 
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pressroom::delivery::{Counts, SkipReason};
@@ -663,6 +663,36 @@ async fn who_is_taken_out_of_the_list_while_an_issue_waits_to_go_on_is_skipped()
     assert!(!copies(&folder.received()).contains_key("reader0@example.com"));
     let skipped = folder.app().store().await.unwrap().skipped("1".parse().unwrap()).await.unwrap();
     assert_eq!(skipped.into_iter().collect::<Vec<_>>(), [(SkipReason::LeftDuringRun, 1)]);
+}
+
+#[tokio::test]
+async fn who_comes_to_lack_a_field_while_an_issue_waits_to_go_on_has_it_once_the_list_says_it_again() {
+    let folder = Folder::with_readers(&[]);
+    let text = "Hello {{ reader.city }},\n\n{{ unsubscribe_url }}\n{{ newsletter.postal_address }}\n";
+    folder.write("templates/issue.txt", text);
+    let list = |lacks: Option<usize>| {
+        let city = |n| if lacks == Some(n) { "" } else { "Lower Mill" };
+        (0..60)
+            .fold("email,city\n".to_owned(), |list, n| list + &format!("reader{n}@example.com,{}\n", city(n)))
+    };
+    folder.write("subscribers/readers.csv", &list(None));
+    let (_signal, stop) = tokio::sync::watch::channel(true);
+    folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    folder.write("subscribers/readers.csv", &list(Some(20)));
+    let sent = folder.send().await.unwrap();
+    let Counts { accepted, deferred, in_doubt, waiting, .. } = sent.counts;
+    assert_eq!((sent.ending, accepted, deferred, in_doubt, waiting), (Ending::Deferred, 59, 1, 0, 0));
+    let remedy = "not sent to 1 reader: the list gives no `city`, which the issue uses; fill the column in";
+    assert!(sent.to_string().contains(remedy) && sent.alarms().any(|alarm| alarm.contains(remedy)), "{sent}");
+    let missed = folder.run(&["deliveries", "1", "--missed"]);
+    let missed = String::from_utf8(missed.stdout).unwrap();
+    assert!(missed.contains("reader20@example.com") && missed.contains("gives no `city`"), "{missed}");
+    folder.write("subscribers/readers.csv", &list(None));
+    let later = folder.app_at(&sent.next_attempt.unwrap().to_string());
+    let sent = pressroom::send::prepare(&later, "1").await.unwrap().go(options()).await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 60));
+    let copies = copies(&folder.received());
+    assert_eq!((copies.len(), copies.values().max()), (60, Some(&1)));
 }
 
 #[tokio::test]

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use pressroom::inbox::{Inbox, Keep};
 use pressroom::mailbox::EmailAddress;
+use pressroom::send::Ending;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, copies, options, received};
 use crate::reader::{get, post};
 
 pub(crate) const READERS: usize = 3000;
@@ -91,6 +93,39 @@ async fn a_store_that_another_program_holds_for_long_stops_the_run_and_says_so()
     other.close().await.unwrap();
     assert!(before < READERS as u64, "{before} had arrived");
     completes(&folder, &inbox);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_between_two_messages_leaves_nobody_in_doubt() {
+    for chunking in [false, true] {
+        let (folder, maildir) = (Folder::with_many_readers(40), TempDir::new().unwrap());
+        let keep = Keep::Maildir(maildir.path().to_owned());
+        let offer = pressroom::inbox::Options { keep, script: None, chunking };
+        let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), offer).await.unwrap();
+        // So small a quota that each message is booked by itself.
+        let lines = format!("connections = 1\nwindow = \"100/d\"\nchunking = {chunking}");
+        folder.relay_is(&format!("url = \"smtp://{}\"\n{lines}", inbox.addr()));
+        let run = folder.prepare().await.unwrap();
+        let path = format!("sqlite://{}", folder.path().join("pressroom.db").display());
+        let mut other = SqliteConnection::connect(&path).await.unwrap();
+        let fails = "create trigger fails before insert on quota \
+            when (select count(*) from delivery where status = 'accepted') >= 12 begin select raise(abort, 'no'); end";
+        sqlx::query(fails).execute(&mut other).await.unwrap();
+        run.go(options()).await.unwrap_err();
+        let counts = folder.app().store().await.unwrap().counts("1".parse().unwrap()).await.unwrap();
+        let arrived = received(maildir.path()).len() as u64;
+        assert!((12..40).contains(&arrived), "{arrived}");
+        assert_eq!(
+            (counts.accepted, counts.in_doubt, counts.waiting),
+            (arrived, 0, 40 - arrived),
+            "{chunking}"
+        );
+        sqlx::query("drop trigger fails").execute(&mut other).await.unwrap();
+        assert_eq!(folder.send().await.unwrap().ending, Ending::Done);
+        let copies = copies(&received(maildir.path()));
+        assert_eq!((copies.len(), copies.values().max()), (40, Some(&1)));
+        inbox.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

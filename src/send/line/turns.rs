@@ -43,7 +43,14 @@ async fn send(
     connection: &mut Connection,
     Announced { letter, ready, asked }: Announced,
 ) -> anyhow::Result<Option<Announced>> {
-    let next = line.following().await?;
+    let next = match line.following().await {
+        Ok(next) => next,
+        Err(error) => {
+            // Nothing of this one has gone out, and nothing will: the connection ends with the error.
+            line.put_back(letter).await?;
+            return Err(error);
+        }
+    };
     if !asked.granted().await? {
         // The relay waits for a body that must not come: only hanging up takes it back.
         line.withhold(letter);

@@ -2,6 +2,7 @@
 
 use super::{Letter, Line};
 use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
+use crate::message::MissingField;
 use crate::send::belief::{Bounced, Doubt};
 use crate::send::log::{self, Place};
 use crate::send::pool::Seat;
@@ -23,7 +24,6 @@ impl Line {
                 }
                 self.hear(&letter, &reply);
                 self.settle(&letter.leased, Outcome::Accepted(reply)).await?;
-                self.suppress().await?;
             }
             Err(error) => self.refused(&letter, &error).await?,
         }
@@ -127,12 +127,26 @@ impl Line {
     }
 
     /// Keeps who is known to have no mailbox, some at a time.
-    async fn suppress(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn suppress(&mut self) -> anyhow::Result<()> {
         let proven = self.seat.as_ref().map(Seat::proven).unwrap_or_default();
         if !proven.is_empty() {
             self.shared.store.suppress_bounced(&proven, self.shared.now()).await?;
         }
         Ok(())
+    }
+
+    /// A reader of whom the list has come to say too little since the issue was queued: they have it once the list says it again, if that
+    /// is before they would be given up.
+    pub(super) async fn wait_for_field(
+        &mut self,
+        leased: &Leased,
+        MissingField { field, .. }: MissingField,
+    ) -> anyhow::Result<()> {
+        let text = format!("not sent: the list gives no `{field}`, which the issue uses");
+        let reply = SmtpReply { code: 451, enhanced: Some("4.6.0".to_owned()), text };
+        let outcome = self.shared.judge(reply, leased, self.date(leased));
+        self.shared.lacking.add(leased.recipient.id, field);
+        self.settle(leased, outcome).await
     }
 
     /// Drops a letter whose reader has left meanwhile; the journal knows.

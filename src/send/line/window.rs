@@ -14,7 +14,7 @@ pub(super) async fn carry(
     mut connection: Connection,
     letter: Letter,
 ) -> anyhow::Result<Connection> {
-    let mut on_the_way = VecDeque::new();
+    let (mut on_the_way, mut failed) = (VecDeque::new(), None);
     let asked = line.shared.ask(&letter.leased, letter.date).await?;
     let mut next = Some((letter, asked));
     while next.is_some() || !on_the_way.is_empty() {
@@ -36,11 +36,15 @@ pub(super) async fn carry(
         if let Some(letter) = letter {
             on_the_way.extend(launch(line, &mut connection, letter, granted?).await?);
         }
-        if connection.is_usable() {
-            next = line.following().await?;
+        if connection.is_usable() && failed.is_none() {
+            match line.following().await {
+                Ok(following) => next = following,
+                // What is on the way has its verdicts first.
+                Err(error) => failed = Some(error),
+            }
         }
     }
-    Ok(connection)
+    failed.map_or(Ok(connection), Err)
 }
 
 /// Hands a letter over, if it may go; answers with it if it is on the way.
