@@ -43,6 +43,8 @@ struct State {
     troubles: u32,
     /// Recipients in a row that it would not have, for no fault of theirs.
     turned_away: u32,
+    /// Readers in whose messages it would not have our sender, since it last took one.
+    sender_refused: Vec<SubscriberId>,
     /// Whether it took a message in this run.
     took_any: bool,
     /// What it says of mailboxes.
@@ -254,6 +256,7 @@ impl Seat {
         self.member().state(|state| {
             (state.troubles, state.turned_away, state.took_any) = (0, 0, true);
             state.doubted.clear();
+            state.sender_refused.clear();
             state.bounces.took_one(domain, begun);
         });
     }
@@ -285,6 +288,18 @@ impl Seat {
             })
         });
         is_turned_away.unwrap_or_else(|| self.took_none())
+    }
+
+    /// The relay would not have our sender in this reader's message; whether it would in nobody's: it says so of more than there are
+    /// connections, or of the same reader again and has taken nothing. The return path is each reader's own, and so may be the trouble.
+    pub(super) fn refused_sender(&self, subscriber: SubscriberId) -> bool {
+        self.member().state(|state| {
+            let again = state.sender_refused.contains(&subscriber);
+            if !again {
+                state.sender_refused.push(subscriber);
+            }
+            state.sender_refused.len() > state.lines as usize + 1 || again && !state.took_any
+        })
     }
 
     /// The relay did not take a message, for no fault of its reader; whether that has happened on every connection, and once more.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pressroom::delivery::{Counts, SkipReason};
@@ -322,6 +322,28 @@ async fn a_relay_that_refuses_the_sender_costs_no_reader() {
     folder.relay_no_more_through(&inbox);
     inbox.stop().await;
     assert_eq!(folder.send().await.unwrap().counts.accepted, 30);
+}
+
+#[tokio::test]
+async fn one_reader_whose_return_path_is_refused_is_refused_alone_and_the_others_are_served() {
+    for which in [0, 2] {
+        let folder = Folder::with_many_readers(40);
+        folder.edit("newsletter.toml", "list = ", "return_path = \"bounces.example.com\"\nlist = ");
+        let (nth, theirs) = (AtomicU64::new(0), OnceLock::new());
+        let script = Script::new(move |envelope, stage| {
+            let from = envelope.from.as_ref().filter(|_| stage == Stage::Mail)?;
+            if nth.fetch_add(1, Ordering::Relaxed) == which {
+                theirs.set(from.clone()).unwrap();
+            }
+            (theirs.get() == Some(from)).then(|| Action::Reply("553 5.1.7 no such sender".into()))
+        });
+        let (inbox, maildir) = relay(&folder, script).await;
+        let sent = folder.send().await.unwrap();
+        assert_eq!((sent.ending, sent.counts.accepted, sent.counts.refused), (Ending::Incomplete, 39, 1));
+        assert!(sent.to_string().contains("no such sender"), "{sent}");
+        assert_eq!(copies(&received(maildir.path())).values().max(), Some(&1));
+        inbox.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -49,13 +49,15 @@ impl Line {
             SmtpError::Transient(_) if !failure.said_by_relay || failure.is_about_relay() => {
                 self.once_more(letter, failure)
             }
+            // The relay was given up for what it said to the one before.
+            SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
             // Our sender is not wanted here, whoever reads: that is for the operator to mend.
-            SmtpError::Permanent(_) if failure.is_about_sender() => {
+            SmtpError::Permanent(_) if failure.is_about_sender() && self.is_senders_fault(letter) => {
                 self.give_up(error.clone());
                 Outcome::PutBack
             }
-            // The relay was given up for what it said to the one before.
-            SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
+            // What MAIL says is each reader's own where the return path is.
+            SmtpError::Permanent(_) if failure.is_about_sender() => self.once_more(letter, failure),
             // What we know of the relay: another one may do.
             SmtpError::Permanent(_) if failure.is_about_size() && !self.took_any() => {
                 self.give_up(error.clone());
@@ -85,6 +87,10 @@ impl Line {
             return Outcome::PutBack;
         }
         self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
+    }
+
+    fn is_senders_fault(&self, letter: &Letter) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.refused_sender(letter.leased.recipient.id))
     }
 
     fn took_any(&self) -> bool {
