@@ -25,12 +25,13 @@ use crate::token::Keys;
 pub use self::add::{AddOutcome, Added, add};
 pub use self::erase::{EraseOutcome, erase};
 pub use self::export::{HeldOutcome, export, held};
-pub use self::import::{BadLines, Import, ImportError, ImportOutcome, import, joined_otherwise};
+pub use self::import::{Import, ImportError, ImportOutcome, import, joined_otherwise};
 pub use self::leaving::{MailedOutcome, leave, leave_by_mail, leave_copy};
 pub use self::show::{ShowOutcome, show};
 pub use self::stats::{Month, StatsOutcome, stats};
 pub use self::suppress::{SuppressError, SuppressOutcome, suppress};
 pub use self::unsubscribe::{UnsubscribeOutcome, unsubscribe};
+pub use crate::subscriber::list::BadLines;
 
 /// A list, as a command finds it.
 #[derive(Debug, Clone, Copy)]

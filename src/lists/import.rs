@@ -13,7 +13,9 @@ use tokio::task;
 use super::sort::Sorter;
 use crate::id::ListName;
 use crate::store::{ImportCounts, Imported, Incoming, Store, StoreError, TakingIn};
-use crate::subscriber::list::{BadLine, HeaderError, ListReader, Recognised, Standing};
+use crate::subscriber::list::{
+    Attribute, BadLine, BadLines, Doubts, HeaderError, ListReader, Recognised, Row, Standing,
+};
 use crate::subscriber::{Origin, SubscriptionStatus};
 use crate::token::Keys;
 
@@ -38,17 +40,10 @@ pub struct ImportOutcome {
     /// What changed.
     #[serde(flatten)]
     pub counts: ImportCounts,
-    /// What could not be read.
+    /// What could not be read, or asks for no mail.
     pub bad: BadLines,
-}
-
-/// The lines that were skipped: how many, and the first of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct BadLines {
-    /// All of them.
-    pub count: u64,
-    /// At most twenty.
-    pub first: Vec<BadLine>,
+    /// Columns that could have told who is on the list, and are attributes.
+    pub attributes: Vec<Attribute>,
 }
 
 /// Why a file was not taken in; the store is as it was.
@@ -122,10 +117,10 @@ pub async fn import(
     if file.readers == 0 && !tells_leavers && !how.allow_shrink {
         needs_no_reader(store, list, &file).await?;
     }
-    let File { sorter, bad, export, .. } = file;
+    let File { sorter, telling, bad, attributes, export, .. } = file;
     let (sender, mut portions) = mpsc::channel(4);
     let keys = how.keys;
-    let sorting = task::spawn_blocking(move || send(sorter, keys.as_deref(), &sender));
+    let sorting = task::spawn_blocking(move || send(sorter, telling, keys.as_deref(), &sender));
     let taking = TakingIn {
         list,
         now: how.at,
@@ -137,7 +132,8 @@ pub async fn import(
     let repeated = sorting.await.map_err(io::Error::other).and_then(|done| done).map_err(failed)?;
     match imported {
         Imported::Applied(counts) => {
-            Ok(ImportOutcome { list: list.clone(), export, counts: ImportCounts { repeated, ..counts }, bad })
+            let (list, counts) = (list.clone(), ImportCounts { repeated, ..counts });
+            Ok(ImportOutcome { list, export, counts, bad, attributes })
         }
         Imported::Shrunk { before, after } => {
             Err(ImportError::Shrunk { list: list.clone(), before, after, bad })
@@ -152,7 +148,10 @@ struct File {
     lines: u64,
     readers: u64,
     leavers: u64,
+    /// Whose lines have such doubts are not on the list.
+    telling: Doubts,
     bad: BadLines,
+    attributes: Vec<Attribute>,
     export: Option<Recognised>,
 }
 
@@ -200,37 +199,66 @@ fn remedy(list: &ListName, before: u64, lines: u64) -> String {
 }
 
 fn read(list: ListName, file: impl Read, folder: &Path) -> Result<File, ImportError> {
-    let reader = match ListReader::new(file) {
+    let mut reader = match ListReader::new(file) {
         Ok(reader) => reader,
         Err(source) => return Err(ImportError::Header { list, source }),
     };
     let failed = |source| ImportError::Read { list: list.clone(), source };
-    let export = reader.recognised();
-    let (sorter, bad) = (Sorter::new(folder), BadLines::default());
-    let mut file = File { sorter, lines: 0, readers: 0, leavers: 0, bad, export };
-    for line in reader {
-        file.lines += 1;
-        match line.map_err(failed)? {
-            Ok(row) => {
-                match row.standing {
-                    Standing::Subscribed => file.readers += 1,
-                    Standing::Left(_) | Standing::Suppressed(_) => file.leavers += 1,
-                    Standing::Outside => {}
-                }
-                file.sorter.add(&row).map_err(failed)?;
-            }
-            Err(line) => file.bad.add(line),
-        }
+    let mut file = File {
+        sorter: Sorter::new(folder),
+        lines: 0,
+        readers: 0,
+        leavers: 0,
+        telling: Doubts::default(),
+        bad: BadLines::default(),
+        attributes: Vec::new(),
+        export: reader.recognised(),
+    };
+    for line in reader.by_ref() {
+        file.take(line.map_err(failed)?).map_err(failed)?;
     }
-    Ok(file)
+    let settled = reader.settle();
+    file.readers += settled.readers;
+    file.bad.join(settled.bad);
+    Ok(File { telling: settled.telling, attributes: settled.attributes, ..file })
 }
 
-/// Sends what was sorted in portions, until its end, which is an empty one, or until nobody listens. Answers how many lines were
-/// repetitions.
-fn send(sorter: Sorter, keys: Option<&Keys>, portions: &mpsc::Sender<Vec<Incoming>>) -> io::Result<u64> {
+impl File {
+    fn take(&mut self, line: Result<Row, BadLine>) -> io::Result<()> {
+        self.lines += 1;
+        match line {
+            Ok(row) => {
+                match row.standing {
+                    Standing::Subscribed => self.readers += u64::from(row.doubts.is_empty()),
+                    Standing::Left(_) | Standing::Suppressed(_) => self.leavers += 1,
+                    Standing::Outside => {}
+                }
+                self.sorter.add(&row)
+            }
+            Err(mut line) => {
+                let kept_off =
+                    line.whose.take().map_or(Ok(()), |address| self.sorter.add(&Row::nobody(address)));
+                self.bad.add(line);
+                kept_off
+            }
+        }
+    }
+}
+
+/// Sends what was sorted in portions, until its end, which is an empty one, or until nobody listens; not those with such doubts. Answers how
+/// many lines were repetitions.
+fn send(
+    sorter: Sorter,
+    telling: Doubts,
+    keys: Option<&Keys>,
+    portions: &mpsc::Sender<Vec<Incoming>>,
+) -> io::Result<u64> {
     const PORTION: usize = 500;
     let mut portion = Vec::with_capacity(PORTION);
     let repeated = sorter.finish(|key, row| {
+        if row.doubts.meet(telling) {
+            return true;
+        }
         let erased = keys.map(|keys| keys.suppression(&row.entry.address));
         portion.push(Incoming { key: key.to_owned(), row, erased });
         let is_full = portion.len() == PORTION;
@@ -245,28 +273,12 @@ fn send(sorter: Sorter, keys: Option<&Keys>, portions: &mpsc::Sender<Vec<Incomin
     Ok(repeated)
 }
 
-impl BadLines {
-    /// How many are kept.
-    const KEPT: usize = 20;
-
-    pub(super) fn add(&mut self, line: BadLine) {
-        self.count += 1;
-        if self.first.len() < Self::KEPT {
-            self.first.push(line);
-        }
-    }
-}
-
-/// Each on a line of its own, after a line break; nothing where there are none.
-impl fmt::Display for BadLines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.first {
-            write!(f, "\n  {line}")?;
-        }
-        match self.count - self.first.len() as u64 {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
-        }
+impl ImportOutcome {
+    /// What an editor should know of the file before it is written to.
+    pub fn notes(&self) -> Vec<String> {
+        let bad = (self.bad.count > 0).then(|| format!("list `{}`{}", self.list, self.bad));
+        let attributes = self.attributes.iter().map(|attribute| format!("list `{}`: {attribute}", self.list));
+        bad.into_iter().chain(attributes).collect()
     }
 }
 
@@ -296,6 +308,7 @@ impl fmt::Display for ImportOutcome {
         if let Some(export) = &self.export {
             write!(f, "\n{export}")?;
         }
+        self.attributes.iter().try_for_each(|attribute| write!(f, "\n{attribute}"))?;
         self.bad.fmt(f)
     }
 }

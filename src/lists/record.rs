@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
-use crate::subscriber::list::{More, Row, Standing};
+use crate::subscriber::list::{Doubts, More, Row, Standing};
 use crate::subscriber::{Choices, Consent, Entry, Format, Origin, SuppressionReason};
 
 /// A record in memory.
@@ -108,14 +108,14 @@ impl<'r> Record<'r> {
 pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     let start = into.len();
     into.extend_from_slice(&[0; LENGTH]);
-    let Row { entry, standing, since, suppressed, more } = row;
+    let Row { entry, standing, doubts, since, suppressed, more } = row;
     let address = entry.address.as_str();
     let is_key = address.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     let key = if is_key { Cow::Borrowed(address) } else { Cow::Owned(entry.address.key()) };
     // An address has at most 254 octets, and its lower case not many more.
     into.extend_from_slice(&(u16::try_from(key.len()).unwrap_or(u16::MAX)).to_le_bytes());
     into.extend_from_slice(key.as_bytes());
-    into.push(rank(*standing));
+    into.push(rank(*standing, *doubts));
     text(into, if is_key { None } else { Some(address) });
     text(into, entry.name.as_deref());
     number(into, entry.tracking.map(|tracking| tracking as i64));
@@ -130,6 +130,7 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
         Standing::Left(at) => time(into, *at),
         Standing::Suppressed(reason) => number(into, Some(*reason as i64)),
     }
+    number(into, Some(doubts.bits().into()));
     time(into, *since);
     number(into, suppressed.map(|reason| reason as i64));
     number(into, more.as_ref().map(|_| 1));
@@ -150,13 +151,14 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     into[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Whoever asks for less mail comes first.
-fn rank(standing: Standing) -> u8 {
+/// Whoever asks for less mail, or may do so, comes first.
+fn rank(standing: Standing, doubts: Doubts) -> u8 {
     match standing {
         Standing::Suppressed(_) => 0,
         Standing::Left(_) => 1,
-        Standing::Outside => 3,
-        Standing::Subscribed => 2,
+        Standing::Subscribed if !doubts.is_empty() => 2,
+        Standing::Subscribed => 3,
+        Standing::Outside => 4,
     }
 }
 
@@ -241,15 +243,16 @@ impl<'r> Fields<'r> {
         let standing = match rank {
             0 => Standing::Suppressed(self.reason()?.ok_or(CutOff)?),
             1 => Standing::Left(self.time()?),
-            2 => Standing::Subscribed,
+            2 | 3 => Standing::Subscribed,
             _ => Standing::Outside,
         };
+        let doubts = u8::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;
         let (since, suppressed) = (self.time()?, self.reason()?);
         let more = match self.number()? {
             None => None,
             Some(_) => Some(Box::new(self.more()?)),
         };
-        Ok(Row { entry, standing, since, suppressed, more })
+        Ok(Row { entry, standing, doubts: Doubts::from_bits(doubts), since, suppressed, more })
     }
 
     fn entry(&mut self) -> Result<Entry, CutOff> {

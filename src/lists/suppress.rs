@@ -6,9 +6,8 @@ use std::io::{self, Read};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::import::BadLines;
 use crate::store::{Store, StoreError};
-use crate::subscriber::list::{HeaderError, Suppressed, SuppressedReader};
+use crate::subscriber::list::{BadLines, HeaderError, Suppressed, SuppressedReader};
 use crate::token::Keys;
 
 /// What came of a do-not-mail list.

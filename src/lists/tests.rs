@@ -94,6 +94,47 @@ async fn an_import_says_what_it_did_and_which_lines_were_bad() {
 }
 
 #[tokio::test]
+async fn a_word_that_is_not_understood_is_no_yes_where_other_lines_say_who_is_on_the_list() {
+    let mut lists = TestLists::new().await;
+    let file = "email,status,state\nada@example.com,subscribed,Ohio\nbo@example.com,wypisany,Texas\n\
+        cy@example.com,Opted out,\ndi@example.com,,Ohio\n";
+    let outcome = lists.import(file, HOW).await.unwrap();
+    insta::assert_snapshot!(outcome, @"
+    list readers: 2 added, 2 bad and skipped
+      line 3: `wypisany` in its `status` or `Texas` in its `state` is no known word for who is on a list, and other lines have such words there; write `subscribed`, or take the line out
+      line 4: its `status` is `Opted out`; take the line out, or import the list of who left with `--suppressed`
+    ");
+    assert_eq!(lists.audience().await, ["ada@example.com", "di@example.com"]);
+}
+
+#[tokio::test]
+async fn a_status_of_the_editors_own_keeps_nobody_off_the_list_and_is_named() {
+    let mut lists = TestLists::new().await;
+    let file = "email,status\nada@example.com,gold\nbo@example.com,silver\ncy@example.com,gold\n";
+    let outcome = lists.import(file, HOW).await.unwrap();
+    insta::assert_snapshot!(outcome, @"
+    list readers: 3 added
+    no known word for who is on a list is in the column `status` (`gold`, `silver`): it is taken for an attribute, and 3 who have one get mail; by another name it is one without this note
+    ");
+    assert_eq!(lists.audience().await.len(), 3);
+    assert!(lists.show("ada@example.com").await.contains("status: gold"));
+}
+
+#[tokio::test]
+async fn an_address_that_comes_twice_counts_with_the_line_that_asks_for_less_mail() {
+    for (one, other) in
+        [("subscribed", "unsubscribed"), ("unsubscribed", "subscribed"), ("wypisany", "active")]
+    {
+        let mut lists = TestLists::new().await;
+        let file =
+            format!("email,status\nada@example.com,{one}\nADA@example.com,{other}\nbo@example.com,active\n");
+        let said = lists.import(&file, HOW).await.unwrap().to_string();
+        assert!(said.contains("1 added, 1 repeated, 1 bad and skipped"), "{said}");
+        assert_eq!(lists.audience().await, ["bo@example.com"]);
+    }
+}
+
+#[tokio::test]
 async fn of_many_bad_lines_the_first_are_named_and_the_rest_counted() {
     let mut lists = TestLists::new().await;
     let file = format!("email\nada@example.com\n{}", "nobody\n".repeat(1000));

@@ -215,16 +215,13 @@ pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
 /// What is wrong with the file; that there is none of a list that the draft names, unless all its readers joined it otherwise.
 pub(super) async fn import(app: &App, store: &Store, prepared: &Prepared) -> anyhow::Result<Vec<String>> {
     let list = &prepared.issue.list;
-    match Box::pin(read_list(app, store, list)).await? {
-        Some(imported) if imported.bad.count > 0 => Ok(vec![format!("list `{list}`{}", imported.bad)]),
-        Some(_) => Ok(Vec::new()),
-        None => {
-            if !lists::joined_otherwise(store, list).await? {
-                prepared.unlisted.clone().or(())?;
-            }
-            Ok(missing(app, store, list).await?.into_iter().collect())
-        }
+    if let Some(imported) = Box::pin(read_list(app, store, list)).await? {
+        return Ok(imported.notes());
     }
+    if !lists::joined_otherwise(store, list).await? {
+        prepared.unlisted.clone().or(())?;
+    }
+    Ok(missing(app, store, list).await?.into_iter().collect())
 }
 
 /// `None` where there is no such file.

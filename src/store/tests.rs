@@ -12,7 +12,7 @@ use crate::event::Rules;
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
-use crate::subscriber::list::{More, Row as ListRow, Standing};
+use crate::subscriber::list::{Doubts, More, Row as ListRow, Standing};
 use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
 
 #[path = "../../tests/postgres/server.rs"]
@@ -59,7 +59,14 @@ fn entry(text: &str) -> Entry {
 }
 
 fn row(entry: Entry) -> ListRow {
-    ListRow { entry, standing: Standing::Subscribed, since: None, suppressed: None, more: None }
+    ListRow {
+        entry,
+        standing: Standing::Subscribed,
+        doubts: Doubts::default(),
+        since: None,
+        suppressed: None,
+        more: None,
+    }
 }
 
 impl<const POSTGRES: bool> TestStore<POSTGRES> {

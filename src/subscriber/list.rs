@@ -3,6 +3,7 @@
 //! Part of the stage `subscriber`. The file is hostile until read: a line at a time, each of bounded length, so that memory
 //! does not grow with the list, and what is wrong with a line costs that line alone.
 
+mod bad;
 mod breaks;
 mod column;
 mod fields;
@@ -13,40 +14,28 @@ mod service;
 mod sheet;
 mod standing;
 mod suppressed;
+mod telling;
+mod wording;
 
-use std::fmt;
 use std::io::{self, Read};
-
-use serde::Serialize;
 
 use self::column::Column;
 use self::fields::{Split, split};
 use self::header::Header;
+use self::line::Refused;
 use self::lines::{Line, Lines};
+use self::telling::Telling;
 
+pub use self::bad::{BadLine, BadLines};
 pub use self::header::{HeaderError, Recognised};
 pub use self::service::Service;
 pub use self::sheet::ListWriter;
 pub use self::standing::{More, Row, Standing};
 pub use self::suppressed::{Suppressed, SuppressedReader};
+pub use self::telling::{Attribute, Doubts, Settled};
 
 /// Of a line.
 const TOO_LONG: &str = "it is longer than 64 KiB";
-
-/// A line that was skipped, and why. The reason names no address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BadLine {
-    /// Counted from 1, the header included.
-    pub line: u64,
-    /// Lower case, no full stop.
-    pub reason: String,
-}
-
-impl fmt::Display for BadLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.reason)
-    }
-}
 
 /// The readers in a list file, one after the other.
 ///
@@ -55,6 +44,7 @@ impl fmt::Display for BadLine {
 pub struct ListReader<R> {
     lines: Lines<R>,
     header: Header,
+    telling: Telling,
 }
 
 impl<R: Read> ListReader<R> {
@@ -66,7 +56,7 @@ impl<R: Read> ListReader<R> {
         let mut lines = Lines::new(file);
         let first = lines.next().transpose()?;
         let header = Header::parse(first.as_ref().and_then(|line| line.text.as_deref()).unwrap_or_default())?;
-        Ok(Self { lines, header })
+        Ok(Self { lines, header, telling: Telling::default() })
     }
 
     /// The columns that are attributes.
@@ -79,8 +69,13 @@ impl<R: Read> ListReader<R> {
         self.header.recognised()
     }
 
+    /// What becomes of those of whom the file says in no known words whether they are on the list, once it was read to its end.
+    pub fn settle(self) -> Settled {
+        self.telling.settle()
+    }
+
     fn read(&mut self, line: Line) -> io::Result<Result<Row, BadLine>> {
-        let bad = |reason: String| BadLine { line: line.number, reason };
+        let bad = |reason: String| BadLine { line: line.number, reason, whose: None };
         let Some(text) = line.text else { return Ok(Err(bad(TOO_LONG.to_owned()))) };
         let delimiter = self.header.delimiter;
         let whole;
@@ -95,14 +90,22 @@ impl<R: Read> ListReader<R> {
                 ))));
             }
         }
-        let row = match fields {
-            Split::Fields(fields) => self.header.row(&fields),
+        let fields = match fields {
+            Split::Fields(fields) => fields,
             Split::AfterQuote => {
-                Err("there is something between a closing quote and the next column".to_owned())
+                return Ok(Err(bad(
+                    "there is something between a closing quote and the next column".to_owned()
+                )));
             }
-            Split::Unclosed => Err("a quote is not closed".to_owned()),
+            Split::Unclosed => return Ok(Err(bad("a quote is not closed".to_owned()))),
         };
-        Ok(row.map_err(bad))
+        Ok(match self.header.row(&fields) {
+            Ok((row, told)) => Ok(Row { doubts: self.telling.hear(line.number, told), ..row }),
+            Err(Refused { reason, whose, understood }) => {
+                self.telling.understand(understood);
+                Err(BadLine { whose, ..bad(reason) })
+            }
+        })
     }
 
     /// The first line of a quoted value, after the one it began in, that would be a reader if the quote were a forgotten one. Who is right

@@ -13,6 +13,8 @@ pub(super) enum Column {
     Format,
     /// `reader.FIELD`.
     Attribute(String),
+    /// `reader.FIELD`, and in a list of no known service perhaps who is on it.
+    Telling(String),
     /// A JSON object of attributes.
     Attributes,
     /// Since when they read; of several the first that is not empty.
@@ -57,7 +59,7 @@ impl Column {
     /// The field of a reader that it fills.
     pub(super) fn attribute(&self) -> Option<&str> {
         match self {
-            Self::Attribute(name) => Some(name),
+            Self::Attribute(name) | Self::Telling(name) => Some(name),
             Self::FirstName => Some("first_name"),
             Self::LastName => Some("last_name"),
             _ => None,
@@ -74,7 +76,8 @@ impl Column {
             | Self::Format
             | Self::Attribute(_)
             | Self::Attributes => Kind::Field,
-            Self::Since
+            Self::Telling(_)
+            | Self::Since
             | Self::Status
             | Self::LeftAt
             | Self::DateLeft

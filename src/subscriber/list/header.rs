@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::column::{Column, Kind};
 use super::fields::{Split, split};
 use super::service::Service;
+use super::telling::may_tell;
 
 /// More columns than this are no list of readers.
 const MOST_COLUMNS: usize = 200;
@@ -84,6 +85,7 @@ impl Header {
                 None if is_twice => return Err(HeaderError::Twice(name.clone())),
                 Some(_) if is_twice => Column::Nameless,
                 Some(service) => service.column(name).unwrap_or_else(|| column(name)),
+                None if may_tell(name) => Column::Telling(name.clone()),
                 None => column(name),
             });
         }

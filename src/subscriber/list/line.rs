@@ -12,7 +12,9 @@ use super::breaks::unbroken;
 use super::column::{Column, Kind};
 use super::header::{Header, field_name};
 use super::service::Service;
-use super::standing::{More, Row, Standing, is_off, time};
+use super::standing::{More, Row, Standing, time};
+use super::telling::{Doubts, Told};
+use super::wording::{Sense, sense};
 use crate::mailbox::{self, EmailAddress, MailboxError};
 use crate::newsletter::Tracking;
 use crate::subscriber::guard::unguarded;
@@ -40,26 +42,46 @@ struct Making {
     /// Which of name, tracking and format are the reader's own word.
     chosen: Vec<Column>,
     more: Option<Box<More>>,
+    told: Told,
+}
+
+/// Why a line is no row.
+pub(super) struct Refused {
+    pub(super) reason: String,
+    /// Who is on no list by another line either, since this one may ask for no mail.
+    pub(super) whose: Option<EmailAddress>,
+    /// Columns that it shows to tell who is on the list.
+    pub(super) understood: Doubts,
+}
+
+impl From<String> for Refused {
+    fn from(reason: String) -> Self {
+        Self { reason, whose: None, understood: Doubts::default() }
+    }
 }
 
 impl Header {
-    pub(super) fn row(&self, fields: &[Cow<'_, [u8]>]) -> Result<Row, String> {
+    pub(super) fn row(&self, fields: &[Cow<'_, [u8]>]) -> Result<(Row, Told), Refused> {
         if fields.len() != self.columns.len() {
-            return Err(format!("it has {} columns, the header {}", fields.len(), self.columns.len()));
+            return Err(format!("it has {} columns, the header {}", fields.len(), self.columns.len()).into());
         }
         let mut making = Making::new(self);
-        let mut wrong = None;
+        let (mut wrong, mut unwanted) = (None, None);
         for (column, field) in self.columns.iter().zip(fields) {
             match (column.kind(), self.take(&mut making, column, field)) {
                 (Kind::Dropped | Kind::Nothing, _) | (_, Ok(())) => {}
-                (Kind::Standing, Err(reason)) => return Err(reason),
+                (Kind::Standing, Err(reason)) => unwanted = unwanted.or(Some(reason)),
                 (Kind::Field, Err(reason)) => wrong = wrong.or(Some(reason)),
             }
         }
+        if let Some(reason) = unwanted {
+            return Err(Refused { reason, whose: making.address.ok(), understood: making.told.understood });
+        }
+        let told = mem::take(&mut making.told);
         let row = making.row().map_err(|reason| wrong.take().unwrap_or(reason))?;
         // Who is to get nothing gets nothing, whatever is wrong with what they are called.
         let gets_mail = row.standing == Standing::Subscribed && row.suppressed.is_none();
-        wrong.filter(|_| gets_mail).map_or(Ok(row), Err)
+        wrong.filter(|_| gets_mail).map_or(Ok((row, told)), |reason| Err(reason.into()))
     }
 
     fn take(&self, making: &mut Making, column: &Column, field: &[u8]) -> Result<(), String> {
@@ -98,6 +120,7 @@ impl Making {
             suppressed: None,
             chosen: Vec::new(),
             more: None,
+            told: Told::default(),
         }
     }
 
@@ -112,13 +135,11 @@ impl Making {
                 self.tracking = Some(choice("tracking", text, "`individual`, `aggregate` or `none`")?);
             }
             Column::Format => self.format = Some(choice("format", text, "`html` or `text`")?),
-            Column::Attribute(field) if self.service.is_none() && is_off(field, text) => {
-                return Err(format!(
-                    "its `{field}` is `{}`; take the line out, or import the list of who left with `--suppressed`",
-                    start(text)
-                ));
-            }
             Column::Attribute(field) => self.attribute(field, text)?,
+            Column::Telling(field) => {
+                self.tell(field, text)?;
+                self.attribute(field, text)?;
+            }
             Column::Attributes => self.attributes(text)?,
             Column::Nameless | Column::Dropped => {}
             Column::Since
@@ -176,6 +197,23 @@ impl Making {
                 self.consent(|consent| consent.wording = Some(text));
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// What a column may say of whether a reader is on the list.
+    fn tell(&mut self, field: &str, text: &str) -> Result<(), String> {
+        let sense = sense(field, text);
+        if sense == Sense::Unclear {
+            self.told.unclear.push((field.to_owned(), start(text)));
+        } else {
+            self.told.understood = self.told.understood.with(field);
+        }
+        if sense == Sense::Off {
+            return Err(format!(
+                "its `{field}` is `{}`; take the line out, or import the list of who left with `--suppressed`",
+                start(text)
+            ));
         }
         Ok(())
     }
@@ -250,7 +288,8 @@ impl Making {
             Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => standing,
         };
         let entry = Entry { address: self.address?, name, tracking, format, attributes };
-        Ok(Row { entry, standing, since: self.since, suppressed: self.suppressed, more: self.more })
+        let doubts = Doubts::default();
+        Ok(Row { entry, standing, doubts, since: self.since, suppressed: self.suppressed, more: self.more })
     }
 }
 

@@ -1,9 +1,13 @@
 //! What a list file says of a reader beside who they are.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
+use super::telling::Doubts;
+use crate::mailbox::EmailAddress;
 use crate::subscriber::{Choices, Consent, Entry, Origin, SuppressionReason};
 
 /// One line of a list file, read.
@@ -13,6 +17,8 @@ pub struct Row {
     pub entry: Entry,
     /// Whether mail may go to them.
     pub standing: Standing,
+    /// Where that is to be settled by the rest of the file.
+    pub doubts: Doubts,
     /// Since when they read, if the file tells.
     pub since: Option<Timestamp>,
     /// Why nobody writes to them any more, on whatever list.
@@ -45,6 +51,15 @@ pub enum Standing {
     Suppressed(SuppressionReason),
 }
 
+impl Row {
+    /// What keeps somebody off a list whatever else its file says of them.
+    pub fn nobody(address: EmailAddress) -> Self {
+        let entry = Entry { address, name: None, tracking: None, format: None, attributes: BTreeMap::new() };
+        let (standing, doubts) = (Standing::Subscribed, Doubts::SETTLED);
+        Self { entry, standing, doubts, since: None, suppressed: None, more: None }
+    }
+}
+
 impl Standing {
     /// Of two words of one line, the one that asks for less mail.
     pub(super) fn and(self, other: Self) -> Self {
@@ -63,30 +78,6 @@ impl Standing {
             Self::Suppressed(_) => 3,
         }
     }
-}
-
-/// Names of columns that say in a list of no known service whether somebody is on it.
-const TELLING: [&str; 3] = ["status", "state", "subscription_status"];
-/// What stands there of those who are not.
-const OFF: [&str; 13] = [
-    "unsubscribed",
-    "cleaned",
-    "bounced",
-    "complained",
-    "spam",
-    "inactive",
-    "deleted",
-    "unconfirmed",
-    "cancelled",
-    "canceled",
-    "removed",
-    "blocklisted",
-    "undeliverable",
-];
-
-/// Whether a column says, in whosever words, that no mail is to go to a reader.
-pub(super) fn is_off(column: &str, text: &str) -> bool {
-    TELLING.contains(&column) && OFF.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// A time as services write it: RFC 3339, or a date with or without a time, then in UTC. `None` where it is none.

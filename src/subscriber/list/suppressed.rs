@@ -68,7 +68,7 @@ impl<R: Read> SuppressedReader<R> {
     }
 
     fn read(&mut self, line: Line) -> io::Result<Result<Suppressed, BadLine>> {
-        let bad = |reason: String| BadLine { line: line.number, reason };
+        let bad = |reason: String| BadLine { line: line.number, reason, whose: None };
         let Some(mut text) = line.text else { return Ok(Err(bad(TOO_LONG.to_owned()))) };
         if split(&text, self.delimiter) == Split::Unclosed {
             text = self.lines.whole(&text, self.delimiter)?;
