@@ -16,8 +16,10 @@ pub struct Counters {
     pub nowhere: AtomicU64,
     /// Clicks and opens that are in the store.
     pub kept: AtomicU64,
-    /// On the disk, not in the store yet.
+    /// On the disk, not in the store yet, of what this server heard.
     pub pending: AtomicU64,
+    /// The same of what servers that died have left, at the last look.
+    pub orphaned: AtomicU64,
     /// Neither on the disk nor in the store.
     pub lost: AtomicU64,
     /// Readers who left.
@@ -44,9 +46,14 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What waits on the disk, whoever heard it.
+    pub(super) fn waiting(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed) + self.orphaned.load(Ordering::Relaxed)
+    }
+
     /// All of them, and whether the store can be asked, in Prometheus' text format.
     pub fn text(&self, is_store_up: bool) -> String {
-        let store_up = AtomicU64::new(is_store_up.into());
+        let (pending, store_up) = (self.waiting().into(), AtomicU64::new(is_store_up.into()));
         let counters = [
             ("clicks_total", "clicks that were redirected", &self.clicks),
             ("opens_total", "pixels that were shown", &self.opens),
@@ -63,7 +70,7 @@ impl Counters {
             ("failures_total", "answers that failed because of the server", &self.failures),
         ];
         let gauges = [
-            ("pending", "clicks and opens on the disk that are not in the store yet", &self.pending),
+            ("pending", "clicks and opens on the disk that are not in the store yet", &pending),
             ("connections", "connections that are open", &self.connections),
             ("store_up", "1 while the store can be asked", &store_up),
         ];

@@ -107,7 +107,10 @@ impl Keeper {
         let mut pause = FIRST;
         loop {
             let error = match self.keep(&self.own, numbers).await {
-                Ok(held) => return Some(held),
+                Ok(held) => {
+                    self.counters.pending.fetch_sub(held as u64, Ordering::Relaxed);
+                    return Some(held);
+                }
                 Err(error) => error,
             };
             self.door.doubt();
@@ -120,8 +123,9 @@ impl Keeper {
         }
     }
 
-    /// What servers that died have left.
+    /// What servers that died have left. What stays of it is counted anew each time: another server may take it.
     async fn adopt(&self) {
+        let mut orphaned = 0;
         for entry in fs::read_dir(&self.spool).into_iter().flatten().flatten() {
             let Ok(server) = entry.file_name().into_string() else { continue };
             if server.len() != 16 || !entry.path().is_dir() || entry.path() == self.own.folder {
@@ -142,16 +146,15 @@ impl Keeper {
                     "what another server left waits for the store"
                 ),
             }
+            orphaned += spool::records(&orphan.folder);
             orphan.remove_if_empty();
         }
+        self.counters.orphaned.store(orphaned, Ordering::Relaxed);
     }
 
     async fn keep_all(&self, orphan: &Held) -> anyhow::Result<usize> {
         let numbers = spool::segments(&orphan.folder)?;
         for number in &numbers {
-            self.counters
-                .pending
-                .fetch_add(spool::read(&orphan.folder, *number)?.0.len() as u64, Ordering::Relaxed);
             // One by one: some of them may be in the store already.
             self.keep(orphan, &[*number]).await?;
         }
@@ -186,9 +189,7 @@ impl Keeper {
                 tracing::warn!(number, %error, "a segment is kept and cannot be removed; the next server does");
             }
         }
-        let Counters { pending, lost, .. } = &*self.counters;
-        pending.fetch_sub(entries.len() as u64, Ordering::Relaxed);
-        lost.fetch_add(unreadable as u64, Ordering::Relaxed);
+        self.counters.lost.fetch_add(unreadable as u64, Ordering::Relaxed);
         Ok(entries.len())
     }
 
@@ -202,5 +203,62 @@ impl Keeper {
             self.counters.kept.fetch_add(arrivals.len() as u64, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::app::App;
+    use crate::id::Reference;
+    use crate::subscriber::{Leaving, Way};
+
+    const NEWSLETTER: &str = "name = \"Small Hours\"\ntime_zone = \"UTC\"\nfrom = \"editor@mail.example.com\"\nsubject = \"Issue\"\n\
+        list = \"readers\"\nlist_id = \"small-hours.example.com\"\nbase_url = \"https://mail.example.com\"\n\
+        postal_address = \"Small Hours, 1 Rope Walk, Exampleland\"\n[smtp]\nurl = \"inbox\"\n";
+
+    /// A keeper in a newsletter's folder, whose store is made when it is first asked for.
+    fn keeper(folder: &Path) -> Keeper {
+        fs::write(folder.join("newsletter.toml"), NEWSLETTER).unwrap();
+        let app = App::open(folder, Arc::new(|| Timestamp::UNIX_EPOCH)).unwrap();
+        let spool = folder.join("spool");
+        let own = Arc::new(Held::make(&spool, "0000000000000001").unwrap());
+        Keeper { door: Arc::new(Door::new(app)), counters: Arc::default(), spool, own }
+    }
+
+    /// A server's folder with segments of these many records.
+    fn leave(keeper: &Keeper, server: &str, segments: &[usize]) {
+        let folder = keeper.spool.join(server);
+        fs::create_dir(&folder).unwrap();
+        let leaving = Leaving { at: Timestamp::UNIX_EPOCH, issue: None, way: Way::Page };
+        for (number, records) in (1..).zip(segments) {
+            let mut bytes = Vec::new();
+            for n in 0..*records {
+                Entry::Leaving { reference: Reference(n as u64), leaving }.write(&mut bytes);
+            }
+            fs::write(folder.join(spool::file_name(number)), bytes).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_others_left_is_counted_once_however_often_it_cannot_be_brought() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = keeper(folder.path());
+        let store = folder.path().join("trial.db");
+        fs::create_dir(&store).unwrap();
+        leave(&keeper, "0000000000000002", &[2, 1]);
+        for _ in 0..3 {
+            keeper.adopt().await;
+            assert_eq!(keeper.counters.waiting(), 3);
+        }
+        fs::remove_dir(store).unwrap();
+        // It is looked for once a second at most.
+        while keeper.door.store().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        keeper.adopt().await;
+        assert_eq!(keeper.counters.waiting(), 0);
     }
 }

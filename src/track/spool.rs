@@ -25,7 +25,7 @@ const OPEN: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(5);
 /// What waits for the disk at most; what comes beyond is lost, and counted.
 const WAITING: usize = 200_000;
-/// What waits for the store at most, in records: a gigabyte.
+/// What waits for the store at most, in records: a gigabyte. Who leaves is written down beyond it.
 const SPOOLED: u64 = 25_000_000;
 
 /// A server's own place on the disk.
@@ -138,7 +138,9 @@ impl Writer {
     fn run(mut self) {
         let mut bytes = Vec::new();
         loop {
-            let Taken { entries, asking, closing } = self.take();
+            let Taken { mut entries, asking, closing } = self.take();
+            let is_pause = !entries.is_empty();
+            self.refuse_beyond(&mut entries);
             bytes.clear();
             for entry in &entries {
                 entry.write(&mut bytes);
@@ -155,7 +157,7 @@ impl Writer {
             if closing {
                 return;
             }
-            if !entries.is_empty() {
+            if is_pause {
                 thread::sleep(PAUSE);
             }
         }
@@ -180,23 +182,39 @@ impl Writer {
         }
     }
 
+    /// Leaves of what would be too much those who leave.
+    fn refuse_beyond(&self, entries: &mut Vec<Entry>) {
+        if self.shared.counters.waiting() < SPOOLED {
+            return;
+        }
+        let records = entries.len();
+        entries.retain(|entry| matches!(entry, Entry::Leaving { .. }));
+        self.lose(records - entries.len(), &io::ErrorKind::StorageFull.into());
+    }
+
+    fn lose(&self, records: usize, error: &io::Error) {
+        if records > 0 {
+            tracing::error!(records, %error, "clicks and opens cannot be written down: they are lost");
+            self.shared.counters.lost.fetch_add(records as u64, Ordering::Relaxed);
+        }
+    }
+
     /// Answers whether all is on the disk; what is not is lost, and counted.
     fn write(&mut self, bytes: &[u8]) -> bool {
-        let records = (bytes.len() / LENGTH) as u64;
+        let records = bytes.len() / LENGTH;
         if records == 0 {
             return true;
         }
-        let is_full = self.shared.counters.pending.load(Ordering::Relaxed) >= SPOOLED;
-        let written = if is_full { Err(io::ErrorKind::StorageFull.into()) } else { self.append(bytes) };
-        let Counters { pending, lost, .. } = &*self.shared.counters;
-        match &written {
-            Ok(()) => pending.fetch_add(records, Ordering::Relaxed),
-            Err(error) => {
-                tracing::error!(records, %error, "clicks and opens cannot be written down: they are lost");
-                lost.fetch_add(records, Ordering::Relaxed)
+        match self.append(bytes) {
+            Ok(()) => {
+                self.shared.counters.pending.fetch_add(records as u64, Ordering::Relaxed);
+                true
             }
-        };
-        written.is_ok()
+            Err(error) => {
+                self.lose(records, &error);
+                false
+            }
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -258,6 +276,13 @@ pub(super) fn segments(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// How many records a folder's segments hold, as far as they can be seen.
+pub(super) fn records(folder: &Path) -> u64 {
+    let segments = segments(folder).unwrap_or_default().into_iter();
+    let octets = segments.filter_map(|number| Some(fs::metadata(folder.join(file_name(number))).ok()?.len()));
+    octets.map(|octets| octets / LENGTH as u64).sum()
+}
+
 /// What a segment holds; the second is how many records cannot be read.
 pub(super) fn read(folder: &Path, number: u64) -> io::Result<(Vec<Entry>, usize)> {
     let bytes = fs::read(folder.join(file_name(number)))?;
@@ -272,7 +297,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::event::{AgentClass, Event, EventKind, HeaderFlags, Method, Signals};
     use crate::id::{IssueNumber, Reference};
+    use crate::store::Arrival;
     use crate::subscriber::{Leaving, Way};
 
     fn entry(reference: u64) -> Entry {
@@ -317,6 +344,26 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, [&whole[..], &whole[..17]].concat()).unwrap();
         assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(1)], 1));
+    }
+
+    #[tokio::test]
+    async fn beyond_what_may_wait_clicks_are_lost_and_counted_and_who_leaves_is_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, counters, _closed) = open(folder.path());
+        counters.orphaned.store(SPOOLED, Ordering::Relaxed);
+        let signals = Signals {
+            agent: AgentClass::Unknown,
+            method: Method::Get,
+            headers: HeaderFlags::default(),
+            delay: None,
+        };
+        let event = Event { kind: EventKind::Open, at: Timestamp::UNIX_EPOCH, signals };
+        let issue = IssueNumber::new(1).unwrap();
+        spool.push(Entry::Event(Arrival { issue, reference: Reference(1), seq: 1, event }));
+        assert!(spool.push_durably(entry(2)).await);
+        drop(spool);
+        assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(2)], 0));
+        assert_eq!((counters.waiting(), counters.lost.load(Ordering::Relaxed)), (SPOOLED + 1, 1));
     }
 
     #[tokio::test]
