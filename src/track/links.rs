@@ -73,7 +73,8 @@ pub(super) struct Links {
 
 #[derive(Debug)]
 struct Looked {
-    last: Option<Instant>,
+    /// When the last look that came to its end began, and whether it saw the store.
+    last: Option<(Instant, bool)>,
     /// The time of the last mended link that is known.
     mended: Timestamp,
 }
@@ -112,13 +113,15 @@ impl Links {
         }
         let asked = Instant::now();
         let mut looked = self.looked.lock().await;
-        // Somebody else looked while we waited: after we asked, so it counts for us too.
-        if looked.last.is_none_or(|last| last < asked) {
-            if let Some(last) = looked.last {
-                tokio::time::sleep_until((last + PERIOD).into()).await;
+        match looked.last {
+            // Somebody else looked while we waited: after we asked, so it counts for us too.
+            Some((began, is_done)) if began >= asked => shared(is_done)?,
+            last => {
+                if let Some((began, _)) = last {
+                    tokio::time::sleep_until((began + PERIOD).into()).await;
+                }
+                self.look(&mut looked, door).await?;
             }
-            looked.last = Some(Instant::now());
-            self.look(&mut looked, &*door.store().await?).await?;
         }
         Ok(self.known(issue))
     }
@@ -126,14 +129,24 @@ impl Links {
     /// Takes in what is new in the store, unless somebody has done so just now.
     pub(super) async fn refresh(&self, door: &Door) -> anyhow::Result<()> {
         let mut looked = self.looked.lock().await;
-        if looked.last.is_some_and(|last| last.elapsed() < PERIOD) {
-            return Ok(());
+        match looked.last {
+            Some((began, is_done)) if began.elapsed() < PERIOD => shared(is_done),
+            _ => self.look(&mut looked, door).await,
         }
-        looked.last = Some(Instant::now());
-        self.look(&mut looked, &*door.store().await?).await
     }
 
-    async fn look(&self, looked: &mut Looked, store: &Store) -> anyhow::Result<()> {
+    /// What came of it is told only once it did: whoever looks may stop waiting, and then the next one looks.
+    async fn look(&self, looked: &mut Looked, door: &Door) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let done = match door.store().await {
+            Ok(store) => self.take_in(looked, &store).await,
+            Err(error) => Err(error),
+        };
+        looked.last = Some((began, done.is_ok()));
+        done
+    }
+
+    async fn take_in(&self, looked: &mut Looked, store: &Store) -> anyhow::Result<()> {
         for (number, queued_at) in store.issues().await? {
             let is_whole = |table: Arc<LinkTable>| table.queued_at == queued_at && table.tracking.is_some();
             let is_known = self.known(number).is_some_and(is_whole);
@@ -167,6 +180,12 @@ impl Links {
         }
         self.tables.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(table));
     }
+}
+
+/// What a look of somebody else's comes to.
+fn shared(is_done: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(is_done, "the store could not be asked for links a moment ago");
+    Ok(())
 }
 
 /// Whole or not at all; several servers may write the same at once.

@@ -21,6 +21,8 @@ mod dispatching;
 mod joining;
 #[path = "keeping.rs"]
 mod keeping;
+#[path = "knowing.rs"]
+mod knowing;
 #[path = "leaving.rs"]
 mod leaving;
 #[path = "leaving_by_mail.rs"]
