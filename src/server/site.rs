@@ -34,6 +34,8 @@ pub(super) struct Site {
     pub(super) limits: Limits,
     /// Web editions that were asked for lately.
     pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
+    /// Whose turn it is to make one.
+    pub(super) making: Mutex<()>,
     /// Whether it takes traffic: not before it knows the links, not while it ends.
     pub(super) ready: AtomicBool,
     /// Why there was no store at the start.
@@ -105,6 +107,7 @@ impl Site {
             counters,
             limits: Limits::default(),
             editions: Mutex::default(),
+            making: Mutex::default(),
             ready: AtomicBool::new(true),
             away,
         };

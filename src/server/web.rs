@@ -9,6 +9,7 @@ use super::answer::{Answer, ISSUE, html};
 use super::site::{Closed, Site};
 use crate::id::IssueNumber;
 use crate::message::{FrozenIssue, web_edition};
+use crate::track::LinkTable;
 
 /// Editions that are kept in memory.
 const KEPT: usize = 16;
@@ -28,22 +29,36 @@ pub(super) async fn edition(State(site): State<Arc<Site>>, request: Request) -> 
 }
 
 async fn find(site: &Site, number: IssueNumber) -> Result<Arc<str>, Closed> {
-    let mut editions = site.editions.lock().await;
-    let mended = site.tracker.links(number).await?.ok_or(Closed::Unknown)?;
-    if let Some((table, edition)) = editions.get(&number)
-        && Arc::ptr_eq(table, &mended)
-    {
-        return Ok(Arc::clone(edition));
+    let links = site.tracker.links(number).await?.ok_or(Closed::Unknown)?;
+    if let Some(edition) = known(site, number, &links).await {
+        return Ok(edition);
     }
+    // Nobody who asks for one that is known waits for the store, and of many who ask for a new one the first makes it.
+    let _turn = site.making.lock().await;
+    if let Some(edition) = known(site, number, &links).await {
+        return Ok(edition);
+    }
+    let edition = make(site, number).await?;
+    let mut editions = site.editions.lock().await;
+    if editions.len() >= KEPT {
+        editions.clear();
+    }
+    editions.insert(number, (links, Arc::clone(&edition)));
+    Ok(edition)
+}
+
+/// The edition with these links, if it was asked for lately.
+async fn known(site: &Site, number: IssueNumber, links: &Arc<LinkTable>) -> Option<Arc<str>> {
+    let editions = site.editions.lock().await;
+    let (table, edition) = editions.get(&number)?;
+    Arc::ptr_eq(table, links).then(|| Arc::clone(edition))
+}
+
+async fn make(site: &Site, number: IssueNumber) -> Result<Arc<str>, Closed> {
     let store = site.door.store().await?;
     let issue = store.issue(number).await?.ok_or(Closed::Unknown)?;
     let changes = store.link_changes(number).await?;
     let changes: Vec<_> = changes.iter().map(|change| (change.place, change.url.as_str())).collect();
     let frozen: FrozenIssue = serde_json::from_str(&issue.frozen)?;
-    let edition: Arc<str> = web_edition(frozen, &changes)?.html.into();
-    if editions.len() >= KEPT {
-        editions.clear();
-    }
-    editions.insert(number, (mended, Arc::clone(&edition)));
-    Ok(edition)
+    Ok(web_edition(frozen, &changes)?.html.into())
 }

@@ -1,5 +1,8 @@
 //! What a server knows of issues, their links and their editions, and asks the store for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use super::Folder;
 use crate::reader::get;
 
@@ -19,5 +22,38 @@ async fn whoever_asks_at_once_for_what_only_the_store_knows_is_told_that_it_is_a
     let asked = || get(&server, &path);
     let (one, two, three) = tokio::join!(asked(), asked(), asked());
     assert_eq!([one, two, three].map(|answer| answer.status), [503; 3]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_edition_that_is_known_waits_for_nobody_who_asks_for_issues_that_are_not() {
+    let folder = sent().await;
+    let server = folder.serve().await;
+    assert_eq!(get(&server, "/issues/1").await.status, 200);
+    let unknown = AtomicUsize::new(0);
+    let asking = async || loop {
+        assert_eq!(get(&server, "/issues/2").await.status, 404);
+        unknown.fetch_add(1, Ordering::Relaxed);
+    };
+    let known = async {
+        while unknown.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for _ in 0..20 {
+            let before = unknown.load(Ordering::Relaxed);
+            assert_eq!(get(&server, "/issues/1").await.status, 200);
+            // On a busy machine they may have had their answer meanwhile, but not each time.
+            if unknown.load(Ordering::Relaxed) == before {
+                return true;
+            }
+        }
+        false
+    };
+    tokio::select! {
+        () = asking() => {}
+        () = asking() => {}
+        () = asking() => {}
+        is_shown = known => assert!(is_shown),
+    }
     server.stop().await;
 }
