@@ -1,6 +1,7 @@
 //! Where places lead: the link tables of frozen issues, in memory, with a copy of our own on the disk (requirement 50).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -146,7 +147,9 @@ impl Links {
         done
     }
 
+    /// What is asked for again is put together first, so that no place leads where it led in between.
     async fn take_in(&self, looked: &mut Looked, store: &Store) -> anyhow::Result<()> {
+        let mut tables = HashMap::new();
         for (number, queued_at) in store.issues().await? {
             let is_whole = |table: Arc<LinkTable>| table.queued_at == queued_at && table.tracking.is_some();
             let is_known = self.known(number).is_some_and(is_whole);
@@ -154,7 +157,9 @@ impl Links {
                 // Every change ever made to it is taken in below.
                 looked.mended = Timestamp::UNIX_EPOCH;
                 match serde_json::from_str(&issue.frozen) {
-                    Ok(frozen) => self.learn(number, LinkTable::of(&frozen, queued_at)),
+                    Ok(frozen) => {
+                        tables.insert(number, LinkTable::of(&frozen, queued_at));
+                    }
                     Err(error) => {
                         tracing::error!(issue = number.get(), %error, "what was frozen cannot be read");
                     }
@@ -164,10 +169,17 @@ impl Links {
         let since = looked.mended.checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
         for (number, change) in store.link_changes_since(since).await? {
             looked.mended = looked.mended.max(change.at);
-            let Some(before) = self.known(number) else { continue };
-            let mut table = LinkTable::clone(&before);
+            let table = match tables.entry(number) {
+                Entry::Occupied(table) => table.into_mut(),
+                Entry::Vacant(none) => {
+                    let Some(table) = self.known(number) else { continue };
+                    none.insert(LinkTable::clone(&table))
+                }
+            };
             table.mend(change.place, &change.url);
-            if table != *before {
+        }
+        for (number, table) in tables {
+            if self.known(number).is_none_or(|known| *known != table) {
                 self.learn(number, table);
             }
         }

@@ -1,7 +1,13 @@
 //! What a server knows of issues, their links and their editions, and asks the store for.
 
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use jiff::SignedDuration;
+use pressroom::id::Place;
+use pressroom::store::LinkChange;
+use pressroom::track;
 
 use super::Folder;
 use crate::reader::get;
@@ -55,5 +61,28 @@ async fn an_edition_that_is_known_waits_for_nobody_who_asks_for_issues_that_are_
         () = asking() => {}
         is_shown = known => assert!(is_shown),
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_place_that_was_mended_twice_leads_to_the_last_target_and_stays_there() {
+    let folder = sent().await;
+    let (store, at) = (folder.app().store().await.unwrap(), folder.app().now());
+    for (after, target) in [(0, "typo"), (60, "right")] {
+        let at = at + SignedDuration::from_secs(after);
+        let (was, url) = (String::new(), format!("https://halyard.example/{target}"));
+        store.change_link("1".parse().unwrap(), &LinkChange { place: Place(1), at, was, url }).await.unwrap();
+    }
+    let server = folder.serve().await;
+    let copy = track::spool_path(&folder.app()).join("links/1.json");
+    let written = || fs::metadata(&copy).unwrap().modified().unwrap();
+    let before = written();
+    for _ in 0..2 {
+        // What is not known is looked for in the store.
+        assert_eq!(get(&server, "/issues/2").await.status, 404);
+        let leads = get(&server, &folder.links().to("1")).await;
+        assert_eq!(leads.header("location"), "https://halyard.example/right");
+    }
+    assert_eq!(written(), before, "no look found anything new");
     server.stop().await;
 }
