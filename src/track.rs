@@ -105,10 +105,13 @@ impl Tracker {
     ) -> anyhow::Result<(Self, Keeping)> {
         let spool = spool_path(app);
         let links = Links::open(spool.join("links"))?;
-        let mut name = [0; 8];
-        random(&mut name);
-        let server = u64::from_be_bytes(name);
-        let own = Arc::new(Held::make(&spool, &format!("{server:016x}"))?);
+        let draw = || {
+            let mut name = [0; 8];
+            random(&mut name);
+            u64::from_be_bytes(name)
+        };
+        let (own, server) = Held::make(&spool, draw)?;
+        let own = Arc::new(own);
         let (closed, segments) = mpsc::unbounded_channel();
         let keeper =
             Keeper { door: Arc::clone(&door), counters: Arc::clone(&counters), spool, own: Arc::clone(&own) };

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::iter;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +19,8 @@ use crate::app::door::Door;
 use crate::lists;
 use crate::store::{Arrival, Batch, Store};
 
+/// The file that says who holds a folder.
+const LOCK: &str = "lock";
 /// How often it looks for what a server that died has left.
 const ROUND: Duration = Duration::from_secs(10);
 /// The first pause where the store is away; it doubles up to [`LONGEST`].
@@ -28,6 +30,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 const TOGETHER: usize = 8;
 /// How long, in a flood, they gather: many together cost less than each alone.
 const GATHERING: Duration = Duration::from_millis(500);
+
+/// New names that a server tries: another one may take a folder for what one that died has left before its maker holds it.
+const NAMES: usize = 100;
 
 /// A server's folder, held as long as this is.
 #[derive(Debug)]
@@ -39,23 +44,33 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Makes a folder for a server of this name.
-    pub(super) fn make(spool: &Path, server: &str) -> anyhow::Result<Self> {
-        let folder = spool.join(server);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
-        Self::take(folder, server)?.context("the server's name is taken")
+    /// Makes a folder for a server, whose name is one of the numbers that `draw` draws.
+    pub(super) fn make(spool: &Path, draw: impl FnMut() -> u64) -> anyhow::Result<(Self, u64)> {
+        for number in iter::repeat_with(draw).take(NAMES) {
+            let server = format!("{number:016x}");
+            let folder = spool.join(&server);
+            let named = |what: &str| format!("{} cannot be {what}", folder.display());
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.with_context(|| named("made"))?;
+            if let Some(held) = Self::take(folder.clone(), &server).with_context(|| named("locked"))? {
+                return Ok((held, number));
+            }
+        }
+        anyhow::bail!("other servers take each folder that is made in {}", spool.display())
     }
 
-    /// Holds a folder, unless another server does.
+    /// Holds a folder, unless another server does, or did and removes it.
     fn take(folder: PathBuf, server: &str) -> io::Result<Option<Self>> {
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        let path = folder.join(LOCK);
+        let lock = match OpenOptions::new().create(true).truncate(false).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { folder, server: server.to_owned(), _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
+            Ok(()) if is_at(&lock, &path) => {
+                Ok(Some(Self { folder, server: server.to_owned(), _lock: lock }))
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
@@ -63,9 +78,19 @@ impl Held {
     /// Gone, if nothing is left in it.
     pub(super) fn remove_if_empty(&self) {
         if spool::segments(&self.folder).is_ok_and(|left| left.is_empty()) {
-            // What cannot be removed is an empty folder that the next server looks into.
-            let _ = fs::remove_dir_all(&self.folder);
+            // The lock alone: whoever makes the folder their own in between has one of their own in it, and keeps it. What cannot be
+            // removed is an empty folder that the next server looks into.
+            let _ = fs::remove_file(self.folder.join(LOCK)).and_then(|()| fs::remove_dir(&self.folder));
         }
+    }
+}
+
+/// Whether it is this file that stands there, and not one that was made since.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(own), Ok(there)) => identity(own) == identity(there),
+        (Err(_), _) | (_, Err(_)) => false,
     }
 }
 
@@ -208,6 +233,9 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
     use jiff::Timestamp;
 
     use super::*;
@@ -224,7 +252,7 @@ mod tests {
         fs::write(folder.join("newsletter.toml"), NEWSLETTER).unwrap();
         let app = App::open(folder, Arc::new(|| Timestamp::UNIX_EPOCH)).unwrap();
         let spool = folder.join("spool");
-        let own = Arc::new(Held::make(&spool, "0000000000000001").unwrap());
+        let own = Arc::new(Held::make(&spool, || 1).unwrap().0);
         Keeper { door: Arc::new(Door::new(app)), counters: Arc::default(), spool, own }
     }
 
@@ -260,5 +288,48 @@ mod tests {
         }
         keeper.adopt().await;
         assert_eq!(keeper.counters.waiting(), 0);
+    }
+
+    #[test]
+    fn a_server_holds_a_folder_of_its_own_whoever_takes_what_is_made_for_what_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, done) = (folder.path(), AtomicBool::new(false));
+        let adopt = || {
+            while !done.load(Ordering::Relaxed) {
+                for entry in fs::read_dir(spool).unwrap().flatten() {
+                    if let Ok(Some(orphan)) = Held::take(entry.path(), "") {
+                        orphan.remove_if_empty();
+                    }
+                }
+            }
+        };
+        let made = thread::scope(|scope| {
+            scope.spawn(adopt);
+            scope.spawn(adopt);
+            let mut names = 0..;
+            let made: Vec<_> = (0..200).map(|_| Held::make(spool, || names.next().unwrap_or(0))).collect();
+            done.store(true, Ordering::Relaxed);
+            made
+        });
+        for made in &made {
+            match made {
+                Ok((held, _)) => {
+                    assert!(held.folder.join(LOCK).exists());
+                    assert!(Held::take(held.folder.clone(), "").unwrap().is_none());
+                }
+                Err(error) => assert!(error.to_string().starts_with("other servers take"), "{error:#}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_not_taken_again_and_what_is_wrong_with_a_folder_is_said_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = Held::make(folder.path(), || 1).unwrap();
+        let mut names = [1, 2].into_iter();
+        assert_eq!(Held::make(folder.path(), || names.next().unwrap()).unwrap().1, 2);
+        fs::create_dir_all(folder.path().join("0000000000000003/lock")).unwrap();
+        let refused = format!("{:#}", Held::make(folder.path(), || 3).unwrap_err());
+        assert!(refused.contains("0000000000000003 cannot be locked: "), "{refused}");
     }
 }
