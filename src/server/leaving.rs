@@ -94,9 +94,9 @@ async fn undo(site: &Site, parts: &Path<'_>) -> Done {
         Counters::count(&site.counters.returned);
     }
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
-    let said = match visitor.store.suppression(&visitor.reader.address).await? {
+    let said = match &visitor.reader.suppression {
         // Gone from the file meanwhile, say.
-        _ if !is_on(&visitor, &list) => "",
+        _ if status(&visitor, &list) != Some(SubscriptionStatus::Subscribed) => "",
         // Whoever has this link may know: it is their mail, and no reason is told.
         Some(_) => "undone_unsent",
         None => "undone",
@@ -121,14 +121,15 @@ pub(super) async fn list(site: &Site, visitor: &Visitor) -> Result<ListName, Clo
     Ok(site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?.list.clone())
 }
 
-fn is_on(visitor: &Visitor, list: &ListName) -> bool {
-    lists_on(visitor).any(|on| on == list)
+fn status(visitor: &Visitor, list: &ListName) -> Option<SubscriptionStatus> {
+    visitor.reader.subscriptions.iter().find(|held| held.list == *list).map(|held| held.status)
 }
 
-/// The lists whose mail goes to them.
+/// The lists whose mail goes to them, at latest after a pause.
 fn lists_on(visitor: &Visitor) -> impl Iterator<Item = &ListName> {
+    let is_sent = visitor.reader.suppression.is_none();
     let held = visitor.reader.subscriptions.iter();
-    held.filter(|held| held.status == SubscriptionStatus::Subscribed).map(|held| &held.list)
+    held.filter(move |held| is_sent && held.status == SubscriptionStatus::Subscribed).map(|held| &held.list)
 }
 
 /// The page as it is for this reader now.
@@ -150,10 +151,10 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
         "preferences_url",
         &preferences_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),
     );
-    site.page(
-        path,
-        StatusCode::OK,
-        if is_on(visitor, &list) { "unsubscribe.html" } else { "left.html" },
-        context,
-    )
+    let page = match status(visitor, &list) {
+        // Who is gone from the file leaves too: the file may have them again.
+        Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone) => "unsubscribe.html",
+        Some(SubscriptionStatus::Left) | None => "left.html",
+    };
+    site.page(path, StatusCode::OK, page, context)
 }

@@ -147,7 +147,8 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
         let is_wanted = fields.all("list").any(|wanted| wanted == name.as_str());
         let status = reader.subscriptions.iter().find(|held| held.list == name).map(|held| held.status);
         match (is_wanted, status) {
-            (false, Some(SubscriptionStatus::Subscribed)) => {
+            // Also of who is gone from the file: it may have them again, and they were shown that nothing comes.
+            (false, Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone)) => {
                 let leaving = Leaving { at: now, issue: Some(visitor.issue), way: Way::Page };
                 visitor.store.leave(&name, reader.id, leaving).await?;
             }
@@ -162,7 +163,7 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
                 let joining = Joining { origin: Origin::Page, at: now, consent };
                 visitor.store.put_on(&name, reader.id, joining).await?;
             }
-            (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(_)) => {}
+            (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(SubscriptionStatus::Left)) => {}
         }
     }
     Ok(())
@@ -193,11 +194,10 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
         })
         .collect();
     let mut context = Context::new();
-    context.insert("is_on", &is_on(held));
+    context.insert("is_left", &(held.status == SubscriptionStatus::Left));
     context.insert("is_off", &!subscriptions.iter().any(is_on));
     // Whoever has this link may know: it is their mail, and no reason is told.
-    let is_unsent = visitor.store.suppression(&visitor.reader.address).await?.is_some();
-    context.insert("is_unsent", &is_unsent);
+    context.insert("is_unsent", &visitor.reader.suppression.is_some());
     context.insert("said", &site.say(said));
     context.insert("address", &visitor.reader.address.masked());
     context.insert("name", name_of(held));

@@ -202,6 +202,65 @@ async fn who_is_gone_from_the_list_file_is_not_told_that_they_are_back() {
     assert!(!page.contains("You are back"), "{page}");
 }
 
+/// The list file is without her, and then has her again.
+async fn while_gone_from_the_file(folder: &Folder, leave: impl AsyncFnOnce(&Server)) {
+    let import = || assert!(folder.run(&["subscribers", "import", "--allow-shrink"]).status.success());
+    folder.write_readers(&["bo@example.com"]);
+    import();
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Gone);
+    let server = folder.serve().await;
+    leave(&server).await;
+    until_gone(folder, &server).await;
+    server.stop().await;
+    folder.write_readers(&["ada@example.com"]);
+    import();
+    assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
+    assert_eq!(ways(&folder.app()).await, [(Way::Page, None, false)]);
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_list_file_leaves_by_the_page_and_stays_away_when_the_file_has_them_again() {
+    let folder = sent().await;
+    while_gone_from_the_file(&folder, async |server| {
+        let path = folder.links().to("unsubscribe");
+        let page = get(server, &path).await.body;
+        assert!(page.contains("value=\"leave\"") && !page.contains("You have left"), "{page}");
+        let left = post(server, &path, "action=leave").await.body;
+        assert!(left.contains("You have left") || left.contains("You are leaving"), "{left}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_list_file_and_saves_no_list_stays_away_when_the_file_has_them_again() {
+    let folder = sent().await;
+    while_gone_from_the_file(&folder, async |server| {
+        let path = folder.links().to("preferences");
+        let page = get(server, &path).await.body;
+        assert!(page.contains("No issue goes to this address now.") && page.contains("Rather leave"), "{page}");
+        let saved = post(server, &path, "name=&tracking=individual&format=html&pause=0&lists=chosen").await.body;
+        assert!(saved.contains("Saved.") && !saved.contains("Rather leave"), "{saved}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn to_whom_nothing_is_sent_leaves_all_the_same_and_is_not_told_that_other_lists_still_come() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("newsletter.toml", "[smtp]", "[serve.lists]\noutages = \"Outages\"\n\n[smtp]");
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let path = folder.links().to("unsubscribe");
+    post(&server, &folder.links().to("preferences"), "pause=8&lists=chosen&list=readers&list=outages").await;
+    let (app, address) = (folder.app(), "ada@example.com".parse().unwrap());
+    app.store().await.unwrap().suppress(&address, SuppressionReason::Complained, app.now()).await.unwrap();
+    post(&server, &path, "action=leave").await;
+    until_gone_from(&folder, &server, 1).await;
+    let page = get(&server, &path).await.body;
+    server.stop().await;
+    assert!(page.contains("You have left") && !page.contains("Still coming"), "{page}");
+}
+
 #[tokio::test]
 async fn no_import_brings_back_who_left_by_a_click() {
     let folder = sent().await;
