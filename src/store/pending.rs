@@ -102,6 +102,16 @@ pub struct Confirmed {
     pub is_new: bool,
 }
 
+/// Whether a request `p` of `pending` still counts: nobody said since that no mail goes to its address, and whoever asked did not leave the
+/// list since. Neither is taken back by a link of before.
+macro_rules! counts {
+    () => {
+        "not exists (select 1 from suppression n where n.key = p.key and n.reason in ('complained', 'do-not-mail')) \
+         and not exists (select 1 from subscription l join subscriber b on b.id = l.subscriber \
+         where b.key = p.key and l.list = p.list and l.status = 'left' and l.left_at > p.asked_at)"
+    };
+}
+
 /// [`Store::APART`], as times are kept.
 const APART_MILLIS: i64 = Store::APART.as_secs() * 1000;
 
@@ -232,15 +242,18 @@ impl Store {
         Ok(update.execute(&mut self.write().await?).await? > 0)
     }
 
-    /// What a confirmation would join, and the words that were agreed to; `None` where there is none such, or its time is over.
+    /// What a confirmation would join, and the words that were agreed to; `None` where there is none such, or it is over.
     ///
     /// # Errors
     /// A database's error.
     pub async fn pending(&self, token_hash: &str, now: Timestamp) -> Result<Option<Pending>, StoreError> {
-        let select = "select p.list, p.address, p.wording from pending p \
-            where p.token_hash = $1 and p.expires_at > $2 and (p.confirmed_at is null or exists \
-            (select 1 from subscriber b join subscription s on s.subscriber = b.id where b.key = p.key and s.list = p.list \
-            and s.status = 'subscribed' and not exists (select 1 from suppression x where x.key = b.key)))";
+        let select = concat!(
+            "select p.list, p.address, p.wording from pending p where p.token_hash = $1 and p.expires_at > $2 and ",
+            counts!(),
+            " and (p.confirmed_at is null or exists \
+             (select 1 from subscriber b join subscription s on s.subscriber = b.id where b.key = p.key and s.list = p.list \
+             and s.status = 'subscribed' and not exists (select 1 from suppression x where x.key = b.key)))"
+        );
         let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut self.read().await?).await?;
         let pending = |row: Cells<'_>| {
             Ok(Pending {
@@ -252,9 +265,9 @@ impl Store {
         row.as_ref().map(Cells).map(pending).transpose()
     }
 
-    /// Puts whoever asked on the list, with their consent; also one who left, bounced or was erased, whose hash `erased` makes of their
-    /// address: it is their own word. It works once; later it only says who it was, while they get the list. `None` where there is nothing
-    /// to confirm, or no more.
+    /// Puts whoever asked on the list, with their consent; also one who had left, bounced or was erased, whose hash `erased` makes of their
+    /// address: it is their own word. A complaint or a do-not-mail entry stands, whenever it was made, and so does a leaving after they
+    /// asked. It works once; later it only says who it was, while they get the list. `None` where there is nothing to confirm, or no more.
     ///
     /// # Errors
     /// A database's error.
@@ -268,8 +281,10 @@ impl Store {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         transaction.exclude("pending").await?;
-        let select =
-            "select list, address, confirmed_at from pending where token_hash = $1 and expires_at > $2";
+        let select = concat!(
+            "select p.list, p.address, p.confirmed_at from pending p where p.token_hash = $1 and p.expires_at > $2 and ",
+            counts!()
+        );
         let row = sql(select).bind(token_hash).bind(now).fetch_optional(&mut transaction).await?;
         let Some(row) = row.as_ref().map(Cells) else { return Ok(None) };
         let (list, address): (ListName, _) = (row.parsed("list")?, row.address("address")?);
@@ -277,8 +292,8 @@ impl Store {
         let is_new = row.some_time("confirmed_at")?.is_none();
         if is_new {
             join(&mut transaction, token_hash, subscriber, now).await?;
-            let suppressions = sql("delete from suppression where key in ($1, $2)").bind(address.key());
-            suppressions.bind(erased(&address)).execute(&mut transaction).await?;
+            let lift = "delete from suppression where key in ($1, $2) and reason in ('bounced', 'erased')";
+            sql(lift).bind(address.key()).bind(erased(&address)).execute(&mut transaction).await?;
         } else if !gets(&mut transaction, &list, subscriber).await? {
             return Ok(None);
         }
@@ -310,14 +325,18 @@ async fn purge(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// The confirmation that is due next, whose address had no mail within the hour, of whatever list, has none on its way, and had few enough.
+/// The confirmation that is due next and still counts, whose address had no mail within the hour, of whatever list, has none on its way, and had few enough.
 async fn due(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Option<Row>, StoreError> {
-    let select = "select p.list, p.address, p.asked_at, p.expires_at, p.mail_tries + 1 as tries, p.mails, p.mailed_at \
-        from pending p where p.mail_at <= $1 and not exists (select 1 from pending o where o.key = p.key \
-        and o.confirmed_at is null and (o.mailed_at > $2 \
-        or (o.list <> p.list and o.mail_tries > 0 and o.mail_at > $1))) \
-        and (select sum(o.mails) from pending o where o.key = p.key and o.confirmed_at is null) < $3 \
-        order by p.mail_at limit 1";
+    let select = concat!(
+        "select p.list, p.address, p.asked_at, p.expires_at, p.mail_tries + 1 as tries, p.mails, p.mailed_at \
+         from pending p where p.mail_at <= $1 and ",
+        counts!(),
+        " and not exists (select 1 from pending o where o.key = p.key \
+         and o.confirmed_at is null and (o.mailed_at > $2 \
+         or (o.list <> p.list and o.mail_tries > 0 and o.mail_at > $1))) \
+         and (select sum(o.mails) from pending o where o.key = p.key and o.confirmed_at is null) < $3 \
+         order by p.mail_at limit 1"
+    );
     let select = sql(select).bind(now).bind(now - Store::APART).bind(i64::from(Store::MAILS));
     select.fetch_optional(transaction).await
 }
@@ -328,16 +347,20 @@ async fn obstacle(
     request: &JoinRequest,
     limit: (u32, SignedDuration),
 ) -> Result<Option<Asked>, StoreError> {
-    let select = "select \
+    let select = concat!(
+        "select \
         (select count(*) from suppression where key = $1 and reason in ('complained', 'do-not-mail')) as suppressed, \
         (select count(*) from subscription s join subscriber b on b.id = s.subscriber \
          where s.list = $2 and b.key = $1 and s.status = 'subscribed' \
          and not exists (select 1 from suppression where key = $1)) as subscribed, \
-        (select count(*) from pending where list = $2 and key = $1 and confirmed_at is null \
-         and asked_at > $3) as waiting, \
+        (select count(*) from pending p where p.list = $2 and p.key = $1 and p.confirmed_at is null \
+         and p.asked_at > $3 and ",
+        counts!(),
+        ") as waiting, \
         (select count(*) from (select sum(mails) as mails from pending where key = $1 and confirmed_at is null) as had \
          where had.mails >= $4) as enough, \
-        (select count(*) from pending where asked_at > $5) as lately";
+        (select count(*) from pending where asked_at > $5) as lately"
+    );
     let select = sql(select)
         .bind(request.address.key())
         .bind(&request.list)

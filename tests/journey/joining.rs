@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
+use pressroom::server::Server;
 use pressroom::store::JoinRequest;
-use pressroom::subscriber::{Leaving, Origin, SubscriptionStatus, Way};
+use pressroom::subscriber::{Leaving, Origin, SubscriptionStatus, SuppressionReason, Way};
 
 use super::Folder;
 use crate::folder::header;
-use crate::reader::{Answer, ask, get, post};
+use crate::reader::{Answer, Links, ask, get, post};
 
 /// The mail that asks back, once it is there.
 async fn invitation(folder: &Folder) -> String {
@@ -60,9 +61,7 @@ async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_befo
     let ada = store.reader(&ada).await.unwrap().unwrap();
     let leaving = Leaving { at: folder.app().now(), issue: None, way: Way::Page };
     assert!(store.leave(&"readers".parse().unwrap(), ada.id, leaving).await.unwrap());
-    for seen in [get(&server, &path).await, post(&server, &path, "").await] {
-        assert!(seen.status == 404 && seen.body.contains("This link is over"), "{}", seen.body);
-    }
+    is_over(&server, &path).await;
     assert!(store.come_back(&"readers".parse().unwrap(), ada.id, folder.app().now()).await.unwrap());
     server.stop().await;
     let reader =
@@ -70,6 +69,51 @@ async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_befo
     let held = reader.unwrap().subscriptions.remove(0);
     assert_eq!((held.status, held.origin), (SubscriptionStatus::Subscribed, Origin::Page));
     assert_eq!(held.choices.name.as_deref(), Some("Ada Example"));
+}
+
+/// A confirmation is over, whoever looks at it or presses its button.
+async fn is_over(server: &Server, path: &str) {
+    for seen in [get(server, path).await, post(server, path, "").await] {
+        assert!(seen.status == 404 && seen.body.contains("This link is over"), "{}", seen.body);
+    }
+}
+
+#[tokio::test]
+async fn no_page_lifts_a_do_not_mail_entry_though_its_owner_asked_before() {
+    let folder = Folder::with_readers(&["bo@example.com"]);
+    let server = folder.serve().await;
+    post(&server, "/subscribe", "email=ada%40example.com").await;
+    let path = confirmation(&invitation(&folder).await);
+    folder.write("never.csv", "email\nada@example.com\n");
+    let never = folder.path().join("never.csv");
+    assert!(folder.run(&["subscribers", "import", "--suppressed", never.to_str().unwrap()]).status.success());
+    is_over(&server, &path).await;
+    server.stop().await;
+    let ada = "ada@example.com".parse().unwrap();
+    let stands = folder.app().store().await.unwrap().suppression(&ada).await.unwrap();
+    assert_eq!(stands.map(|stands| stands.reason), Some(SuppressionReason::DoNotMail));
+    assert_eq!(audience(&folder).await, 0);
+}
+
+#[tokio::test]
+async fn a_confirmation_asked_for_before_its_reader_left_is_over() {
+    let folder = Folder::with_readers(&["bo@example.com"]);
+    let server = folder.serve().await;
+    post(&server, "/subscribe", "email=ada%40example.com").await;
+    let path = confirmation(&invitation(&folder).await);
+    Folder::until(&server, "invited_total", 1).await;
+    server.stop().await;
+    folder.write_readers(&["ada@example.com", "bo@example.com"]);
+    folder.send().await.unwrap();
+    let server = folder.serve_at("2023-07-03T00:00:01Z").await;
+    let mails = folder.received();
+    let issue = mails.iter().find(|mail| mail.contains("/1/unsubscribe/") && header(mail, "To").contains("ada@"));
+    let leave = Links::of(issue.unwrap()).to("unsubscribe");
+    assert_eq!(post(&server, &leave, "List-Unsubscribe=One-Click").await.status, 200);
+    Folder::until(&server, "left_total", 1).await;
+    is_over(&server, &path).await;
+    server.stop().await;
+    assert_eq!(audience(&folder).await, 1);
 }
 
 #[tokio::test]

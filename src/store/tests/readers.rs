@@ -237,6 +237,48 @@ async fn who_left_comes_back_by_their_own_confirmation_and_who_complained_gets_n
     assert_eq!(store.ask("r0@example.com", "i", day).await, Asked::Suppressed);
 }
 
+#[tokio::test]
+async fn no_confirmation_asked_for_before_lifts_a_complaint_or_a_do_not_mail_entry_and_no_mail_asks_for_it() {
+    for reason in [SuppressionReason::Complained, SuppressionReason::DoNotMail] {
+        let store = TestStore::new().await;
+        let ada = address("ada@example.com");
+        store.ask("ada@example.com", "h", NOW).await;
+        store.suppress(&ada, reason, later(1)).await.unwrap();
+        assert_eq!(store.pending("h", later(2)).await.unwrap(), None);
+        assert_eq!(store.confirm("h", Reference(9), later(2), unerased).await.unwrap(), None);
+        assert_eq!(store.suppression(&ada).await.unwrap().map(|stands| stands.reason), Some(reason));
+        assert!(store.take("a", later(3)).await.is_none(), "nothing is mailed there any more");
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_lifts_a_bounce() {
+    let store = TestStore::new().await;
+    store.ask("ada@example.com", "h", NOW).await;
+    let ada = address("ada@example.com");
+    store.suppress(&ada, SuppressionReason::Bounced, later(1)).await.unwrap();
+    assert!(store.confirm("h", Reference(9), later(2), unerased).await.unwrap().unwrap().is_new);
+    assert_eq!(store.suppression(&ada).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_leaving_after_somebody_asked_makes_their_confirmation_over_and_they_may_ask_again() {
+    let store = TestStore::queued(1).await;
+    let (id, _) = store.served().await;
+    store.take_off(&list(), &address("r0@example.com")).await;
+    store.ask("r0@example.com", "h", later(1)).await;
+    store.come_back(&list(), id, later(2)).await.unwrap();
+    assert!(store.pending("h", later(3)).await.unwrap().is_some(), "they are on the list");
+    store.leave(&list(), id, Leaving { at: later(3), issue: None, way: Way::OneClick }).await.unwrap();
+    assert!(store.take("a", later(4)).await.is_none(), "no mail asks for what is over");
+    assert_eq!(store.pending("h", later(4)).await.unwrap(), None);
+    assert_eq!(store.confirm("h", Reference(9), later(4), unerased).await.unwrap(), None);
+    assert_eq!(store.audience_of().await, [""; 0]);
+    assert_eq!(store.ask("r0@example.com", "i", later(5)).await, Asked::Mail);
+    assert!(store.confirm("i", Reference(9), later(6), unerased).await.unwrap().unwrap().is_new);
+    assert_eq!(store.audience_of().await, ["r0@example.com"]);
+}
+
 impl TestStore {
     async fn take(&self, token_hash: &str, at: Timestamp) -> Option<Invitation> {
         let lease = SignedDuration::from_mins(10);
