@@ -48,7 +48,10 @@ pub(super) async fn save(State(site): State<Arc<Site>>, uri: Uri, fields: Fields
 async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
     let now = site.app.now();
-    if !is_understood(fields) {
+    let offered = offered(site, &visitor.reader.subscriptions);
+    let is_offered = |list: &str| offered.keys().any(|offered| offered.as_str() == list);
+    // A list that is not known would be taken for none that is wanted.
+    if !is_understood(fields) || !fields.all("list").all(is_offered) {
         let answer = site.notice(path, StatusCode::UNPROCESSABLE_ENTITY, "no_form", &["no_form_why"]);
         return Err(Closed::Said(Box::new(answer)));
     }
