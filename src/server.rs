@@ -17,6 +17,7 @@ mod pages;
 mod preferences;
 mod routes;
 mod site;
+mod timeouts;
 mod web;
 
 use std::io;
@@ -32,6 +33,7 @@ use tokio::task::JoinHandle;
 use crate::app::{App, Wrong};
 use crate::track::{self, Keeping};
 use site::Site;
+pub use timeouts::Timeouts;
 
 /// How long requests under way may take once it is told to stop, and then what waits for the store.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,10 +54,22 @@ impl Server {
     /// # Errors
     /// [`Wrong`] for an address that cannot be listened on; keys that are missing; a folder beside the store that cannot be written.
     pub async fn start(app: &App, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
+        Self::start_within(app, listen, Timeouts::default()).await
+    }
+
+    /// The same, with other limits on time.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_within(
+        app: &App,
+        listen: Option<SocketAddr>,
+        timeouts: Timeouts,
+    ) -> anyhow::Result<Self> {
         let listen = listen.unwrap_or(app.config.serve.listen);
         let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, error))?;
         let addr = listener.local_addr()?;
-        let (site, keeping) = Site::open(app).await?;
+        let (site, keeping) = Site::open(app, timeouts).await?;
         let (stop, stopped) = watch::channel(false);
         let watched = Arc::clone(&site);
         let stop_watching = stopped.clone();

@@ -129,10 +129,7 @@ fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark()
     let specimen: String =
         specimen.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let app =
-        App::open(composed.folder.path(), Arc::new(|| jiff::Timestamp::UNIX_EPOCH)).expect("the folder");
-    let listen = "127.0.0.1:0".parse().ok();
-    let server = runtime.block_on(Server::start(&app, listen)).expect("the server starts");
+    let server = serve(&composed, &runtime);
     let confirm = confirmation(&composed, &runtime, &server);
     let pages = [
         "/subscribe".to_owned(),
@@ -145,19 +142,56 @@ fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark()
         format!("{choose}#press=Save"),
         leave.clone(),
         format!("{leave}#press=Unsubscribe"),
+        "/issues/214".to_owned(),
     ];
     let pages: Vec<String> = pages.iter().map(|page| format!("http://{}{page}", server.addr())).collect();
     found_nothing(&["node", "page.mjs"], &pages);
-    let form = runtime.block_on(asked(&server, "GET", "/subscribe/form", ""));
-    let style = runtime.block_on(asked(&server, "GET", "/style.css", ""));
-    let embedded = composed.folder.path().join("blog.html");
+    runtime.block_on(server.stop());
+}
+
+#[test]
+fn the_form_on_anybodys_page_and_whatever_it_is_answered_can_be_used_too() {
+    let composed = Composed::new();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = serve(&composed, &runtime);
+    let ask = |method: &str, path: &str, body: &str| runtime.block_on(asked(&server, method, path, body));
+    let mut shown = Vec::new();
+    let mut show = |name: &str, page: String| {
+        let path = composed.folder.path().join(name);
+        fs::write(&path, page).expect("a page");
+        shown.push(path);
+    };
+    let (form, style) = (ask("GET", "/subscribe/form", ""), ask("GET", "/style.css", ""));
+    fs::write(composed.folder.path().join("style.css"), &style).expect("a stylesheet");
     let blog = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>A blog</title><style>{style}</style></head>\
          <body><main><h1>A blog</h1>{form}</main></body></html>"
     );
-    fs::write(&embedded, blog).expect("a page");
-    found_nothing(&["node", "page.mjs", "--pages"], &[embedded]);
+    show("blog.html", blog);
+    for (name, body, words) in [
+        ("mistake.html", "email=ada", "role=\"alert\""),
+        ("asked.html", "email=ada%40example.com", "Look into your inbox"),
+        ("not-understood.html", NO_FORM, "This was not understood"),
+    ] {
+        let page = ask("POST", "/subscribe", body);
+        assert!(page.contains(words), "{name}: {page}");
+        show(name, page);
+    }
+    let too_many = loop {
+        let page = ask("POST", "/subscribe", "email=ada%40example.com");
+        if page.contains("Not so fast") {
+            break page;
+        }
+    };
+    show("too-many.html", too_many);
+    found_nothing(&["node", "page.mjs", "--pages"], &shown);
     runtime.block_on(server.stop());
+}
+
+fn serve(composed: &Composed, runtime: &tokio::runtime::Runtime) -> Server {
+    let app =
+        App::open(composed.folder.path(), Arc::new(|| jiff::Timestamp::UNIX_EPOCH)).expect("the folder");
+    runtime.block_on(Server::start(&app, "127.0.0.1:0".parse().ok())).expect("the server starts")
 }
 
 /// The path of the link in the mail that asks back.
@@ -176,13 +210,17 @@ fn confirmation(composed: &Composed, runtime: &tokio::runtime::Runtime, server: 
     }
 }
 
+/// What no form sends.
+const NO_FORM: &str = "{}";
+
 /// What the server answers.
 async fn asked(server: &Server, method: &str, path: &str, body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(server.addr()).await.expect("it listens");
     let length = body.len();
+    let kind = if body == NO_FORM { "Content-Type: application/json\r\n" } else { "" };
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut answer = String::new();

@@ -23,8 +23,6 @@ use tokio::task::JoinSet;
 use super::site::Site;
 use super::{clicks, routes};
 
-/// How long a client may take for a request's head, and idle before it.
-const HEAD: Duration = Duration::from_secs(20);
 /// How long a connection lasts at most: also against those who never read an answer.
 const LIFE: Duration = Duration::from_mins(10);
 /// A request's head at most, in octets.
@@ -111,7 +109,7 @@ impl Connection {
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
+                .header_read_timeout(self.site.timeouts.head)
                 .max_buf_size(LARGEST)
                 .serve_connection(TokioIo::new(stream), answer)
         );

@@ -41,7 +41,6 @@ impl Site {
             Closed::Specimen => self.notice(path, StatusCode::OK, "specimen", &["specimen_why"]),
             Closed::Unknown => self.unknown(path),
             Closed::Away(error) => {
-                Counters::count(&self.counters.failures);
                 tracing::error!(error = format!("{error:#}"), "a page cannot be shown");
                 self.away(path)
             }
@@ -54,6 +53,7 @@ impl Site {
     }
 
     pub(super) fn away(&self, path: &str) -> Answer {
+        Counters::count(&self.counters.failures);
         let mut answer = self.notice(path, StatusCode::SERVICE_UNAVAILABLE, "away", &["away_why"]);
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         answer

@@ -1,7 +1,6 @@
 //! Which path leads where.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,9 +14,6 @@ use super::answer::{Answer, EVERYWHERE};
 use super::form::LARGEST_FORM;
 use super::site::Site;
 use super::{clicks, health, joining, leaving, pages, preferences, web};
-
-/// How long an answer may take, its request's body included.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All of them.
 pub(super) fn routes(site: Arc<Site>) -> Router {
@@ -52,7 +48,7 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
 /// Who waits for a store that does not answer, or for the rest of a form that does not come, is told to try again.
 async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Answer {
     let path = request.uri().path().to_owned();
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+    match tokio::time::timeout(site.timeouts.answer, next.run(request)).await {
         Ok(answer) => answer,
         Err(_) => site.away(&path),
     }

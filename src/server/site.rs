@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::answer::Answer;
 use super::client::Limits;
 use super::pages::Pages;
+use super::timeouts::Timeouts;
 use crate::app::App;
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
@@ -32,6 +33,7 @@ pub(super) struct Site {
     pub(super) phrases: Arc<Phrases>,
     pub(super) counters: Arc<Counters>,
     pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
     /// Web editions that were asked for lately.
     pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
     /// Whose turn it is to make one.
@@ -73,7 +75,7 @@ impl<E: Into<anyhow::Error>> From<E> for Closed {
 }
 
 impl Site {
-    pub(super) async fn open(app: &App) -> anyhow::Result<(Arc<Self>, Keeping)> {
+    pub(super) async fn open(app: &App, timeouts: Timeouts) -> anyhow::Result<(Arc<Self>, Keeping)> {
         let door = Arc::new(Door::new(app.clone()));
         let counters = Arc::new(Counters::default());
         let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
@@ -106,6 +108,7 @@ impl Site {
             phrases,
             counters,
             limits: Limits::default(),
+            timeouts,
             editions: Mutex::default(),
             making: Mutex::default(),
             ready: AtomicBool::new(true),

@@ -237,8 +237,12 @@ async fn who_is_gone_from_the_list_file_and_saves_no_list_stays_away_when_the_fi
     while_gone_from_the_file(&folder, async |server| {
         let path = folder.links().to("preferences");
         let page = get(server, &path).await.body;
-        assert!(page.contains("No issue goes to this address now.") && page.contains("Rather leave"), "{page}");
-        let saved = post(server, &path, "name=&tracking=individual&format=html&pause=0&lists=chosen").await.body;
+        assert!(
+            page.contains("No issue goes to this address now.") && page.contains("Rather leave"),
+            "{page}"
+        );
+        let saved =
+            post(server, &path, "name=&tracking=individual&format=html&pause=0&lists=chosen").await.body;
         assert!(saved.contains("Saved.") && !saved.contains("Rather leave"), "{saved}");
     })
     .await;
@@ -269,6 +273,40 @@ async fn no_import_brings_back_who_left_by_a_click() {
     server.stop().await;
     assert!(folder.run(&["subscribers", "import"]).status.success());
     assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
+}
+
+#[tokio::test]
+async fn the_links_of_somebody_erased_are_answered_as_forged_ones_are() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("newsletter.toml", "[smtp]", "[tracking]\nopens = \"individual\"\n\n[smtp]");
+    folder.send().await.unwrap();
+    let links = folder.links();
+    assert!(folder.run(&["subscribers", "erase", "ada@example.com", "--yes"]).status.success());
+    let server = folder.serve().await;
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for (method, what, body) in [
+        ("GET", "unsubscribe", ""),
+        ("POST", "unsubscribe", ONE_CLICK),
+        ("POST", "unsubscribe", "action=leave"),
+        ("POST", "unsubscribe", "action=undo"),
+        ("POST", "unsubscribe", "action=reason&reason=other"),
+        ("GET", "preferences", ""),
+        ("POST", "preferences", "name=Ada&lists=chosen"),
+        ("GET", "1", ""),
+        ("GET", "open", ""),
+    ] {
+        let erased = links.to(what);
+        let (start, token) = erased.rsplit_once('/').unwrap();
+        let forged = format!("{start}/{}A", "Z".repeat(token.len() - 1));
+        let mut answers = Vec::new();
+        for path in [&erased, &forged] {
+            let answer = ask(server.addr(), method, path, &form, body).await;
+            let head = answer.head.lines().filter(|line| !line.starts_with("date: "));
+            answers.push((head.collect::<Vec<_>>().join("\n"), answer.body));
+        }
+        assert_eq!(answers[0], answers[1], "{method} {what} {body}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod own_server;
 mod reader;
 mod rehearsing;
 mod saying;
+mod serving;
 mod signatures;
 mod signing;
 mod stores;

@@ -32,7 +32,7 @@ pub(crate) fn judging(at: &str) -> Judging<'static> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
