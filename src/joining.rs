@@ -3,6 +3,7 @@
 //! A journey. Whoever asks is told the same, whether the address is known or not (requirement 70): what comes of it is told to the
 //! address alone, later.
 
+mod list;
 mod mailing;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
+use self::list::full_title;
 use self::mailing::{Mailing, hash, new_token};
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
@@ -20,6 +22,8 @@ use crate::lists::new_reference;
 use crate::mailbox::EmailAddress;
 use crate::store::{Asked, Confirmed, JoinRequest, Pending};
 use crate::track::Counters;
+
+pub use self::list::{joinable, title};
 
 /// How long a confirmation can be answered.
 const VALID: SignedDuration = SignedDuration::from_hours(48);
@@ -71,9 +75,10 @@ impl Joining {
         Self { app, door, keys: Arc::clone(keys), phrases, counters, asked }
     }
 
-    /// What somebody agrees to by asking: shown at the form, and recorded with their consent.
-    pub fn wording(&self) -> String {
-        self.phrases.say("consent", &[("newsletter", &self.app.config.newsletter.name)])
+    /// What somebody agrees to who joins a list: shown where they confirm it, and recorded with their consent.
+    pub fn wording(&self, list: &ListName) -> String {
+        let title = self.phrases.isolate(&full_title(&self.app.config, list));
+        self.phrases.say("consent", &[("newsletter", &title)])
     }
 
     /// Somebody asks to join. That a mail goes out is not waited for. Answers whether it was heard: not where too many ask.
@@ -83,6 +88,7 @@ impl Joining {
     pub async fn ask(&self, form: Form) -> anyhow::Result<bool> {
         let at = self.app.now();
         let request = JoinRequest {
+            wording: self.wording(&form.list),
             list: form.list,
             address: form.address,
             name: form.name,
@@ -90,7 +96,6 @@ impl Joining {
             token_hash: hash(&new_token()),
             at,
             expires_at: at + VALID,
-            wording: self.wording(),
             source: form.source,
         };
         let limit = &self.app.config.serve.confirmations;

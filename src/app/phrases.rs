@@ -69,6 +69,16 @@ impl Phrases {
         fill.iter().fold(phrase, |phrase, (name, value)| phrase.replace(&format!("{{{name}}}"), value))
     }
 
+    /// An editor's or a reader's words within a phrase. Where phrases run from right to left, what runs the other way keeps its own order
+    /// between the two marks that Unicode has for it.
+    pub fn isolate(&self, words: &str) -> String {
+        if self.say("direction", &[]) == "rtl" {
+            format!("\u{2068}{words}\u{2069}")
+        } else {
+            words.to_owned()
+        }
+    }
+
     /// A day, or a day and its time, as the phrase `date` or `time` writes it.
     pub fn write(&self, form: &str, at: &Zoned) -> String {
         strtime::format(self.say(form, &[]), at).unwrap_or_else(|_| at.to_string())

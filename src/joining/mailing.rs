@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
+use super::list::full_title;
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
 use crate::app::phrases::Phrases;
@@ -134,8 +135,9 @@ impl Mailing {
     fn letter(&self, invitation: &Invitation, token: &str) -> Letter {
         let newsletter = &self.app.config.newsletter;
         let until = invitation.expires_at.to_zoned(newsletter.time_zone.clone());
+        let title = self.phrases.isolate(&full_title(&self.app.config, &invitation.list));
         let fill = [
-            ("newsletter", newsletter.name.as_str()),
+            ("newsletter", title.as_str()),
             ("url", &format!("{}/confirm/{token}", newsletter.base_url.0)),
             ("until", &self.phrases.write("time", &until)),
         ];

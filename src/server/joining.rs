@@ -12,10 +12,9 @@ use url::Url;
 use super::answer::{Answer, text};
 use super::client;
 use super::form::Fields;
-use super::lists::joinable;
 use super::site::{Closed, Site};
 use crate::id::ListName;
-use crate::joining::Form;
+use crate::joining::{Form, joinable, title};
 use crate::mailbox::{EmailAddress, display_name};
 
 /// The longest name, in characters.
@@ -78,8 +77,8 @@ pub(super) async fn confirmation(State(site): State<Arc<Site>>, request: Request
     match site.joining.pending(token(path)).await {
         Ok(Some(pending)) => {
             let mut context = Context::new();
-            context.insert("address", &pending.address.masked());
-            context.insert("list", &title(&site, &pending.list));
+            context.insert("address", &site.phrases.isolate(&pending.address.masked()));
+            context.insert("list", &list(&site, &pending.list));
             context.insert("wording", &pending.wording);
             site.page(path, StatusCode::OK, "confirm.html", context)
         }
@@ -94,8 +93,8 @@ pub(super) async fn confirm(State(site): State<Arc<Site>>, request: Request) -> 
     match site.joining.confirm(token(path)).await {
         Ok(Some(confirmed)) => {
             let mut context = Context::new();
-            context.insert("address", &confirmed.address.masked());
-            context.insert("list", &title(&site, &confirmed.list));
+            context.insert("address", &site.phrases.isolate(&confirmed.address.masked()));
+            context.insert("list", &list(&site, &confirmed.list));
             context.insert("latest", &latest(&site).await);
             site.page(path, StatusCode::OK, "welcome.html", context)
         }
@@ -119,8 +118,9 @@ async fn latest(site: &Site) -> Option<String> {
     Some(format!("{}/issues/{number}", site.app.config.newsletter.base_url.0))
 }
 
-fn title(site: &Site, list: &ListName) -> String {
-    joinable(site).remove(list).unwrap_or_else(|| site.app.config.newsletter.name.clone())
+/// A list within a sentence.
+fn list(site: &Site, list: &ListName) -> String {
+    site.phrases.isolate(&title(&site.app.config, list))
 }
 
 /// What was entered, or the phrase that says what is wrong with it.
@@ -128,7 +128,7 @@ fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'
     let address = EmailAddress::parse(fields.get("email").unwrap_or_default()).map_err(|_| "wrong_email")?;
     let name: String = fields.get("name").unwrap_or_default().chars().take(NAME).collect();
     let name = display_name(&name).map_err(|_| "wrong_name")?;
-    let lists = joinable(site);
+    let lists = joinable(&site.app.config);
     let list = match fields.get("list") {
         None => site.app.config.newsletter.list.clone(),
         Some(wanted) => lists.into_keys().find(|list| list.as_str() == wanted).ok_or("wrong_list")?,
@@ -144,10 +144,13 @@ fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'
 
 fn context(site: &Site) -> Context {
     let mut context = Context::new();
-    let lists: Vec<_> = joinable(site).into_iter().collect();
+    let lists = Vec::from_iter(joinable(&site.app.config));
     context.insert("lists", &lists);
-    context.insert("own", site.app.config.newsletter.list.as_str());
-    context.insert("wording", &site.joining.wording());
+    let own = &site.app.config.newsletter.list;
+    context.insert("own", own.as_str());
+    // One form for several lists names none of them: the mail and its page do.
+    let wording = if lists.len() > 1 { site.say("consent_chosen") } else { site.joining.wording(own) };
+    context.insert("wording", &wording);
     for absent in ["action", "mistake", "email", "name"] {
         context.insert(absent, &None::<&str>);
     }

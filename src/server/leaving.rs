@@ -140,12 +140,13 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
     };
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
     let titles = offered(site, &visitor.reader.subscriptions);
-    let title = |list: &ListName| titles.get(list).cloned().unwrap_or_else(|| list.to_string());
+    let title =
+        |list: &ListName| site.phrases.isolate(titles.get(list).map_or(list.as_str(), String::as_str));
     let others: Vec<String> = lists_on(visitor).filter(|on| **on != list).map(title).collect();
     let mut context = Context::new();
     context.insert("list", &title(&list));
     context.insert("others", &others.join(", "));
-    context.insert("address", &visitor.reader.address.masked());
+    context.insert("address", &site.phrases.isolate(&visitor.reader.address.masked()));
     context.insert("said", &site.say(said));
     context.insert(
         "preferences_url",

@@ -4,21 +4,14 @@ use std::collections::BTreeMap;
 
 use super::site::Site;
 use crate::id::ListName;
+use crate::joining::joinable;
 use crate::subscriber::Subscription;
 
 /// Lists that a reader may choose: those that anybody may join, and those they are or were on.
 pub(super) fn offered(site: &Site, held: &[Subscription]) -> BTreeMap<ListName, String> {
-    let mut lists = joinable(site);
+    let mut lists = joinable(&site.app.config);
     for subscription in held {
         lists.entry(subscription.list.clone()).or_insert_with(|| subscription.list.to_string());
     }
-    lists
-}
-
-/// Lists that anybody may join, and what readers call them.
-pub(super) fn joinable(site: &Site) -> BTreeMap<ListName, String> {
-    let newsletter = &site.app.config.newsletter;
-    let mut lists = site.app.config.serve.lists.clone();
-    lists.entry(newsletter.list.clone()).or_insert_with(|| newsletter.name.clone());
     lists
 }

@@ -166,7 +166,8 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
                 let joining = Joining { origin: Origin::Page, at: now, consent };
                 visitor.store.put_on(&name, reader.id, joining).await?;
             }
-            (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(SubscriptionStatus::Left)) => {}
+            (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(SubscriptionStatus::Left)) => {
+            }
         }
     }
     Ok(())
@@ -202,7 +203,7 @@ async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> 
     // Whoever has this link may know: it is their mail, and no reason is told.
     context.insert("is_unsent", &visitor.reader.suppression.is_some());
     context.insert("said", &site.say(said));
-    context.insert("address", &visitor.reader.address.masked());
+    context.insert("address", &site.phrases.isolate(&visitor.reader.address.masked()));
     context.insert("name", name_of(held));
     context.insert("formats", &formats(site, held));
     context.insert("trackings", &trackings(site, held, counted(site, &table)));

@@ -27,7 +27,7 @@ pub struct JoinRequest {
     pub at: Timestamp,
     /// Until when it can be confirmed.
     pub expires_at: Timestamp,
-    /// What they agree to, as it stood on the page.
+    /// What they agree to, as it stands where they confirm it.
     pub wording: String,
     /// Which page.
     pub source: String,
@@ -292,8 +292,8 @@ impl Store {
         let is_new = row.some_time("confirmed_at")?.is_none();
         if is_new {
             join(&mut transaction, token_hash, subscriber, now).await?;
-            let lift = "delete from suppression where key in ($1, $2) and reason in ('bounced', 'erased')";
-            sql(lift).bind(address.key()).bind(erased(&address)).execute(&mut transaction).await?;
+            let delete = "delete from suppression where key in ($1, $2) and reason in ('bounced', 'erased')";
+            sql(delete).bind(address.key()).bind(erased(&address)).execute(&mut transaction).await?;
         } else if !gets(&mut transaction, &list, subscriber).await? {
             return Ok(None);
         }

@@ -78,7 +78,8 @@ async fn is_over(server: &Server, path: &str) {
     }
 }
 
-#[tokio::test]
+// The server goes on while a command runs.
+#[tokio::test(flavor = "multi_thread")]
 async fn no_page_lifts_a_do_not_mail_entry_though_its_owner_asked_before() {
     let folder = Folder::with_readers(&["bo@example.com"]);
     let server = folder.serve().await;
@@ -107,7 +108,8 @@ async fn a_confirmation_asked_for_before_its_reader_left_is_over() {
     folder.send().await.unwrap();
     let server = folder.serve_at("2023-07-03T00:00:01Z").await;
     let mails = folder.received();
-    let issue = mails.iter().find(|mail| mail.contains("/1/unsubscribe/") && header(mail, "To").contains("ada@"));
+    let issue =
+        mails.iter().find(|mail| mail.contains("/1/unsubscribe/") && header(mail, "To").contains("ada@"));
     let leave = Links::of(issue.unwrap()).to("unsubscribe");
     assert_eq!(post(&server, &leave, "List-Unsubscribe=One-Click").await.status, 200);
     Folder::until(&server, "left_total", 1).await;
@@ -195,7 +197,8 @@ async fn one_client_asks_so_often_and_no_more_and_a_proxys_word_counts_only_if_i
     server.stop().await;
 }
 
-#[tokio::test]
+// The server goes on while a command runs.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_form_can_stand_on_any_page() {
     let folder = Folder::with_readers(&[]);
     let server = folder.serve().await;
@@ -213,8 +216,8 @@ async fn the_form_can_stand_on_any_page() {
         let held = folder.run(&["subscribers", "export", &format!("{name}@example.com")]);
         let kept =
             if [own, "null"].contains(&origin) { "https://mail.example.com/subscribe" } else { origin };
-        let held = String::from_utf8(held.stdout).unwrap();
-        assert!(held.contains(&format!("\"source\": \"{kept}\"")), "{held}");
+        let said = String::from_utf8_lossy(&held.stdout);
+        assert!(said.contains(&format!("\"source\": \"{kept}\"")), "{held:?}");
     }
     server.stop().await;
 }
@@ -368,6 +371,46 @@ async fn an_address_that_does_not_confirm_has_one_mail_an_hour_and_three_a_month
     );
     asked_at(&folder, "2023-08-03T00:00:00Z", &["readers"]).await;
     assert_eq!(folder.received().len(), 4, "a month later it may be asked again");
+}
+
+#[tokio::test]
+async fn who_joins_another_list_agrees_to_that_one_in_the_mail_on_the_page_and_in_the_record() {
+    let folder = Folder::with_readers(&[]);
+    folder.edit("newsletter.toml", "[smtp]", "[serve.lists]\nextra = \"The extra\"\n\n[smtp]");
+    let server = folder.serve().await;
+    let form = get(&server, "/subscribe").await.body;
+    assert!(form.contains("Send me what I choose here by email."), "{form}");
+    post(&server, "/subscribe", "email=ada%40example.com&list=extra").await;
+    let mail = invitation(&folder).await;
+    assert_eq!(header(&mail, "Subject"), "Please confirm: The extra (Small Hours)");
+    assert!(mail.contains("asked for The extra (Small Hours) to be sent"), "{mail}");
+    let path = confirmation(&mail);
+    let agreed = "Send me The extra (Small Hours) by email.";
+    let page = get(&server, &path).await.body;
+    assert!(page.contains(agreed) && page.contains("will get The extra."), "{page}");
+    post(&server, &path, "").await;
+    server.stop().await;
+    let held = folder.run(&["subscribers", "export", "ada@example.com"]);
+    let held = String::from_utf8(held.stdout).unwrap();
+    assert!(held.contains(agreed), "{held}");
+}
+
+#[tokio::test]
+async fn on_a_page_that_runs_from_right_to_left_the_editors_words_keep_their_own_order() {
+    let folder = Folder::with_readers(&[]);
+    folder.edit("newsletter.toml", "[smtp]", "[serve.lists]\nextra = \"The extra!\"\n\n[smtp]");
+    folder.write("templates/pages/words.toml", "language = \"he\"\ndirection = \"rtl\"\n");
+    let server = folder.serve().await;
+    let form = get(&server, "/subscribe").await.body;
+    for words in ["Small Hours, 1 Rope Walk, Exampleland", "The extra!", "Small Hours"] {
+        assert!(form.contains(&format!("<bdi>{words}</bdi>")), "{words} in {form}");
+    }
+    post(&server, "/subscribe", "email=ada%40example.com&list=extra").await;
+    let page = get(&server, &confirmation(&invitation(&folder).await)).await.body;
+    server.stop().await;
+    for words in ["a***@example.com", "The extra!", "The extra! (Small Hours)"] {
+        assert!(page.contains(&format!("\u{2068}{words}\u{2069}")), "{words} in {page}");
+    }
 }
 
 #[tokio::test]
