@@ -199,16 +199,17 @@ impl Import {
                 face.say(&outcome)?;
             }
             if is_all {
-                return Ok(ExitCode::SUCCESS);
+                return Ok(taken(&outcome));
             }
             suppressed = Some(outcome);
         }
         let imported = self.list(app, store).await?;
+        let code = suppressed.as_ref().map_or(ExitCode::SUCCESS, taken);
         match suppressed {
             Some(do_not_mail) if face.is_json() => document(&Both { do_not_mail, imported })?,
             Some(_) | None => face.say(&imported)?,
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(code)
     }
 
     async fn list(self, app: &App, store: &Store) -> anyhow::Result<ImportOutcome> {
@@ -227,6 +228,11 @@ impl Import {
         let how = lists::Import { allow_shrink: self.allow_shrink, at: app.now(), keys };
         Ok(lists::import(store, &list, file, how, app::random_in_bulk()).await?)
     }
+}
+
+/// A line of a do-not-mail list that cannot be read leaves somebody to be written to, unlike one of a list.
+fn taken(do_not_mail: &SuppressOutcome) -> ExitCode {
+    if do_not_mail.bad.count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Add {

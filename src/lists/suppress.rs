@@ -17,8 +17,10 @@ pub struct SuppressOutcome {
     pub suppressed: u64,
     /// Addresses to which nobody wrote before.
     pub known: u64,
-    /// What could not be read.
+    /// Lines without an address that can be read: whoever they are of may be written to.
     pub bad: BadLines,
+    /// Lines of which something else could not be read; their addresses count.
+    pub remarks: BadLines,
 }
 
 /// Why a do-not-mail list was not taken in, or not whole.
@@ -55,7 +57,10 @@ pub async fn suppress(
             && let Some(line) = lines.next()
         {
             match line? {
-                Ok(Suppressed { address, reason }) => {
+                Ok(Suppressed { address, reason, remark }) => {
+                    if let Some(remark) = remark {
+                        outcome.remarks.add(remark);
+                    }
                     some.push((address.key(), reason, keys.map(|keys| keys.suppression(&address))));
                 }
                 Err(line) => outcome.bad.add(line),
@@ -73,13 +78,21 @@ pub async fn suppress(
 
 impl fmt::Display for SuppressOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { suppressed, known, bad } = self;
+        let Self { suppressed, known, bad, remarks } = self;
         write!(f, "nobody writes to {suppressed} addresses any more")?;
         if *known > 0 {
             write!(f, "; {known} were known")?;
         }
         if bad.count > 0 {
             write!(f, "; {} bad and skipped{bad}", bad.count)?;
+        }
+        if remarks.count > 0 {
+            write!(
+                f,
+                "{}{} not whole, and counted{remarks}",
+                if bad.count > 0 { "\n" } else { "; " },
+                remarks.count
+            )?;
         }
         Ok(())
     }

@@ -294,6 +294,42 @@ async fn nobody_writes_to_whoever_stands_in_a_do_not_mail_list() {
 }
 
 #[tokio::test]
+async fn in_a_do_not_mail_list_an_address_counts_whatever_else_of_its_line_cannot_be_read() {
+    let lists = TestLists::new().await;
+    let file =
+        b"email,reason\nada@example.com,gek\xFCndigt\nbo@example.com,\"gone\" twice\nno\xFCm@example.com,\n";
+    insta::assert_snapshot!(suppress(&lists.store, None, &file[..], HOW.at).await.unwrap(), @"
+    nobody writes to 2 addresses any more; 1 bad and skipped
+      line 4: it is not UTF-8; save the file as UTF-8
+    2 not whole, and counted
+      line 2: its reason is not UTF-8; the address counts
+      line 3: its quotes do not match; the address counts
+    ");
+}
+
+#[tokio::test]
+async fn what_a_reader_chose_and_the_file_says_otherwise_is_no_change_in_their_own_store_and_stays_in_another()
+ {
+    use crate::newsletter::Tracking;
+    let mut lists = TestLists::new().await;
+    let file = "email,name\nada@example.com,Ada\nbo@example.org,Bo\n";
+    lists.import(file, HOW).await.unwrap();
+    let ada = lists.store.reader(&address("ada@example.com")).await.unwrap().unwrap();
+    let choices = Choices { name: Some(String::new()), tracking: Some(Tracking::None), ..Choices::default() };
+    lists.store.choose(&readers(), ada.id, &choices, judging()).await.unwrap();
+    let exported = lists.export().await;
+    let said = lists.import(&exported, HOW).await.unwrap().to_string();
+    assert_eq!(said, "list readers: 2 unchanged");
+    assert_eq!(lists.import(file, HOW).await.unwrap().counts.unchanged, 2);
+    let mut others = TestLists::new().await;
+    for file in [&exported, file] {
+        others.import(file, HOW).await.unwrap();
+    }
+    let ada = others.store.reader(&address("ada@example.com")).await.unwrap().unwrap();
+    assert_eq!(ada.subscriptions[0].choices, choices, "what they took away stays away");
+}
+
+#[tokio::test]
 async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
     use crate::subscriber::{Format, SuppressionReason};
     let mut lists = TestLists::new().await;

@@ -72,16 +72,48 @@ pub(super) async fn verify(
 /// As [`verify`].
 pub(super) async fn check(store: &Store, frozen: &FrozenIssue, now: Timestamp) -> anyhow::Result<u64> {
     let edition = Edition::new(frozen);
-    if edition.suits_everyone() {
-        return Ok(store.audience(&frozen.list, now).await?.active);
-    }
     let mut readers = 0;
+    if edition.suits_everyone() {
+        let audience = store.audience(&frozen.list, now).await?;
+        refuse_nobody(&frozen.list, audience.active, &audience.skipped)?;
+        return Ok(audience.active);
+    }
     each(store, &frozen.list, now, |recipient| {
         readers += 1;
         Ok(edition.check(recipient))
     })
     .await?;
+    if readers == 0 {
+        refuse_nobody(&frozen.list, readers, &store.audience(&frozen.list, now).await?.skipped)?;
+    }
     Ok(readers)
+}
+
+/// An issue is queued once: for nobody, its number would be spent.
+///
+/// # Errors
+/// [`Wrong`], naming what keeps whoever is on the list from getting it, or how to bring somebody onto it.
+pub(super) fn refuse_nobody(
+    list: &ListName,
+    readers: u64,
+    skipped: &BTreeMap<SkipReason, u64>,
+) -> Result<(), Wrong> {
+    if readers > 0 {
+        return Ok(());
+    }
+    let count = |reason| skipped.get(&reason).copied().unwrap_or_default();
+    let (paused, suppressed) = (count(SkipReason::Paused), count(SkipReason::Suppressed));
+    let why = if paused + suppressed > 0 {
+        format!(
+            "of its readers {paused} are paused, {suppressed} suppressed, {} left; `pressroom subscribers show ADDRESS` says more of one",
+            count(SkipReason::Unsubscribed)
+        )
+    } else {
+        format!(
+            "write subscribers/{list}.csv (a line `email`, then one reader a line), or `pressroom subscribers add ADDRESS --list {list}`"
+        )
+    };
+    Err(Wrong(format!("nobody on the list `{list}` would get it, and nothing was queued; {why}")))
 }
 
 /// Goes through a list's audience and gathers its faults.

@@ -86,7 +86,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
         samples.look(&frozen, &built)
     })
     .await?;
-    start::refuse_nobody(&frozen.list, verified.readers)?;
+    audience::refuse_nobody(&frozen.list, verified.readers, &verified.skipped)?;
     samples.name_skipped(&store, &frozen.list, app.now()).await?;
     let digest = prepared.digest(&frozen, &app.config);
     let mut review = Review {

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::resend::Resend;
 use super::{Run, audience, sender_id};
-use crate::app::{App, Later, Wrong, random_in_bulk};
+use crate::app::{App, Later, random_in_bulk};
 use crate::compose::{self, Prepared};
 use crate::delivery::Counts;
 use crate::diagnostic::Diagnostics;
@@ -112,7 +112,6 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
     let (keys, signer) = (Arc::new(app.keys(&store).await?), Arc::new(app.signer()?));
     let notes = [app.exposed_secrets(), import(app, &store, &prepared).await?].concat();
     let readers = audience::check(&store, &frozen, app.now()).await?;
-    refuse_nobody(&frozen.list, readers)?;
     Ok(Run {
         app: app.clone(),
         lock,
@@ -128,17 +127,6 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
         frozen,
         store,
     })
-}
-
-/// An issue is queued once: for nobody, its number would be spent.
-pub(super) fn refuse_nobody(list: &ListName, readers: u64) -> Result<(), Wrong> {
-    if readers > 0 {
-        return Ok(());
-    }
-    Err(Wrong(format!(
-        "nobody on the list `{list}` would get it, and nothing was queued; write subscribers/{list}.csv (a line `email`, \
-         then one reader a line), or `pressroom subscribers add ADDRESS --list {list}`"
-    )))
 }
 
 /// Takes up an issue that was queued before: what was frozen then is what is sent.

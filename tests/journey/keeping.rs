@@ -213,13 +213,14 @@ async fn nobody_on_a_do_not_mail_list_is_written_to_and_stats_say_so() {
     let folder = Folder::with_readers(&READERS);
     folder
         .write("do-not-mail.csv", "Email Address,Reason\nADA.Lovelace@example.com,spam complaint\nnobody,\n");
-    let taken = done(&folder, &["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
-    assert!(taken.contains("1 bad and skipped"), "{taken}");
+    let taken = folder.run(&["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
+    assert_eq!(taken.status.code(), Some(1), "somebody may be written to who is not to be");
+    assert!(said(&taken).contains("1 bad and skipped"), "{}", said(&taken));
     done(&folder, &["subscribers", "import"]);
     let stats = json(&done(&folder, &["--json", "subscribers", "stats"]));
     assert_eq!((&stats["status"]["subscribed"], &stats["suppressed"]), (&Value::from(2), &Value::from(1)));
-    let said = done(&folder, &["subscribers", "stats", "readers"]);
-    assert!(said.contains("of the subscribed 1 suppressed"), "{said}");
+    let counted = done(&folder, &["subscribers", "stats", "readers"]);
+    assert!(counted.contains("of the subscribed 1 suppressed"), "{counted}");
     let sent = json(&done(&folder, &["--json", "send", "1", "--yes"]));
     assert_eq!(sent["accepted"], 1, "{sent}");
     assert_eq!(folder.received().len(), 1);
@@ -227,6 +228,18 @@ async fn nobody_on_a_do_not_mail_list_is_written_to_and_stats_say_so() {
         folder.run(&["subscribers", "stats", "raeders"]).status.code() == Some(2),
         "a list that there is not"
     );
+}
+
+#[tokio::test]
+async fn where_all_of_a_list_are_kept_from_an_issue_the_refusal_says_by_what() {
+    let folder = Folder::with_readers(&READERS);
+    folder.write("do-not-mail.csv", &READERS.join("\n"));
+    done(&folder, &["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
+    for how in ["--yes", "--dry-run"] {
+        let refused = said(&folder.run(&["send", "1", how]));
+        assert!(refused.contains("of its readers 0 are paused, 2 suppressed, 0 left"), "{refused}");
+        assert!(!refused.contains("write subscribers/"), "{refused}");
+    }
 }
 
 /// The command's own clock says that it is years after the click.

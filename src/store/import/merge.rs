@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::connection::{Connected, Dialect, Reading};
 use crate::store::statement::{Ready, Row as Cell, sql};
 use crate::store::word::Cells;
-use crate::subscriber::list::{Row, Standing};
+use crate::subscriber::list::{More, Row, Standing};
 use crate::subscriber::{Choices, Entry, Format, Origin, SubscriptionStatus};
 
 /// How many of those who are known are read at once.
@@ -93,6 +93,21 @@ impl OnList {
             paused_until: None,
         };
         (lacks != Choices::default()).then_some(lacks)
+    }
+
+    /// Where an export has what the reader chose, it says nothing of what their file says, which stays.
+    fn with_own(&self, mut entry: Entry, more: Option<&More>) -> Entry {
+        let Some(More { choices, .. }) = more else { return entry };
+        if choices.name.is_some() {
+            entry.name.clone_from(&self.name);
+        }
+        if choices.tracking.is_some() {
+            entry.tracking = self.tracking;
+        }
+        if choices.format.is_some() {
+            entry.format = self.format;
+        }
+        entry
     }
 
     fn says(&self, entry: &Entry, attributes: Option<&str>) -> bool {
@@ -271,6 +286,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
             }
         }
         if let Some(reason) = row.suppressed {
+            self.counts.suppressed += 1;
             self.pending.suppressed.push((key.clone(), reason));
         }
         match known {
@@ -345,7 +361,8 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         let origin = origin(&row);
         let came_otherwise = on_list.is_from_file && origin != Origin::File;
         let lacks = row.more.as_ref().and_then(|more| on_list.lacks(&more.choices));
-        let written = Written::new(id, (status, origin), (self.how.now, None), row.entry);
+        let entry = on_list.with_own(row.entry, row.more.as_deref());
+        let written = Written::new(id, (status, origin), (self.how.now, None), entry);
         let says = on_list.says(&written.entry, written.attributes.as_deref());
         if on_list.status == SubscriptionStatus::Gone {
             self.counts.returned += 1;

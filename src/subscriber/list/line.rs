@@ -99,7 +99,7 @@ impl Header {
 impl Making {
     fn new(header: &Header) -> Self {
         let has = |column| header.columns.contains(&column);
-        let has_status = has(Column::Status);
+        let has_status = [Column::Status, Column::Unwanted, Column::Wanted].into_iter().any(has);
         // Mailchimp has a file each for those who are on a list and those who are not.
         let is_of_leavers = header.service == Some(Service::Mailchimp)
             && !has_status
@@ -177,8 +177,8 @@ impl Making {
             Column::BouncedAt => {
                 self.standing = self.standing.and(Standing::Suppressed(SuppressionReason::Bounced));
             }
-            Column::Unwanted if is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
-            Column::Wanted if !is_true(text) => self.standing = self.standing.and(Standing::Left(None)),
+            Column::Unwanted => self.wanted(text, !is_true(text))?,
+            Column::Wanted => self.wanted(text, is_true(text))?,
             Column::Suppressed => self.suppressed = Some(suppression(text)?),
             Column::PausedUntil => self.more().choices.paused_until = time(text),
             Column::Origin => self.origin(choice("origin", text, "`file`, `page` or `command`")?),
@@ -236,6 +236,17 @@ impl Making {
         }
     }
 
+    fn wanted(&mut self, text: &str, is_wanted: bool) -> Result<(), String> {
+        if !is_true(text) && !is_false(text) {
+            return Err(format!("`{}` is neither `true` nor `false`", start(text)));
+        }
+        self.has_status = false;
+        if !is_wanted {
+            self.standing = self.standing.and(Standing::Left(None));
+        }
+        Ok(())
+    }
+
     fn status(&self, text: &str) -> Result<Standing, String> {
         let standing = self.service.and_then(|service| service.standing(text));
         let service = self.service.map_or("a list", Service::name);
@@ -271,7 +282,8 @@ impl Making {
             let (name, tracking, format) = (self.name.clone(), self.tracking, self.format);
             let choices = &mut self.more().choices;
             match column {
-                Column::Name => choices.name = name,
+                // Empty, they took it away.
+                Column::Name => choices.name = Some(name.unwrap_or_default()),
                 Column::Tracking => choices.tracking = tracking,
                 Column::Format => choices.format = format,
                 _ => {}
@@ -333,6 +345,10 @@ fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 fn is_true(text: &str) -> bool {
     ["true", "yes", "1", "t"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_false(text: &str) -> bool {
+    ["false", "no", "0", "f"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Enough of what stands there to find it.

@@ -1,5 +1,6 @@
 //! Reading a do-not-mail list: addresses, a line each, with or without a header, and why, where the file tells.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use super::fields::{Split, split};
@@ -23,6 +24,8 @@ pub struct Suppressed {
     pub address: EmailAddress,
     /// Why.
     pub reason: SuppressionReason,
+    /// What cannot be read of its line beside the address, which counts all the same.
+    pub remark: Option<BadLine>,
 }
 
 /// The addresses in a do-not-mail list, one after the other. The outer result is of reading the file itself, the inner one of the line.
@@ -73,21 +76,36 @@ impl<R: Read> SuppressedReader<R> {
         if split(&text, self.delimiter) == Split::Unclosed {
             text = self.lines.whole(&text, self.delimiter)?;
         }
-        Ok(self.suppressed(&text).map_err(bad))
+        Ok(match split(&text, self.delimiter) {
+            Split::Fields(fields) => {
+                let said =
+                    self.reason.and_then(|at| fields.get(at)).map(|said| str::from_utf8(said)).transpose();
+                let remark =
+                    said.is_err().then(|| bad("its reason is not UTF-8; the address counts".to_owned()));
+                let reason = why(said.ok().flatten().unwrap_or_default());
+                self.address(&fields).map(|address| Suppressed { address, reason, remark }).map_err(bad)
+            }
+            Split::Unclosed | Split::AfterQuote => self.in_spite_of_quotes(&text, bad),
+        })
     }
 
-    fn suppressed(&self, text: &[u8]) -> Result<Suppressed, String> {
-        let Split::Fields(fields) = split(text, self.delimiter) else {
-            return Err("its quotes do not match".to_owned());
-        };
-        let field = |at: usize| {
-            let field = fields.get(at).map(|field| str::from_utf8(field)).transpose();
-            field.map_err(|_| "it is not UTF-8; save the file as UTF-8".to_owned())
-        };
-        let address = field(self.address)?.unwrap_or_default();
-        let address = EmailAddress::parse(address).map_err(|error| reason(&error))?;
-        let said = self.reason.map(field).transpose()?.flatten().unwrap_or_default();
-        Ok(Suppressed { address, reason: why(said) })
+    fn address(&self, fields: &[Cow<'_, [u8]>]) -> Result<EmailAddress, String> {
+        let text = fields.get(self.address).map(|text| str::from_utf8(text)).transpose();
+        let text = text.map_err(|_| "it is not UTF-8; save the file as UTF-8")?.unwrap_or_default();
+        EmailAddress::parse(text).map_err(|error| reason(&error))
+    }
+
+    /// The address of a line whose quotes do not match, if one stands in its place when they count for nothing.
+    fn in_spite_of_quotes(
+        &self,
+        text: &[u8],
+        bad: impl Fn(String) -> BadLine,
+    ) -> Result<Suppressed, BadLine> {
+        let field = text.split(|byte| *byte == self.delimiter).nth(self.address).unwrap_or_default();
+        let field = str::from_utf8(field).unwrap_or_default().trim_matches(['"', ' ']);
+        let address = EmailAddress::parse(field).map_err(|_| bad("its quotes do not match".to_owned()))?;
+        let remark = Some(bad("its quotes do not match; the address counts".to_owned()));
+        Ok(Suppressed { address, reason: SuppressionReason::DoNotMail, remark })
     }
 }
 

@@ -104,7 +104,9 @@ fn a_line_break_in_what_is_not_kept_keeps_nobody_on_a_list_who_left() {
     let do_not_mail = "email,reason\nada@example.com,\"550\nuser unknown\"\n\"bo@example.com\n";
     let mut suppressed = SuppressedReader::new(do_not_mail.as_bytes()).unwrap().map(Result::unwrap);
     assert_eq!(suppressed.next().unwrap().unwrap().reason, SuppressionReason::Bounced);
-    assert_eq!(suppressed.next().unwrap().unwrap_err().to_string(), "line 4: its quotes do not match");
+    let in_quotes = suppressed.next().unwrap().unwrap();
+    assert_eq!(in_quotes.address.as_str(), "bo@example.com");
+    assert_eq!(in_quotes.remark.unwrap().to_string(), "line 4: its quotes do not match; the address counts");
 }
 
 #[test]
@@ -223,6 +225,24 @@ proptest! {
             let n: usize = entry.address.local()[1..].parse().unwrap();
             prop_assert_eq!(entry.name.unwrap_or_default(), names[n].trim());
         }
+    }
+}
+
+#[test]
+fn who_is_neither_said_to_want_mail_nor_not_is_not_taken_for_subscribed() {
+    let substack = "email,active_subscription,email_disabled\na@example.com,false,maybe\nb@example.com,true,\nc@example.com,true,false\n";
+    let ghost =
+        "email,name,subscribed_to_emails\na@example.com,A,maybe\nb@example.com,B,\nc@example.com,C,true\n";
+    for file in [substack, ghost] {
+        let rows: Vec<_> = ListReader::new(file.as_bytes())
+            .unwrap()
+            .map(|row| row.unwrap().map(|row| row.standing))
+            .collect();
+        assert_eq!(
+            rows[0].as_ref().unwrap_err().to_string(),
+            "line 2: `maybe` is neither `true` nor `false`"
+        );
+        assert_eq!(rows[1..], [Ok(Standing::Outside), Ok(Standing::Subscribed)]);
     }
 }
 
