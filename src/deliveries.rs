@@ -196,7 +196,8 @@ impl fmt::Display for Line {
         }
         if let Some(SmtpReply { code, enhanced, text }) = &self.reply {
             let enhanced = enhanced.as_ref().map(|enhanced| format!(" {enhanced}")).unwrap_or_default();
-            write!(f, ": {code}{enhanced} {text}")?;
+            let to_others = if *attempts == 0 { "; others there were told" } else { "" };
+            write!(f, "{to_others}: {code}{enhanced} {text}")?;
         }
         if let Some(reason) = self.reason {
             write!(f, ": {reason}")?;

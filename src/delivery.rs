@@ -195,6 +195,8 @@ pub enum Outcome {
     },
     /// Never again.
     Refused(SmtpReply),
+    /// Never again, and not tried: for too long their destination has asked others to wait, in these words.
+    GivenUp(SmtpReply),
     /// The end of the data may have gone out, and no answer came.
     InDoubt,
     /// Nothing of the message went out, and it is nobody's fault: back into the queue, no attempt counted.
@@ -215,7 +217,7 @@ pub struct Attempt {
 /// How long a reader's message is tried, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// From the first attempt on; `[send] give_up_after`.
+    /// From the first attempt on, or from when it was first put off; `[send] give_up_after`.
     pub give_up_after: SignedDuration,
 }
 
@@ -239,8 +241,21 @@ impl RetryPolicy {
         let growth = 3_i32.saturating_pow(attempt.number.saturating_sub(1));
         let wait = Self::FIRST_WAIT.saturating_mul(growth).min(Self::LONGEST_WAIT);
         let retry_at = attempt.at.checked_add(wait + wait * i32::from(jitter) / 1024).ok()?;
-        let last = attempt.first.checked_add(self.give_up_after).unwrap_or(Timestamp::MAX);
+        let last = self.last(attempt.first);
         (attempt.at < last).then(|| retry_at.min(last))
+    }
+
+    /// What becomes of one who waits since `due` and is not tried, for their destination asks others to wait until then.
+    pub fn put_off(self, (reply, until): (SmtpReply, Timestamp), due: Timestamp, now: Timestamp) -> Outcome {
+        let last = self.last(due);
+        if now >= last {
+            return Outcome::GivenUp(reply);
+        }
+        Outcome::Postponed { reply, retry_at: until.min(last) }
+    }
+
+    fn last(self, first: Timestamp) -> Timestamp {
+        first.checked_add(self.give_up_after).unwrap_or(Timestamp::MAX)
     }
 
     /// When a reader in doubt is sent it again; `None` once it was tried for long enough. It is reckoned anew each time it is asked for,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use crate::delivery::{Cause, Outcome, SmtpReply};
+use crate::delivery::{Cause, SmtpReply};
 
 /// The first pause; each further one is twice as long.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
@@ -64,11 +64,11 @@ impl Cooling {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).leave_alone(domain, reply, now);
     }
 
-    /// What becomes of a reader at this domain who is not to be tried now.
-    pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<Outcome> {
+    /// What was said where the readers at this domain are not to be tried now, and until when.
+    pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<(SmtpReply, Timestamp)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = state.pauses.get(domain).filter(|pause| now < pause.until)?;
-        Some(Outcome::Postponed { reply: pause.reply.clone(), retry_at: pause.until })
+        Some((pause.reply.clone(), pause.until))
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         for _ in 0..7 {
             cooling.hear("example.com", &slow_down, now);
             cooling.hear("example.com", &slow_down, now + SignedDuration::from_secs(1));
-            let Some(Outcome::Postponed { retry_at, .. }) = cooling.postpones("example.com", now) else {
+            let Some((_, retry_at)) = cooling.postpones("example.com", now) else {
                 panic!("no pause");
             };
             lengths.push(retry_at.duration_since(now).as_secs());

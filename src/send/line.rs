@@ -120,7 +120,8 @@ impl Line {
     async fn next(&mut self, patience: Option<Duration>) -> anyhow::Result<Option<(Leased, Option<Claim>)>> {
         while let Some((leased, claim)) = self.shared.next(self.id, patience).await? {
             let Shared { cooling, edition, .. } = &*self.shared;
-            if let Some(outcome) = cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
+            if let Some(pause) = cooling.postpones(leased.recipient.address.domain(), self.shared.now()) {
+                let outcome = self.shared.put_off(pause, &leased);
                 self.settle(&leased, outcome).await?;
                 continue;
             }

@@ -29,6 +29,9 @@ pub(super) fn settled(Place { issue, relay }: Place<'_>, leased: &Leased, outcom
         Outcome::Refused(reply) => {
             warn!(%issue, reader, ?address, relay, code = reply.code, attempt, reply = reply.masked(), "refused");
         }
+        Outcome::GivenUp(reply) => {
+            warn!(%issue, reader, ?address, code = reply.code, attempts = leased.attempts, reply = reply.masked(), "given up untried");
+        }
         Outcome::InDoubt => warn!(%issue, reader, ?address, relay, attempt, "in doubt"),
         Outcome::Postponed { retry_at, .. } => debug!(%issue, reader, ?address, %retry_at, "postponed"),
         Outcome::PutBack => debug!(%issue, reader, ?address, relay, "put back"),

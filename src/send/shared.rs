@@ -145,13 +145,23 @@ impl Shared {
     pub(super) fn judge(&self, reply: SmtpReply, leased: &Leased, first: Timestamp) -> Outcome {
         let mut jitter = [0];
         random(&mut jitter);
-        self.policy.outcome(reply, Attempt { number: leased.attempts + 1, first, at: self.now() }, jitter[0])
+        self.policy.outcome(reply, self.attempt(leased, first), jitter[0])
+    }
+
+    /// What becomes of a reader whose destination is left alone for a while.
+    pub(super) fn put_off(&self, pause: (SmtpReply, Timestamp), leased: &Leased) -> Outcome {
+        let now = self.now();
+        self.policy.put_off(pause, leased.due_since().unwrap_or(now), now)
     }
 
     /// Whether a reader has been tried for long enough.
     pub(super) fn is_last(&self, leased: &Leased, first: Timestamp) -> bool {
-        let attempt = Attempt { number: leased.attempts + 1, first, at: self.now() };
-        self.policy.retry_at(attempt, 0).is_none()
+        self.policy.retry_at(self.attempt(leased, first), 0).is_none()
+    }
+
+    fn attempt(&self, leased: &Leased, first: Timestamp) -> Attempt {
+        let first = leased.due_since().map_or(first, |due| due.min(first));
+        Attempt { number: leased.attempts + 1, first, at: self.now() }
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -111,7 +111,8 @@ async fn decide(
     let status = row.text("status")?;
     let update = match (decision, status) {
         (Decision::Resend, "in-doubt" | "refused") => {
-            "update delivery set status = 'queued', owner = null, since = $1 where issue = $2 and subscriber = $3"
+            "update delivery set status = 'queued', owner = null, postponed_at = null, since = $1 \
+             where issue = $2 and subscriber = $3"
         }
         (Decision::Accepted, "in-doubt") => {
             "update delivery set status = 'accepted', owner = null, since = $1, code = 250, enhanced = null, \

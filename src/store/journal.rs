@@ -26,6 +26,15 @@ pub struct Leased {
     pub attempts: u32,
     /// When it was first tried: the message's Date.
     pub first_attempt_at: Option<Timestamp>,
+    /// When it was first put off untried.
+    pub postponed_at: Option<Timestamp>,
+}
+
+impl Leased {
+    /// Since when it would have been tried, if it ever was to be.
+    pub fn due_since(&self) -> Option<Timestamp> {
+        self.first_attempt_at.into_iter().chain(self.postponed_at).min()
+    }
 }
 
 impl TryFrom<Cells<'_>> for Leased {
@@ -36,6 +45,7 @@ impl TryFrom<Cells<'_>> for Leased {
             recipient: row.try_into()?,
             attempts: row.number("attempts")?,
             first_attempt_at: row.some_time("first_attempt_at")?,
+            postponed_at: row.some_time("postponed_at")?,
         })
     }
 }
@@ -188,7 +198,7 @@ async fn waiting(
     select.push(" and w.status = 'queued' and w.subscriber > ").push_bind(share.after.map_or(0, |id| id.0));
     select.push(" order by w.subscriber limit ").push_bind(u32::from(share.limit.min(1000)));
     select.push_on_postgres(" for update of w skip locked").push(concat!(
-        ") select d.attempts, d.first_attempt_at, ",
+        ") select d.attempts, d.first_attempt_at, d.postponed_at, ",
         recipient_columns!(),
         " from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
           join subscription s on s.list = i.list and s.subscriber = d.subscriber \

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step!(8, "notifications", "0008_notifications.sql"),
     step!(9, "robots of nobody", "0009_robots_of_nobody.sql"),
     step!(10, "confirmations of all lists", "0010_confirmations_of_all_lists.sql"),
+    step!(11, "postponed", "0011_postponed.sql"),
 ];
 
 pub(super) fn sqlite() -> Migrator {

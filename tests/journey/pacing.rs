@@ -164,3 +164,27 @@ async fn a_stop_at_a_slow_domain_is_heard_at_once_and_leaves_nobody_in_doubt() {
     let sent = running.await.unwrap().unwrap();
     assert_eq!((sent.ending, sent.counts.accepted, sent.counts.in_doubt), (Ending::Stopped, 1, 0), "{sent}");
 }
+
+#[tokio::test]
+async fn who_is_never_tried_since_their_destination_wants_less_for_good_is_given_up_in_time_and_told_apart() {
+    let readers: Vec<String> = (0..20).map(|n| format!("r{n}@busy.example")).collect();
+    let folder = Folder::with_readers(&readers.iter().map(String::as_str).collect::<Vec<_>>());
+    let script = Script::new(|_, stage| {
+        (stage == Stage::Recipient).then(|| Action::Reply("421 4.7.0 too much mail at once".to_owned()))
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    folder.edit("newsletter.toml", "[smtp]", "[send]\ngive_up_after = \"15m\"\n\n[smtp]");
+    let first = send_at(&folder, NOW).await;
+    assert_eq!((first.ending, first.counts.deferred), (Ending::Deferred, 20), "{first}");
+    let half = send_at(&folder, TEN_MINUTES_ON).await;
+    assert_eq!((half.ending, half.counts.deferred), (Ending::Deferred, 20), "{half}");
+    assert_eq!(half.next_attempt.map(|at| at <= "2023-07-03T00:15:00Z".parse().unwrap()), Some(true));
+    let last = send_at(&folder, "2023-07-03T00:15:00Z").await;
+    assert_eq!((last.ending, last.counts.refused), (Ending::Incomplete, 20), "{last}");
+    let listed = String::from_utf8(folder.run(&["deliveries", "1"]).stdout).unwrap();
+    let told = "0 attempts; others there were told: 421 4.7.0 too much mail at once";
+    let untried = listed.lines().filter(|line| line.ends_with(told)).count();
+    assert!((10..20).contains(&untried), "{listed}");
+    inbox.stop().await;
+}

@@ -18,7 +18,7 @@ const SEND: &str = concat!(
 const SETTLE: &str = "update delivery set \
     status = case when reason is not null and ?4 in ('queued', 'deferred') then 'skipped' else ?4 end, attempts = attempts + ?5, \
     first_attempt_at = coalesce(first_attempt_at, ?6), retry_at = ?7, code = ?8, enhanced = ?9, \
-    reply = case when reason is null then ?10 end, since = ?11 \
+    reply = case when reason is null then ?10 end, since = ?11, postponed_at = coalesce(postponed_at, ?12) \
     where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
 
 const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5 \
@@ -54,14 +54,27 @@ pub(super) fn record(
     let (issue, since) = (issue.get(), now.as_millisecond());
     let mut settle = on.prepare_cached(SETTLE)?;
     for settlement in settlements {
-        let Said { subscriber, by, status, tried, date, retry_at, reply } = Said::settled(settlement, now);
-        let [date, retry_at] = [date, retry_at].map(|time| time.map(Timestamp::as_millisecond));
+        let Said { subscriber, by, status, tried, date, retry_at, reply, postponed } =
+            Said::settled(settlement, now);
+        let [date, retry_at, postponed] =
+            [date, retry_at, postponed].map(|time| time.map(Timestamp::as_millisecond));
         let (code, enhanced) =
             (reply.map(|reply| reply.code), reply.and_then(|reply| reply.enhanced.as_deref()));
         let text = reply.map(|reply| reply.text.as_str());
-        let record =
-            params![issue, subscriber.0, by.0, status, tried, date, retry_at, code, enhanced, text, since];
-        settle.execute(record)?;
+        settle.execute(params![
+            issue,
+            subscriber.0,
+            by.0,
+            status,
+            tried,
+            date,
+            retry_at,
+            code,
+            enhanced,
+            text,
+            since,
+            postponed
+        ])?;
     }
     let mut granted = Vec::with_capacity(intents.len());
     let mut send = on.prepare_cached(SEND)?;

@@ -15,6 +15,8 @@ pub(super) struct Said<'o> {
     pub(super) date: Option<Timestamp>,
     pub(super) retry_at: Option<Timestamp>,
     pub(super) reply: Option<&'o SmtpReply>,
+    /// When they were put off, unless they were before.
+    pub(super) postponed: Option<Timestamp>,
 }
 
 pub(super) const SENDING: &str = "sending";
@@ -34,7 +36,8 @@ pub(super) use is_wanted;
 impl<'o> Said<'o> {
     pub(super) fn sending(intent: &Intent) -> Self {
         let Intent { subscriber, by, date } = *intent;
-        Self { subscriber, by, status: SENDING, tried: 0, date: Some(date), retry_at: None, reply: None }
+        let date = Some(date);
+        Self { subscriber, by, status: SENDING, tried: 0, date, retry_at: None, reply: None, postponed: None }
     }
 
     pub(super) fn settled(settlement: &'o Settlement, now: Timestamp) -> Self {
@@ -47,18 +50,21 @@ impl<'o> Said<'o> {
             date: Some(now),
             retry_at: None,
             reply,
+            postponed: None,
         };
+        let untried = |status, reply| Self { tried: 0, date: None, ..said(status, reply) };
         match outcome {
             Outcome::Accepted(reply) => said("accepted", Some(reply)),
             Outcome::Deferred { reply, retry_at } => {
                 Self { retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
             }
             Outcome::Postponed { reply, retry_at } => {
-                Self { tried: 0, date: None, retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
+                Self { retry_at: Some(*retry_at), postponed: Some(now), ..untried("deferred", Some(reply)) }
             }
             Outcome::Refused(reply) => said("refused", Some(reply)),
+            Outcome::GivenUp(reply) => untried("refused", Some(reply)),
             Outcome::InDoubt => said("in-doubt", None),
-            Outcome::PutBack => Self { tried: 0, date: None, ..said("queued", None) },
+            Outcome::PutBack => untried("queued", None),
         }
     }
 }

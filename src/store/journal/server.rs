@@ -68,15 +68,17 @@ async fn change(
     said: &[Said<'_>],
     now: Timestamp,
 ) -> Result<Vec<SubscriberId>, StoreError> {
-    let mut update =
-        sql("with said (subscriber, owner, status, tried, date, retry_at, code, enhanced, reply) as (");
+    let mut update = sql(
+        "with said (subscriber, owner, status, tried, date, retry_at, code, enhanced, reply, postponed) as (",
+    );
     update.push_rows(said.iter().map(row));
     update.push(
         ") update delivery set status = case when delivery.reason is not null and said.status in ('queued', 'deferred') \
          then 'skipped' else said.status end, attempts = delivery.attempts + said.tried, \
          first_attempt_at = coalesce(delivery.first_attempt_at, said.date), retry_at = said.retry_at, \
          code = said.code, enhanced = said.enhanced, \
-         reply = case when delivery.reason is null then said.reply end, since = ",
+         reply = case when delivery.reason is null then said.reply end, \
+         postponed_at = coalesce(delivery.postponed_at, said.postponed), since = ",
     );
     update.push_bind(now).push(" from said where delivery.issue = ").push_bind(issue);
     // Said this way too, no planner walks through the whole issue.
@@ -98,7 +100,7 @@ async fn change(
     Ok(granted)
 }
 
-fn row(said: &Said<'_>) -> [Value; 9] {
+fn row(said: &Said<'_>) -> [Value; 10] {
     [
         said.subscriber.into(),
         said.by.into(),
@@ -109,5 +111,6 @@ fn row(said: &Said<'_>) -> [Value; 9] {
         said.reply.map(|reply| i64::from(reply.code)).into(),
         said.reply.and_then(|reply| reply.enhanced.as_deref()).into(),
         said.reply.map(|reply| reply.text.as_str()).into(),
+        said.postponed.into(),
     ]
 }

@@ -56,6 +56,7 @@ enum Ended {
     Deferred,
     Postponed,
     Refused,
+    GivenUp,
     InDoubt,
     PutBack,
 }
@@ -67,6 +68,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         Just(Ended::Deferred),
         Just(Ended::Postponed),
         Just(Ended::Refused),
+        Just(Ended::GivenUp),
         Just(Ended::InDoubt),
         Just(Ended::PutBack),
     ];
@@ -279,6 +281,7 @@ fn outcome(ended: Ended, retry_at: Timestamp) -> Outcome {
         Ended::Deferred => Outcome::Deferred { reply: reply(451), retry_at },
         Ended::Postponed => Outcome::Postponed { reply: reply(421), retry_at },
         Ended::Refused => Outcome::Refused(reply(550)),
+        Ended::GivenUp => Outcome::GivenUp(reply(421)),
         Ended::InDoubt => Outcome::InDoubt,
         Ended::PutBack => Outcome::PutBack,
     }

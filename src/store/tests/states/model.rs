@@ -63,7 +63,7 @@ impl Model {
             Ended::Accepted => Stand::Accepted(Some(by)),
             Ended::Deferred | Ended::Postponed | Ended::PutBack if person.is_erased => Stand::Skipped,
             Ended::Deferred | Ended::Postponed => Stand::Deferred { retry_at },
-            Ended::Refused => Stand::Refused(by),
+            Ended::Refused | Ended::GivenUp => Stand::Refused(by),
             Ended::InDoubt => Stand::InDoubt(by),
             Ended::PutBack => Stand::Queued,
         };
