@@ -207,3 +207,38 @@ fn write(folder: &Path, number: IssueNumber, table: &LinkTable) -> anyhow::Resul
     File::open(&new)?.sync_all()?;
     Ok(fs::rename(new, folder.join(format!("{number}.json")))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::target;
+
+    #[test]
+    fn a_place_leads_to_the_web_alone_and_bears_nobodys_password() {
+        for refused in [
+            "",
+            "/path",
+            "//halyard.example/",
+            "mailto:ada@example.com",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://halyard.example/",
+            "https://",
+            "https://halyard.example@evil.example/",
+            "https://ada:secret@halyard.example/",
+            "https://:secret@halyard.example/",
+        ] {
+            assert_eq!(target(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn where_a_place_leads_is_ascii_and_a_header_can_hold_it() {
+        let leads = |url| target(url).unwrap();
+        assert_eq!(leads("HTTP://Halyard.example/a?b#c"), "http://halyard.example/a?b#c");
+        assert_eq!(leads("https://bücher.example/ü"), "https://xn--bcher-kva.example/%C3%BC");
+        assert_eq!(
+            leads("https://halyard.example/\r\nSet-Cookie: a=b"),
+            "https://halyard.example/Set-Cookie:%20a=b"
+        );
+    }
+}

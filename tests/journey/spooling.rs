@@ -1,14 +1,16 @@
 //! What was heard and is not in the store yet waits on the disk, and goes into the store once, whichever server brings it there.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use pressroom::server::Server;
 use pressroom::track;
 
 use super::Folder;
-use crate::reader::get;
+use crate::reader::{BROWSER, ask, get};
 
 const LATER: &str = "2023-07-03T00:05:00Z";
 
@@ -95,6 +97,29 @@ async fn of_segments_that_are_left_together_those_in_the_store_already_are_kept_
     }
     folder.serve_at(LATER).await.stop().await;
     assert_eq!(kept(&folder).await, clicks);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_had_written_down_the_next_one_keeps_once() {
+    let folder = sent().await;
+    let away = folder.take_store_away();
+    let mut serve = folder.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let at = lines.find_map(|line| Some(line.split_once("listening on ")?.1.split_once(';')?.0.to_owned()));
+    let at = at.unwrap().parse().unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(at, "GET", &folder.links().to("1"), &BROWSER, "").await.status, 302);
+    }
+    while track::waiting(&folder.app()).unwrap() < 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    away.put_back();
+    let server = folder.serve_at(LATER).await;
+    assert_eq!(kept(&folder).await, 3);
+    server.stop().await;
 }
 
 #[tokio::test]
