@@ -20,14 +20,16 @@ impl Connection {
         let identity = Identity::new(credentials.user.clone(), password.to_owned());
         let auth = Auth::new(mechanism, identity.clone(), None);
         let mut answer = auth.map_err(|_| unable("AUTH cannot be said"))?.to_string();
+        let mut said = vec![password.to_owned()];
         // LOGIN asks twice; a relay that goes on asking is not to be humoured.
         for _ in 0..3 {
-            let reply = self.command(Step::Authentication, &answer).await;
-            let reply = conceal(reply?, &[password, answer.trim_end()]);
-            if reply.code != 334 {
-                return expected(Step::Authentication, &[235], reply).map(drop);
+            said.push(answer.trim_end().to_owned());
+            let heard = self.command(Step::Authentication, &answer).await;
+            match heard.and_then(|reply| expected(Step::Authentication, &[235, 334], reply)) {
+                Ok(reply) if reply.code == 334 => answer = answer_to(&reply, mechanism, &identity)?,
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(conceal(error, &said)),
             }
-            answer = answer_to(&reply, mechanism, &identity)?;
         }
         Err(unable("the relay asks for more than user and password"))
     }
@@ -58,20 +60,19 @@ fn unable(text: &str) -> SmtpError {
     SmtpError::permanent(Step::Authentication, 504, "5.5.4", text)
 }
 
-/// A no may repeat what it is about, and what is said here is kept and shown: without the password, in whichever form (requirement 32).
-fn conceal(reply: Reply, said: &[&str]) -> Reply {
-    if reply.code == 334 {
-        return reply;
-    }
+/// A no may repeat what it is about, and what is said here is kept and shown: without the password, which was `said` first, in whichever
+/// form (requirement 32).
+fn conceal(mut error: SmtpError, said: &[String]) -> SmtpError {
+    let (SmtpError::Transient(failure) | SmtpError::Permanent(failure) | SmtpError::InDoubt(failure)) =
+        &mut error;
     let echoes = |word: &str| {
         let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         said.iter().any(|said| bare.len() >= ECHO && said.contains(bare))
     };
-    let password = said.first().copied().filter(|password| !password.is_empty());
-    let conceal = |line: String| {
-        let line = password.map_or(line.clone(), |password| line.replace(password, "…"));
-        let words: Vec<&str> = line.split(' ').map(|word| if echoes(word) { "…" } else { word }).collect();
-        words.join(" ")
-    };
-    Reply { lines: reply.lines.into_iter().map(conceal).collect(), ..reply }
+    let password = said.first().filter(|password| !password.is_empty());
+    let text = std::mem::take(&mut failure.reply.text);
+    let text = password.map_or(text.clone(), |password| text.replace(password.as_str(), "…"));
+    let words: Vec<&str> = text.split(' ').map(|word| if echoes(word) { "…" } else { word }).collect();
+    failure.reply.text = words.join(" ");
+    error
 }

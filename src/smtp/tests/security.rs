@@ -100,16 +100,26 @@ async fn a_token_is_said_by_xoauth2_and_by_nothing_else() {
 
 #[tokio::test]
 async fn a_relay_that_repeats_the_password_does_not_bring_it_into_any_text() {
-    for (offer, echo, is_token) in [
-        ("PLAIN", "500 what is AUTH PLAIN AGFkYQBjYW5hcnktMWYwYw==?\r\n", false),
-        ("PLAIN", "535 5.7.8 no 'canary-1f0c' here\r\n", false),
-        ("PLAIN", "535-5.7.8 it began with\r\n535 5.7.8 AGFkYQBjYW5hcn...\r\n", false),
-        ("XOAUTH2", "500 <dXNlcj1hZGEBYXV0aD1CZWFyZXIgY2FuYXJ5LTFmMGMBAQ==>\r\n", true),
+    let (plain, login, token) =
+        ("250-x\r\n250 AUTH PLAIN\r\n", "250-x\r\n250 AUTH LOGIN\r\n", "250-x\r\n250 AUTH XOAUTH2\r\n");
+    let at_once: &[Act] = &[Hear("AUTH")];
+    let asked: &[Act] =
+        &[Hear("AUTH"), Say("334 VXNlcm5hbWU6\r\n"), Hear(""), Say("334 UGFzc3dvcmQ6\r\n"), Hear("")];
+    let told: &[Act] = &[Hear("AUTH"), Say("334 eyJzdGF0dXMiOiI0MDEifQ==\r\n"), Hear("")];
+    // Whoever says 421 hangs up behind it, as all of them do here.
+    for (offer, before, echo) in [
+        (plain, at_once, "500 what is AUTH PLAIN AGFkYQBjYW5hcnktMWYwYw==?\r\n"),
+        (plain, at_once, "535 5.7.8 no 'canary-1f0c' here\r\n"),
+        (plain, at_once, "535-5.7.8 it began with\r\n535 5.7.8 AGFkYQBjYW5hcn...\r\n"),
+        (plain, at_once, "421 4.7.0 no 'canary-1f0c' here\r\n"),
+        (plain, at_once, "421 4.7.0 AGFkYQBjYW5hcnktMWYwYw==\r\n"),
+        (login, asked, "421-4.7.0 too often\r\n421 4.7.0 Y2FuYXJ5LTFmMGM=\r\n"),
+        (token, at_once, "500 <dXNlcj1hZGEBYXV0aD1CZWFyZXIgY2FuYXJ5LTFmMGMBAQ==>\r\n"),
+        (token, told, "535 5.7.8 dXNlcj1hZGEBYXV0aD1CZWFyZXIgY2FuYXJ5LTFmMGMBAQ==\r\n"),
     ] {
-        let offer =
-            if offer == "PLAIN" { "250-x\r\n250 AUTH PLAIN\r\n" } else { "250-x\r\n250 AUTH XOAUTH2\r\n" };
-        let error = authenticate(offer, &[Hear("AUTH"), Say(echo)], is_token).await.0.err().unwrap();
-        let text = format!("{error} {error:?}");
+        let acts = [before, &[Say(echo)]].concat();
+        let error = authenticate(offer, &acts, offer == token).await.0.err().unwrap();
+        let text = format!("{error} {error:?} {}", error.failure().reply.masked());
         assert!(text.contains('…'), "{text}");
         for canary in [PASSWORD, "AGFkYQ", "dXNlcj", "Y2FuYX"] {
             assert!(!text.contains(canary), "{text}");
