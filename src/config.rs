@@ -136,7 +136,7 @@ pub enum PasswordSource {
     Command(String),
 }
 
-/// How fast to send, all relays together.
+/// How to send, all relays together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
     /// Connections at once.
@@ -147,6 +147,8 @@ pub struct Pace {
     pub window: Option<Rate>,
     /// Whether BDAT is used where it is offered (RFC 3030).
     pub chunking: bool,
+    /// What this host calls itself; else the name that it has.
+    pub client_name: Option<String>,
     /// Slower for some destinations, by domain as A-labels.
     pub domains: BTreeMap<String, DomainPace>,
 }
@@ -158,6 +160,7 @@ impl Default for Pace {
             rate: None,
             window: None,
             chunking: false,
+            client_name: None,
             domains: BTreeMap::new(),
         }
     }

@@ -26,7 +26,6 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-pub use lettre::transport::smtp::extension::ClientId;
 use secrecy::SecretString;
 
 use crate::mailbox::EmailAddress;
@@ -48,8 +47,8 @@ pub struct Relay {
     pub tls: Tls,
     /// Who we are to it; said under TLS only.
     pub credentials: Option<Credentials>,
-    /// What EHLO says: this host's real name, or its address.
-    pub client_name: ClientId,
+    /// What EHLO says: this host's full name. A host that has none says the address that it speaks from (RFC 5321 4.1.1.1 and 4.1.3).
+    pub client_name: Option<String>,
     /// Whether several messages may be on the way where CHUNKING is offered: faster far away, and more in doubt when the line breaks.
     pub chunking: bool,
     /// How long each step may take.

@@ -9,7 +9,7 @@ use super::{App, password};
 use crate::config::{self, Security, Smtp};
 use crate::delivery::Rate;
 use crate::inbox::{Inbox, Keep, Options};
-use crate::smtp::{ClientId, Credentials, Relay, Timeouts, Tls, Trust};
+use crate::smtp::{Credentials, Relay, Timeouts, Tls, Trust};
 
 /// One of the relays to send through.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl App {
     }
 
     fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {
-        let client_name = client_name();
+        let client_name = self.config.pace.client_name.clone().or_else(host_name);
         let reply = Duration::from_secs(self.reply_timeout.into());
         let timeouts = Timeouts { reply, ..Timeouts::default() };
         Relay { host, port, tls, credentials, client_name, chunking: self.config.pace.chunking, timeouts }
@@ -102,11 +102,9 @@ impl App {
     }
 }
 
-/// What EHLO says: this host's full name, or an address literal where it has none.
-fn client_name() -> ClientId {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match crate::mailbox::encode_domain(name.trim()) {
-        Some(name) if name.contains('.') => ClientId::Domain(name),
-        Some(_) | None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
-    }
+/// This host's full name, where the kernel knows it. A bare `web1` is none (RFC 5321 2.3.5), and neither is the domain of `from`: EHLO tells who speaks, not
+/// for whom (4.1.1.1), and relays look up whether the name leads back here.
+fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    crate::mailbox::encode_domain(name.trim()).filter(|name| name.contains('.'))
 }

@@ -46,12 +46,26 @@ fn pace(table: &Table<'_>) -> Pace {
         rate: table.optional("rate", Value::rate),
         window: table.optional("window", Value::quota),
         chunking: table.optional("chunking", Value::boolean).unwrap_or_default(),
+        client_name: table.optional("client_name", client_name),
         domains: table.table("domain", |table| Some(domains(table))).unwrap_or_default(),
     }
 }
 
 fn connections(value: &Value<'_>) -> Option<NonZeroU16> {
     value.integer(1..=1000).and_then(NonZeroU16::new)
+}
+
+fn client_name(value: &Value<'_>) -> Option<String> {
+    let text = value.line()?;
+    let full = encode_domain(&text).filter(|name| {
+        // Of digits alone the last label is an address's.
+        name.contains('.') && !name.contains('_') && name.ends_with(|c: char| c.is_ascii_alphabetic())
+    });
+    if full.is_some() {
+        return full;
+    }
+    let message = format!("`{text}` is no full host name");
+    value.refuse("bad-host", message, "write the name that leads to this host, as in \"mail.example.com\"")
 }
 
 /// `[smtp.domain]`: of each domain one table, however it is written.

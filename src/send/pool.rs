@@ -342,17 +342,15 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::smtp::{ClientId, Timeouts, Tls};
+    use crate::smtp::{Timeouts, Tls};
 
     fn two_an_hour(store: &Arc<Store>) -> Pool {
-        let client_name = ClientId::Ipv4(Ipv4Addr::LOCALHOST);
         let (host, timeouts) = ("relay.example".to_owned(), Timeouts::default());
         let (tls, credentials) = (Tls::None, None);
-        let relay = Relay { host, port: 25, tls, credentials, client_name, chunking: false, timeouts };
+        let relay = Relay { host, port: 25, tls, credentials, client_name: None, chunking: false, timeouts };
         let allowed = Rate { messages: NonZeroU32::new(2).unwrap(), per: Duration::from_hours(1) };
         let (weight, name) = (NonZeroU32::MIN, "relay.example:25".to_owned());
         let route = Route { relay, weight, rate: None, window: Some(allowed), name };

@@ -1,6 +1,7 @@
 //! From a relay's name to a connection that takes messages.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -55,7 +56,8 @@ impl Connection {
     /// # Errors
     /// They speak of the relay alone: what is permanent here is for the operator to mend, and refuses no reader.
     pub async fn open(relay: &Relay) -> Result<Self, SmtpError> {
-        let stream = connect(relay).await?;
+        let (stream, own_address) = connect(relay).await?;
+        let name = relay.client_name.clone().unwrap_or_else(|| literal(own_address));
         let stream = match &relay.tls {
             Tls::Implicit(trust) => handshake(relay, trust, stream).await?,
             Tls::None | Tls::StartTls(_) => stream,
@@ -71,10 +73,10 @@ impl Connection {
             lost: None,
         };
         connection.expect(Step::Greeting, &[220]).await?;
-        connection.hello(relay).await?;
+        connection.hello(&name).await?;
         if let Tls::StartTls(trust) = &relay.tls {
             connection = connection.start_tls(relay, trust).await?;
-            connection.hello(relay).await?;
+            connection.hello(&name).await?;
         }
         if let Some(credentials) = &relay.credentials {
             if matches!(relay.tls, Tls::None) {
@@ -111,9 +113,9 @@ impl Connection {
     }
 
     /// What was offered before is forgotten: under TLS it counts for nothing.
-    async fn hello(&mut self, relay: &Relay) -> Result<(), SmtpError> {
+    async fn hello(&mut self, name: &str) -> Result<(), SmtpError> {
         self.capabilities = Capabilities::default();
-        let reply = self.command(Step::Hello, &format!("EHLO {}\r\n", relay.client_name)).await?;
+        let reply = self.command(Step::Hello, &format!("EHLO {name}\r\n")).await?;
         if reply.code == 250 {
             self.capabilities = Capabilities::from_ehlo(&reply);
             return Ok(());
@@ -122,7 +124,7 @@ impl Connection {
             return Err(SmtpError::refused(Step::Hello, reply.into()));
         }
         // A relay from before 1995; it offers nothing.
-        self.wire.output().extend_from_slice(format!("HELO {}\r\n", relay.client_name).as_bytes());
+        self.wire.output().extend_from_slice(format!("HELO {name}\r\n").as_bytes());
         self.send(Step::Hello).await?;
         self.expect(Step::Hello, &[250]).await.map(drop)
     }
@@ -188,7 +190,16 @@ pub(super) fn expected(step: Step, codes: &[u16], reply: Reply) -> Result<Reply,
     if codes.contains(&reply.code) { Ok(reply) } else { Err(SmtpError::refused(step, reply.into())) }
 }
 
-async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, SmtpError> {
+/// A host without a name, as RFC 5321 4.1.3 writes it.
+fn literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    }
+}
+
+/// With the address that this host has on the way there.
+async fn connect(relay: &Relay) -> Result<(Box<dyn Stream>, IpAddr), SmtpError> {
     let Relay { host, port, .. } = relay;
     let unreachable = |reason: String| {
         SmtpError::transient(Step::Connect, "4.4.1", format!("{host}:{port} cannot be reached: {reason}"))
@@ -207,7 +218,8 @@ async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, SmtpError> {
     let stream = connected.map_err(late)?.map_err(|error| unreachable(error.to_string()))?;
     // The final dot of one message must not wait for the relay's word about the one before.
     stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
-    Ok(Box::new(stream))
+    let own = stream.local_addr().map_err(|error| unreachable(error.to_string()))?;
+    Ok((Box::new(stream), own.ip()))
 }
 
 async fn handshake(

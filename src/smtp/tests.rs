@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::{ClientId, Connection, Content, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
+use super::{Connection, Content, Envelope, Relay, SmtpError, Step, Timeouts, Tls};
 use crate::inbox::{Action, Inbox, Keep, Options, Script, Stage};
 use crate::mailbox::EmailAddress;
 use crate::message::Octets;
@@ -29,7 +29,7 @@ fn relay_at(address: SocketAddr) -> Relay {
         port: address.port(),
         tls: Tls::None,
         credentials: None,
-        client_name: ClientId::Domain("client.example.com".into()),
+        client_name: Some("client.example.com".to_owned()),
         chunking: false,
         timeouts: Timeouts::default(),
     }

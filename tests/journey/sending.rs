@@ -459,6 +459,24 @@ async fn a_relay_that_says_nothing_is_left_as_soon_as_the_run_is_to_stop() {
 }
 
 #[tokio::test]
+async fn a_relay_is_greeted_with_the_name_that_the_operator_gave() {
+    let folder = Folder::with_many_readers(3);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = listener.local_addr().unwrap();
+    folder.relay_is(&format!("url = \"smtp://{relay}\"\nclient_name = \"Mail.example.com\""));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(folder.prepare().await.unwrap().go(Options { stop: stopped, ..options() }));
+    let mut caller = BufStream::new(listener.accept().await.unwrap().0);
+    caller.write_all(b"220 localhost\r\n").await.unwrap();
+    caller.flush().await.unwrap();
+    let mut said = String::new();
+    caller.read_line(&mut said).await.unwrap();
+    assert_eq!(said, "EHLO mail.example.com\r\n");
+    stop.send(true).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn with_chunking_several_are_on_the_way_and_a_cut_line_leaves_only_those_in_doubt() {
     let folder = Folder::with_many_readers(200);
     let kept = AtomicU64::new(0);

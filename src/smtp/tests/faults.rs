@@ -229,6 +229,13 @@ async fn a_relay_that_knows_no_ehlo_is_greeted_in_the_old_way() {
 }
 
 #[tokio::test]
+async fn a_host_without_a_name_says_the_address_that_it_speaks_from() {
+    let (relay, serving) = serve([&GREETING[..], &OFFER].concat()).await;
+    Connection::open(&Relay { client_name: None, ..relay }).await.unwrap();
+    assert_eq!(serving.await.unwrap(), "EHLO [127.0.0.1]\r\n");
+}
+
+#[tokio::test]
 async fn nothing_is_said_on_a_connection_whose_data_was_abandoned() {
     let (relay, serving) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &[Hear("")]].concat()).await;
     let mut connection = Connection::open(&relay).await.unwrap();

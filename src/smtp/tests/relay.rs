@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::super::wire::Stream;
-use super::super::{ClientId, Relay, Timeouts, Tls};
+use super::super::{Relay, Timeouts, Tls};
 
 /// What the relay does next; after the last it closes the connection.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,7 @@ pub(super) async fn serve(
         port: listener.local_addr().unwrap().port(),
         tls: Tls::None,
         credentials: None,
-        client_name: ClientId::Domain("client.example.com".into()),
+        client_name: Some("client.example.com".to_owned()),
         chunking: false,
         timeouts: Timeouts::default(),
     };
