@@ -108,7 +108,7 @@ impl<'r> Record<'r> {
 pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     let start = into.len();
     into.extend_from_slice(&[0; LENGTH]);
-    let Row { entry, standing, doubts, since, suppressed, more } = row;
+    let Row { entry, standing, doubts, since, suppressed, suppressed_at, more } = row;
     let address = entry.address.as_str();
     let is_key = address.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     let key = if is_key { Cow::Borrowed(address) } else { Cow::Owned(entry.address.key()) };
@@ -133,6 +133,7 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     number(into, Some(doubts.bits().into()));
     time(into, *since);
     number(into, suppressed.map(|reason| reason as i64));
+    time(into, *suppressed_at);
     number(into, more.as_ref().map(|_| 1));
     if let Some(more) = more {
         let Choices { name, tracking, format, paused_until } = &more.choices;
@@ -247,12 +248,12 @@ impl<'r> Fields<'r> {
             _ => Standing::Outside,
         };
         let doubts = u8::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;
-        let (since, suppressed) = (self.time()?, self.reason()?);
+        let (since, suppressed, suppressed_at) = (self.time()?, self.reason()?, self.time()?);
         let more = match self.number()? {
             None => None,
             Some(_) => Some(Box::new(self.more()?)),
         };
-        Ok(Row { entry, standing, doubts: Doubts::from_bits(doubts), since, suppressed, more })
+        Ok(Row { entry, standing, doubts: Doubts::from_bits(doubts), since, suppressed, suppressed_at, more })
     }
 
     fn entry(&mut self) -> Result<Entry, CutOff> {

@@ -65,6 +65,7 @@ fn row(entry: Entry) -> ListRow {
         doubts: Doubts::default(),
         since: None,
         suppressed: None,
+        suppressed_at: None,
         more: None,
     }
 }

@@ -276,18 +276,19 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
             self.counts.left += 1;
             return;
         }
+        let suppressed_at = row.suppressed_at.map_or(self.how.now, |at| at.min(self.how.now));
         match row.standing {
             Standing::Subscribed => {}
             Standing::Outside => self.counts.unconfirmed += 1,
             Standing::Left(_) => self.counts.departed += 1,
             Standing::Suppressed(reason) => {
                 self.counts.suppressed += 1;
-                self.pending.suppressed.push((key.clone(), reason));
+                self.pending.suppressed.push((key.clone(), reason, suppressed_at));
             }
         }
         if let Some(reason) = row.suppressed {
             self.counts.suppressed += 1;
-            self.pending.suppressed.push((key.clone(), reason));
+            self.pending.suppressed.push((key.clone(), reason, suppressed_at));
         }
         match known {
             Some(known) => self.take_known(row, known),

@@ -31,8 +31,8 @@ pub(super) struct Pending {
     pub(super) gone: Vec<i64>,
     /// Readers who left, as the file says.
     pub(super) left: Vec<(i64, Timestamp)>,
-    /// Keys of addresses that nobody writes to any more.
-    pub(super) suppressed: Vec<(String, SuppressionReason)>,
+    /// Keys of addresses that nobody writes to any more, why, and since when.
+    pub(super) suppressed: Vec<(String, SuppressionReason, Timestamp)>,
     /// What few files tell.
     pub(super) more: Vec<(i64, Box<More>)>,
     /// Choices of those who are known, which the list lacks.
@@ -131,7 +131,7 @@ impl Pending {
             let update = sql("update subscriber set address = $1 where id = $2");
             statements.push(update.bind(address.as_str()).bind(id));
         }
-        statements.extend(self.suppressed.into_iter().map(|suppressed| suppress(how, suppressed)));
+        statements.extend(self.suppressed.into_iter().map(suppress));
         statements.extend(self.more.into_iter().map(|(id, more)| write_more(how, id, *more)));
         statements.extend(self.chosen.into_iter().map(|(id, choices)| write_choices(how, id, choices)));
         statements
@@ -214,9 +214,9 @@ fn mark_gone(how: &TakingIn<'_>, gone: &[i64]) -> Statement {
 }
 
 /// The first reason stays.
-fn suppress(how: &TakingIn<'_>, (key, reason): (String, SuppressionReason)) -> Statement {
+fn suppress((key, reason, at): (String, SuppressionReason, Timestamp)) -> Statement {
     let insert = "insert into suppression (key, reason, at) values ($1, $2, $3) on conflict (key) do nothing";
-    sql(insert).bind(key).bind(word(reason)).bind(how.now)
+    sql(insert).bind(key).bind(word(reason)).bind(at)
 }
 
 fn write_more(how: &TakingIn<'_>, id: i64, more: More) -> Statement {

@@ -39,6 +39,7 @@ struct Making {
     left_at: Option<Timestamp>,
     since: Option<Timestamp>,
     suppressed: Option<SuppressionReason>,
+    suppressed_at: Option<Timestamp>,
     /// Which of name, tracking and format are the reader's own word.
     chosen: Vec<Column>,
     more: Option<Box<More>>,
@@ -118,6 +119,7 @@ impl Making {
             left_at: None,
             since: None,
             suppressed: None,
+            suppressed_at: None,
             chosen: Vec::new(),
             more: None,
             told: Told::default(),
@@ -147,6 +149,7 @@ impl Making {
             | Column::LeftAt
             | Column::DateLeft
             | Column::BouncedAt
+            | Column::DateBounced
             | Column::Unwanted
             | Column::Wanted
             | Column::Suppressed
@@ -174,7 +177,9 @@ impl Making {
             }
             Column::LeftAt => self.standing = self.standing.and(Standing::Left(time(text))),
             Column::DateLeft => self.left_at = time(text),
+            Column::DateBounced => self.suppressed_at = time(text),
             Column::BouncedAt => {
+                self.suppressed_at = time(text);
                 self.standing = self.standing.and(Standing::Suppressed(SuppressionReason::Bounced));
             }
             Column::Unwanted => self.wanted(text, !is_true(text))?,
@@ -300,8 +305,9 @@ impl Making {
             Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => standing,
         };
         let entry = Entry { address: self.address?, name, tracking, format, attributes };
-        let doubts = Doubts::default();
-        Ok(Row { entry, standing, doubts, since: self.since, suppressed: self.suppressed, more: self.more })
+        let (since, suppressed, suppressed_at, more) =
+            (self.since, self.suppressed, self.suppressed_at, self.more);
+        Ok(Row { entry, standing, doubts: Doubts::default(), since, suppressed, suppressed_at, more })
     }
 }
 

@@ -170,7 +170,7 @@ static EXPORTS: [Export; 8] = [
             ("creation_date", Column::Since),
             ("metadata", Column::Attributes),
             ("unsubscription_date", Column::DateLeft),
-            ("undeliverability_date", Column::Dropped),
+            ("undeliverability_date", Column::DateBounced),
             ("id", Column::Dropped),
             ("secondary_id", Column::Dropped),
             ("notes", Column::Dropped),

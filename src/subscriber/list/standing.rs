@@ -23,6 +23,8 @@ pub struct Row {
     pub since: Option<Timestamp>,
     /// Why nobody writes to them any more, on whatever list.
     pub suppressed: Option<SuppressionReason>,
+    /// Since when nobody writes to them, if the file tells.
+    pub suppressed_at: Option<Timestamp>,
     /// What few files tell.
     pub more: Option<Box<More>>,
 }
@@ -56,7 +58,7 @@ impl Row {
     pub fn nobody(address: EmailAddress) -> Self {
         let entry = Entry { address, name: None, tracking: None, format: None, attributes: BTreeMap::new() };
         let (standing, doubts) = (Standing::Subscribed, Doubts::SETTLED);
-        Self { entry, standing, doubts, since: None, suppressed: None, more: None }
+        Self { entry, standing, doubts, since: None, suppressed: None, suppressed_at: None, more: None }
     }
 }
 
