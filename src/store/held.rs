@@ -11,6 +11,7 @@ use super::{Store, StoreError};
 use crate::event::{AgentClass, EventKind, Method};
 use crate::id::{IssueNumber, ListName, SubscriberId};
 use crate::mailbox::EmailAddress;
+use crate::newsletter::Tracking;
 use crate::subscriber::Departure;
 
 /// What is held on a person beside their subscriptions.
@@ -43,6 +44,10 @@ pub struct HeldDelivery {
     pub attempts: u64,
     /// When it was first tried.
     pub first_attempt_at: Option<Timestamp>,
+    /// When it was first put off untried.
+    pub postponed_at: Option<Timestamp>,
+    /// What may be counted of it at most, where that is less than one by one.
+    pub tracking: Option<Tracking>,
     /// The relay's reply: code.
     pub code: Option<i64>,
     /// Enhanced code.
@@ -142,6 +147,8 @@ impl TryFrom<Cells<'_>> for HeldDelivery {
             since: row.time("since")?,
             attempts: row.number("attempts")?,
             first_attempt_at: row.some_time("first_attempt_at")?,
+            postponed_at: row.some_time("postponed_at")?,
+            tracking: row.some_word("tracking")?,
             code: row.some_integer("code")?,
             enhanced: row.owned("enhanced")?,
             reply: row.owned("reply")?,

@@ -163,6 +163,7 @@ async fn a_person_is_given_all_that_is_held_on_them_and_what_they_withdraw_is_no
     let after = held(&folder, ADA);
     assert_eq!(length(&after["events"]), 0, "{after}");
     assert_eq!(after["subscriptions"][0]["choices"]["tracking"], "aggregate");
+    assert_eq!(after["deliveries"][0]["tracking"], "aggregate");
     let report = json(&done(&folder, &["--json", "report", "1"]));
     assert!(report.to_string().contains("nobody"), "{report}");
     let events = folder.app().store().await.unwrap().events("1".parse().unwrap(), None, 10).await.unwrap();
