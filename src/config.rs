@@ -3,6 +3,7 @@
 //! First of the world: what it says about sending is kept here, what it says about the newsletter itself becomes a
 //! [`Newsletter`]. Nothing is looked up: a password is named by where it is kept.
 
+mod confidential;
 mod parse;
 mod serve;
 mod smtp;

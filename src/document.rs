@@ -55,6 +55,19 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Source, Diagnostics> {
 /// # Errors
 /// All mistakes found, in the order of the file.
 pub fn read<T>(source: Source, read: impl FnOnce(&Table<'_>) -> Option<T>) -> Result<T, Diagnostics> {
+    read_concealing(source, |_| Vec::new(), read)
+}
+
+/// Reads a file that may hold secrets: what stands at the places that `secrets` finds in its text is in no mistake, neither in words nor
+/// where the file is shown.
+///
+/// # Errors
+/// All mistakes found, in the order of the file.
+pub fn read_concealing<T>(
+    source: Source,
+    secrets: impl FnOnce(&str) -> Vec<Range<usize>>,
+    read: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Result<T, Diagnostics> {
     if source.text().len() > LIMIT {
         return Err(too_large(source.name()).into());
     }
@@ -63,7 +76,7 @@ pub fn read<T>(source: Source, read: impl FnOnce(&Table<'_>) -> Option<T>) -> Re
         None => source,
     };
     let (root, errors) = DeTable::parse_recoverable(source.text());
-    let file = File::new(&source);
+    let file = File::new(&source, secrets(source.text()));
     file.note_syntax(root.get_ref(), &errors);
     let value = Table::root(&file, root.get_ref()).ask(read);
     file.finish(value)
@@ -82,22 +95,45 @@ pub fn within(source: &Source, literal: &Range<usize>, part: &Range<usize>) -> R
     place(part.start)..place(part.end)
 }
 
+/// A file as it may be seen: asterisks for what stands at the places of its secrets, in bytes of its text.
+pub fn concealed(source: &Source, secrets: &[Range<usize>]) -> Source {
+    if secrets.is_empty() {
+        return source.clone();
+    }
+    let is_secret = |at: usize| {
+        let next = secrets.partition_point(|secret| secret.end <= at);
+        secrets.get(next).is_some_and(|secret| secret.start <= at)
+    };
+    let hide = |(at, c): (usize, char)| {
+        if is_secret(at) && c != '\n' { "*".repeat(c.len_utf8()) } else { c.to_string() }
+    };
+    Source::new(source.name(), source.text().char_indices().map(hide).collect::<String>())
+}
+
+/// What is said in place of words that are a secret, or may be.
+const SECRET: &str = "***";
+
 /// A file while it is read, and what was found in it so far.
 struct File {
+    /// As it was written.
+    written: Source,
+    /// As it may be seen.
     source: Source,
+    /// What may not, in the order of the file.
+    secrets: Vec<Range<usize>>,
     found: RefCell<Vec<Diagnostic>>,
     damaged: RefCell<Vec<Range<usize>>>,
-    concealed: RefCell<Vec<Range<usize>>>,
     strangers: RefCell<Vec<table::Stranger>>,
 }
 
 impl File {
-    fn new(source: &Source) -> Self {
+    fn new(source: &Source, secrets: Vec<Range<usize>>) -> Self {
         Self {
-            source: source.clone(),
+            written: source.clone(),
+            source: concealed(source, &secrets),
+            secrets,
             found: RefCell::default(),
             damaged: RefCell::default(),
-            concealed: RefCell::default(),
             strangers: RefCell::default(),
         }
     }
@@ -107,20 +143,20 @@ impl File {
     }
 
     fn note_syntax(&self, root: &DeTable<'_>, errors: &[toml::de::Error]) {
-        // Where the syntax went wrong nobody will ask for these values, who would conceal them.
-        let secrets = if errors.is_empty() { Vec::new() } else { syntax::secrets(self.source.text()) };
-        for (span, diagnostic) in syntax::mistakes(&self.source, root, errors) {
-            let is_secret = |secret: &Range<usize>| {
-                secret.start < span.end.max(span.start + 1) && span.start <= secret.end
-            };
-            let diagnostic = match secrets.iter().find(|secret| is_secret(secret)) {
-                Some(secret) => syntax::unquoted_secret(&self.source, secret.clone()),
-                None => diagnostic,
-            };
+        for (span, diagnostic) in syntax::mistakes(self, root, errors) {
             self.damaged.borrow_mut().push(span);
             self.note(diagnostic);
         }
-        self.concealed.borrow_mut().extend(secrets);
+    }
+
+    /// Words that stand at this place, or are made of what does, as they may be said.
+    fn said<'a>(&self, span: &Range<usize>, words: &'a str) -> &'a str {
+        if self.is_secret(span) { SECRET } else { words }
+    }
+
+    /// Whether a secret is within these bytes.
+    fn is_secret(&self, span: &Range<usize>) -> bool {
+        self.secrets.iter().any(|secret| secret.start < span.end && span.start < secret.end)
     }
 
     /// Whether the syntax went wrong within these bytes, so that what stands there may not be what was meant.
@@ -140,27 +176,9 @@ impl File {
             let name = self.source.name();
             found.push(Diagnostic::error("more", format!("{more} more mistakes in {name}")));
         }
-        conceal(&mut found, &self.source, &self.concealed.into_inner());
         match value {
             Some(value) => Diagnostics(found).or(value),
             None => Err(Diagnostics(found)),
-        }
-    }
-}
-
-/// Shows asterisks for what must appear on no screen and in no log.
-fn conceal(found: &mut [Diagnostic], source: &Source, secrets: &[Range<usize>]) {
-    if secrets.is_empty() {
-        return;
-    }
-    let hide = |(at, c): (usize, char)| {
-        let secret = c != '\n' && secrets.iter().any(|span| span.contains(&at));
-        if secret { "*".repeat(c.len_utf8()) } else { c.to_string() }
-    };
-    let hidden = Source::new(source.name(), source.text().char_indices().map(hide).collect::<String>());
-    for spot in found.iter_mut().flat_map(|diagnostic| &mut diagnostic.spots) {
-        if spot.source == *source {
-            spot.source = hidden.clone();
         }
     }
 }

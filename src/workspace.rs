@@ -51,7 +51,7 @@ impl Workspace {
     /// # Errors
     /// All its mistakes.
     pub fn config(&self) -> Result<Config, Diagnostics> {
-        Config::parse(self.required(Path::new(CONFIG))?)
+        Config::parse(self.required(Path::new(CONFIG)).map_err(Config::conceal)?)
     }
 
     /// sponsors.toml; without it there are none.

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use jiff::tz::TimeZone;
 
-use super::{Config, DkimKey, Smtp, serve, smtp, store};
+use super::{Config, DkimKey, Smtp, confidential, serve, smtp, store};
 use crate::delivery::InDoubt;
 use crate::diagnostic::{Diagnostic, Diagnostics, Located, Source};
 use crate::document::{self, Table, Value, nearest};
@@ -17,12 +17,20 @@ use crate::schedule::WeeklyTime;
 const SUBJECT: &str = "{{ newsletter.name }} Issue #{{ issue.number }}";
 
 impl Config {
+    /// What is said of a newsletter.toml that cannot be parsed for it is no text, without what belongs on no screen.
+    pub fn conceal(mut found: Diagnostics) -> Diagnostics {
+        for spot in found.0.iter_mut().flat_map(|diagnostic| &mut diagnostic.spots) {
+            spot.source = document::concealed(&spot.source, &confidential::places(spot.source.text()));
+        }
+        found
+    }
+
     /// Reads newsletter.toml.
     ///
     /// # Errors
     /// All its mistakes.
     pub fn parse(source: Source) -> Result<Self, Diagnostics> {
-        document::read(source, config)
+        document::read_concealing(source, confidential::places, config)
     }
 }
 
@@ -182,8 +190,10 @@ fn dkim(file: &Table<'_>, newsletter: Option<&Newsletter>) -> Vec<DkimKey> {
         let name = (key.domain.clone(), key.selector.clone());
         if seen.contains(&name) {
             let help = "RSA and Ed25519 keys need selectors of their own, each with its DNS record";
+            let (domain, selector) = (table.get("domain")?, table.get("selector")?);
+            let name = (domain.said(&name.0), selector.said(&name.1));
             let message = format!("two keys stand under `{}._domainkey.{}`", name.1, name.0);
-            return table.get("selector")?.refuse("repeated-selector", message, help);
+            return selector.refuse("repeated-selector", message, help);
         }
         seen.push(name);
         Some(key)
@@ -200,6 +210,7 @@ fn signing_domain(value: &Value<'_>, from: Option<&str>) -> Option<String> {
     if domain.contains('.') || from == Some(&domain) {
         return Some(domain);
     }
+    let domain = value.said(&domain);
     let message = format!("`{domain}` is nobody's own domain, and no receiver counts its signature");
     value.refuse("bad-domain", message, "write the domain of `from`, as in `mail.example.com`")
 }

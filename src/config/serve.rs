@@ -107,7 +107,7 @@ fn network(value: &Value<'_>) -> Option<Network> {
 
 fn list(value: &Value<'_>) -> Option<(ListName, String)> {
     let Ok(name) = value.name().parse() else {
-        let message = format!("`{}` is no list's name", value.name());
+        let message = format!("`{}` is no list's name", value.said_name());
         return value.refuse(
             "bad-list",
             message,

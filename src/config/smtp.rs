@@ -26,7 +26,6 @@ pub(super) fn smtp(table: &Table<'_>) -> Option<(Smtp, Pace)> {
         (Some(url), None) if url.line()? == "inbox" => Smtp::Inbox,
         (None, Some(_)) => Smtp::Relays(relays),
         (Some(url), Some(relay)) => {
-            url.conceal_password();
             let message = "`url` and `[[smtp.relay]]` both say where messages go";
             let both = Diagnostic::error("two-relays", message).at(url.spot("one")).at(relay.spot("several"));
             table.note(both.help("keep one of the two"));
@@ -64,7 +63,7 @@ fn client_name(value: &Value<'_>) -> Option<String> {
     if full.is_some() {
         return full;
     }
-    let message = format!("`{text}` is no full host name");
+    let message = format!("`{}` is no full host name", value.said(&text));
     value.refuse("bad-host", message, "write the name that leads to this host, as in \"mail.example.com\"")
 }
 
@@ -74,11 +73,11 @@ fn domains(table: &Table<'_>) -> BTreeMap<String, DomainPace> {
     let paces = table.entries(|value| {
         let (domain, pace) = domain_pace(value)?;
         if let Some((name, spot)) = seen.get(&domain) {
-            let message = format!("`{name}` and `{}` are the same domain", value.name());
+            let message = format!("`{name}` and `{}` are the same domain", value.said_name());
             let both = Diagnostic::error("repeated-domain", message).at(spot.clone()).at(value.spot(""));
             value.note(both.help("keep one of the two"));
         }
-        seen.insert(domain.clone(), (value.name().to_owned(), value.spot("")));
+        seen.insert(domain.clone(), (value.said_name().to_owned(), value.spot("")));
         Some((domain, pace))
     });
     paces.into_iter().collect()
@@ -86,7 +85,7 @@ fn domains(table: &Table<'_>) -> BTreeMap<String, DomainPace> {
 
 fn domain_pace(value: &Value<'_>) -> Option<(String, DomainPace)> {
     let Some(domain) = encode_domain(value.name()) else {
-        let message = format!("`{}` is no domain name", value.name());
+        let message = format!("`{}` is no domain name", value.said_name());
         return value.refuse("bad-domain", message, "write it as `[smtp.domain.\"example.com\"]`");
     };
     let pace = value.table(|table| {
@@ -135,7 +134,6 @@ impl Address {
 }
 
 fn address(value: &Value<'_>) -> Option<Address> {
-    value.conceal_password();
     let text = value.line()?;
     let wrong = |message: &str| value.refuse("bad-relay", message, format!("write it as {EXAMPLE}"));
     let Ok(url) = Url::parse(&text) else { return wrong("this is no relay's URL") };
@@ -192,7 +190,6 @@ enum Password {
 
 fn password(table: &Table<'_>) -> Password {
     if let Some(value) = table.forbidden("password") {
-        value.conceal(value.span());
         let noted = value.refuse("password-in-file", "a password never stands in this file", INSTEAD);
         return noted.unwrap_or(Password::Wrong);
     }
@@ -226,23 +223,7 @@ fn variable(value: &Value<'_>) -> Option<String> {
     {
         return Some(name);
     }
-    // Whoever wrote the password itself here must not see it on a screen.
-    value.conceal(value.span());
     let help =
         "write its name, as in `password_env = \"RELAY_PASSWORD\"`: the value stays in the environment";
     value.refuse("bad-variable", "`password_env` names no variable of the environment", help)
-}
-
-impl Value<'_> {
-    /// Hides the password of a URL wherever the file is shown.
-    pub(super) fn conceal_password(&self) {
-        let written = self.source().text().get(self.span()).unwrap_or_default();
-        let userinfo = written.find("://").zip(written.rfind('@')).and_then(|(scheme, at)| {
-            let colon = written.get(scheme + 3..at)?.find(':')?;
-            Some(scheme + 3 + colon + 1..at)
-        });
-        if let Some(part) = userinfo {
-            self.conceal(self.span().start + part.start..self.span().start + part.end);
-        }
-    }
 }

@@ -13,7 +13,6 @@ pub(super) fn store(table: &Table<'_>) -> Option<StoreUrl> {
 }
 
 fn store_url(value: &Value<'_>) -> Option<StoreUrl> {
-    value.conceal_password();
     let text = value.line()?;
     let help = "write `sqlite://pressroom.db`, a file in the folder, or `postgres://…`";
     if let Some(path) = text.strip_prefix("sqlite://") {

@@ -92,7 +92,7 @@ impl Value<'_> {
     pub(super) fn file(&self) -> Option<PathBuf> {
         let path = PathBuf::from(self.line()?);
         if climbs(&path) {
-            let message = format!("`{}` climbs out of the newsletter's folder", path.display());
+            let message = format!("`{}` climbs out of the newsletter's folder", self.said_name());
             return self.refuse("bad-path", message, "write an absolute path, or one without `..`");
         }
         Some(path)

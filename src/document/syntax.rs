@@ -5,7 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-use crate::diagnostic::{Diagnostic, Source};
+use super::File;
+use crate::diagnostic::Diagnostic;
 
 /// Whoever makes more mistakes than these was not writing TOML.
 const MOST: usize = 200;
@@ -13,11 +14,7 @@ const MOST: usize = 200;
 /// The mistakes, each with the bytes that may not be what was meant.
 ///
 /// One bracket left open makes many: of those within one value the first is kept.
-pub(super) fn mistakes(
-    source: &Source,
-    root: &DeTable<'_>,
-    errors: &[Error],
-) -> Vec<(Range<usize>, Diagnostic)> {
+pub(super) fn mistakes(file: &File, root: &DeTable<'_>, errors: &[Error]) -> Vec<(Range<usize>, Diagnostic)> {
     let mut errors: Vec<_> =
         errors.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
     errors.sort_by_key(|(span, _)| span.start);
@@ -30,38 +27,11 @@ pub(super) fn mistakes(
         if around.is_some_and(|around| kept.iter().any(|(damage, _)| damage == around)) {
             continue;
         }
-        let mistake = Mistake { source, root, thing: message, span: span.clone() };
+        let mistake = Mistake { file, root, thing: message, span: span.clone() };
         let damage = around.cloned().unwrap_or_else(|| mistake.damage());
         kept.push((damage, mistake.diagnostic()));
     }
     kept
-}
-
-/// The values, to the ends of their lines, of keys that are named as secrets are: what must not be shown where it is no TOML.
-pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
-    let mut start = 0;
-    let lines = text.split_inclusive('\n').filter_map(|line| {
-        let begin = start;
-        start += line.len();
-        let (key, value) = line.split_once(['=', ':'])?;
-        let name = key.trim().trim_matches(['"', '\'']).to_lowercase();
-        let is_secret =
-            SECRETS.iter().any(|word| name.ends_with(word)) && !name.contains(char::is_whitespace);
-        let from = begin + line.len() - value.trim_start().len();
-        let to = begin + line.trim_end().len();
-        (is_secret && from < to).then_some(from..to)
-    });
-    lines.collect()
-}
-
-/// What a key's name ends with whose value is nobody's business.
-const SECRETS: [&str; 5] = ["password", "passwd", "passphrase", "secret", "token"];
-
-/// A mistake in such a value, told without it.
-pub(super) fn unquoted_secret(source: &Source, value: Range<usize>) -> Diagnostic {
-    Diagnostic::error("syntax", "this is no TOML, and may be a secret")
-        .at(source.spot(value, ""))
-        .help("text stands in straight quotes; a password never stands in this file: `password_file`, `password_env` or `password_command` says where it is kept")
 }
 
 /// The outermost `[…]` of values that are no tables.
@@ -78,7 +48,7 @@ fn brackets(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
 
 /// What the parser says.
 struct Mistake<'a> {
-    source: &'a Source,
+    file: &'a File,
     root: &'a DeTable<'a>,
     thing: &'a str,
     span: Range<usize>,
@@ -87,9 +57,9 @@ struct Mistake<'a> {
 impl Mistake<'_> {
     fn diagnostic(&self) -> Diagnostic {
         let (thing, expected) = self.thing.split_once(", expected ").unwrap_or((self.thing, ""));
-        let written = self.text().get(self.span.clone()).unwrap_or_default();
+        let written = self.said(&self.span);
         let error = |message: String, help: &str| {
-            Diagnostic::error("syntax", message).at(self.source.spot(self.mark(thing), "")).help(help)
+            Diagnostic::error("syntax", message).at(self.file.source.spot(self.mark(thing), "")).help(help)
         };
         if thing == "duplicate key" {
             return self.repeated(written);
@@ -98,13 +68,18 @@ impl Mistake<'_> {
             return error(message.to_owned(), help);
         }
         match thing {
+            "string values must be quoted" if self.file.is_secret(&self.span) => {
+                let help = "text stands in straight quotes; a password never stands in this file: `password_file`, `password_env` or \
+                            `password_command` says where it is kept";
+                error("this is no TOML, and may be a secret".to_owned(), help)
+            }
             "string values must be quoted" => {
                 let bare = written.trim_matches(|c| "“”„‟«»‘’\"'".contains(c));
                 let help = format!("text stands in straight quotes: `\"{bare}\"`");
                 error(format!("`{written}` is no value"), &help)
             }
             "key with no value" => {
-                let key = self.text()[self.mark(thing)].trim_end_matches(':');
+                let key = self.said(&self.mark(thing)).trim_end_matches(':');
                 error(format!("`{key}` has no value"), &format!("write `{key} = …`"))
             }
             "invalid date" | "invalid time" | "invalid datetime" | "invalid date-time" => {
@@ -118,12 +93,12 @@ impl Mistake<'_> {
     }
 
     fn repeated(&self, key: &str) -> Diagnostic {
-        let second = self.source.spot(self.span.clone(), "the second");
+        let second = self.file.source.spot(self.span.clone(), "the second");
         let diagnostic = Diagnostic::error("syntax", format!("`{key}` stands here twice"))
             .at(second)
             .help("keep one of the two");
         match earlier(self.root, key, self.span.start) {
-            Some(span) => diagnostic.at(self.source.spot(span, "the first")),
+            Some(span) => diagnostic.at(self.file.source.spot(span, "the first")),
             None => diagnostic,
         }
     }
@@ -158,8 +133,13 @@ impl Mistake<'_> {
         self.span.start..self.span.start + rest.find("\n[").unwrap_or(rest.len())
     }
 
+    /// What is written there, as it may be said.
+    fn said(&self, span: &Range<usize>) -> &str {
+        self.file.said(span, self.text().get(span.clone()).unwrap_or_default())
+    }
+
     fn text(&self) -> &str {
-        self.source.text()
+        self.file.written.text()
     }
 }
 

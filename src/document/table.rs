@@ -19,9 +19,6 @@ pub struct Table<'a> {
     forbidden: RefCell<Vec<&'a str>>,
 }
 
-/// A key with one of these in it, known or not, holds what belongs on no screen.
-const SECRETS: [&str; 4] = ["pas", "pwd", "secret", "token"];
-
 /// A key nobody asked for; judged at the end, when it is known what the file as a whole may hold.
 pub(super) struct Stranger {
     key: String,
@@ -37,7 +34,7 @@ impl<'a> Table<'a> {
             file,
             entries,
             span: 0..0,
-            title: file.source.name().to_owned(),
+            title: file.written.name().to_owned(),
             known: RefCell::default(),
             forbidden: RefCell::default(),
         }
@@ -45,8 +42,9 @@ impl<'a> Table<'a> {
 
     /// The table that is the value of `name`.
     pub(super) fn inner(file: &'a File, entries: &'a DeTable<'a>, span: Range<usize>, name: &str) -> Self {
-        let written = file.source.text().get(span.clone()).unwrap_or_default();
-        let title = if written.starts_with('[') { written.to_owned() } else { format!("`{name}`") };
+        let written = file.written.text().get(span.clone()).unwrap_or_default();
+        let title =
+            if written.starts_with('[') { file.said(&span, written).to_owned() } else { format!("`{name}`") };
         Self { file, entries, span, title, known: RefCell::default(), forbidden: RefCell::default() }
     }
 
@@ -57,7 +55,7 @@ impl<'a> Table<'a> {
         value
     }
 
-    /// The file, its byte order mark taken off: spans count in its text.
+    /// The file as it may be seen, its byte order mark taken off: spans count in its text.
     pub fn source(&self) -> &Source {
         &self.file.source
     }
@@ -123,7 +121,7 @@ impl<'a> Table<'a> {
 
     fn entry(&self, key: &str) -> Option<Value<'a>> {
         let (key, value) = self.entries.get_key_value(key)?;
-        Some(Value::new(self.file, key.get_ref(), value))
+        Some(Value::new(self.file, key, value))
     }
 
     /// One more mistake.
@@ -137,9 +135,6 @@ impl<'a> Table<'a> {
             let span = if value.get_ref().is_table() { value.span() } else { key.span() };
             if !self.is_expected(key.get_ref()) && !self.file.is_damaged(&span) {
                 self.file.strangers.borrow_mut().push(self.stranger(key, outermost));
-                if SECRETS.iter().any(|word| key.get_ref().to_ascii_lowercase().contains(word)) {
-                    self.file.concealed.borrow_mut().push(value.span());
-                }
             }
         }
         if outermost {
@@ -155,7 +150,7 @@ impl<'a> Table<'a> {
 
     fn stranger(&self, key: &Spanned<DeString<'_>>, outermost: bool) -> Stranger {
         Stranger {
-            key: key.get_ref().to_string(),
+            key: self.file.said(&key.span(), key.get_ref()).to_owned(),
             span: key.span(),
             title: self.title.clone(),
             known: self.known.borrow().iter().map(|key| (*key).to_owned()).collect(),

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use jiff::civil;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeString, DeValue};
 use toml::value::{Datetime, Offset};
 
 use super::{File, Table, nearest, remedy, within};
@@ -18,14 +18,21 @@ use crate::mailbox::unfit_for_header;
 pub struct Value<'a> {
     file: &'a File,
     name: &'a str,
+    said_name: &'a str,
     span: Range<usize>,
     inner: &'a DeValue<'a>,
     in_array: bool,
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(file: &'a File, name: &'a str, value: &'a Spanned<DeValue<'a>>) -> Self {
-        Self { file, name, span: value.span(), inner: value.get_ref(), in_array: false }
+    pub(super) fn new(
+        file: &'a File,
+        key: &'a Spanned<DeString<'a>>,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Self {
+        let name = key.get_ref();
+        let said_name = file.said(&key.span(), name);
+        Self { file, name, said_name, span: value.span(), inner: value.get_ref(), in_array: false }
     }
 
     /// Its key; an array's name for what stands in it.
@@ -33,12 +40,22 @@ impl<'a> Value<'a> {
         self.name
     }
 
+    /// Its key as it may be said.
+    pub fn said_name(&self) -> &'a str {
+        self.said_name
+    }
+
+    /// Words that are made of its text, as they may be said.
+    pub fn said<'w>(&self, words: &'w str) -> &'w str {
+        self.file.said(&self.span, words)
+    }
+
     /// Where it stands.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// The file.
+    /// The file as it may be seen.
     pub fn source(&self) -> &Source {
         &self.file.source
     }
@@ -50,7 +67,7 @@ impl<'a> Value<'a> {
 
     /// The place of a part of its text, as [`Value::text`] gives it.
     pub fn within(&self, part: &Range<usize>) -> Range<usize> {
-        within(self.source(), &self.span, part)
+        within(&self.file.written, &self.span, part)
     }
 
     /// One more mistake.
@@ -69,11 +86,6 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// From now on asterisks stand in its place wherever the file is shown.
-    pub fn conceal(&self, part: Range<usize>) {
-        self.file.concealed.borrow_mut().push(part);
-    }
-
     /// Whether it is a string of nothing but white space, or an array of nothing.
     pub(super) fn is_blank(&self) -> bool {
         let text = self.inner.as_str().is_some_and(|text| text.trim().is_empty());
@@ -89,7 +101,7 @@ impl<'a> Value<'a> {
     fn string(&self) -> Option<&'a str> {
         let Some(text) = self.inner.as_str() else { return self.mistyped("a string") };
         if text.trim().is_empty() {
-            let name = self.name;
+            let name = self.said_name;
             return if self.in_array {
                 self.refuse("empty", format!("one of `{name}` is empty"), "write something, or take it out")
             } else {
@@ -108,7 +120,7 @@ impl<'a> Value<'a> {
         self.note(
             Diagnostic::error(
                 "control-character",
-                format!("`{}` must be one plain line: {reason}", self.name),
+                format!("`{}` must be one plain line: {reason}", self.said_name),
             )
             .at(self.source().spot(span, ""))
             .help("take it out"),
@@ -124,7 +136,7 @@ impl<'a> Value<'a> {
         }
         let control = |(_, c): &(usize, char)| c.is_control() && !matches!(c, '\n' | '\t');
         let Some((at, c)) = text.char_indices().find(control) else { return Some(text) };
-        let message = format!("`{}` holds a control character, U+{:04X}", self.name, u32::from(c));
+        let message = format!("`{}` holds a control character, U+{:04X}", self.said_name, u32::from(c));
         let spot = self.source().spot(self.within(&(at..at + c.len_utf8())), "");
         self.note(Diagnostic::error("control-character", message).at(spot).help("take it out"));
         None
@@ -139,6 +151,9 @@ impl<'a> Value<'a> {
     ) -> Option<T> {
         match parse(&self.line()?) {
             Ok(value) => Some(value),
+            Err(_) if self.file.is_secret(&self.span) => {
+                self.refuse(kind, format!("`{}` is not as it must be", self.said_name), help)
+            }
             Err(error) => self.refuse(kind, error.to_string(), help),
         }
     }
@@ -151,11 +166,12 @@ impl<'a> Value<'a> {
             return Some(*value);
         }
         let known: Vec<_> = words.iter().map(|(known, _)| format!("`{known}`")).collect();
-        let guess = nearest(&word, words.iter().map(|(known, _)| *known));
+        let word = self.said(&word);
+        let guess = nearest(word, words.iter().map(|(known, _)| *known));
         let guess = guess.map(|guess| format!("; did you mean `{guess}`?")).unwrap_or_default();
         self.refuse(
             "unknown-word",
-            format!("`{}` cannot be `{word}`{guess}", self.name),
+            format!("`{}` cannot be `{word}`{guess}", self.said_name),
             format!("write one of {}", known.join(", ")),
         )
     }
@@ -168,7 +184,7 @@ impl<'a> Value<'a> {
             number.filter(|number| bounds.contains(number)).and_then(|number| T::try_from(number).ok());
         if fits.is_none() {
             let (least, most) = (bounds.start(), bounds.end());
-            let message = format!("`{}` must be from {least} to {most}", self.name);
+            let message = format!("`{}` must be from {least} to {most}", self.said_name);
             return self.refuse("out-of-range", message, "");
         }
         fits
@@ -208,7 +224,9 @@ impl<'a> Value<'a> {
     /// What `read` makes of each of several; those with mistakes are left out.
     pub fn array<T>(&self, mut read: impl FnMut(&Self) -> Option<T>) -> Option<Vec<T>> {
         let Some(array) = self.inner.as_array() else { return self.mistyped("an array") };
-        let each = |value| read(&Self { in_array: true, ..Self::new(self.file, self.name, value) });
+        let each = |value: &'a Spanned<DeValue<'a>>| {
+            read(&Self { span: value.span(), inner: value.get_ref(), in_array: true, ..*self })
+        };
         Some(array.iter().filter_map(each).collect())
     }
 
@@ -220,7 +238,7 @@ impl<'a> Value<'a> {
     /// What `read` makes of a table.
     pub fn table<T>(&self, read: impl FnOnce(&Table<'a>) -> Option<T>) -> Option<T> {
         let Some(entries) = self.inner.as_table() else { return self.mistyped("a table") };
-        Table::inner(self.file, entries, self.span(), self.name).ask(read)
+        Table::inner(self.file, entries, self.span(), self.said_name).ask(read)
     }
 
     /// Whether it is a table, where a string would do too.
@@ -234,11 +252,14 @@ impl<'a> Value<'a> {
             return None;
         }
         let is = remedy::kind(self.inner);
-        let written = self.source().text().get(self.span()).unwrap_or_default();
+        let written = self.file.written.text().get(self.span()).unwrap_or_default();
         let (what, help) = if self.in_array {
-            (format!("each of `{}`", self.name), String::new())
+            (format!("each of `{}`", self.said_name), String::new())
         } else {
-            (format!("`{}`", self.name), remedy::for_type(wanted, self.inner, self.name, written))
+            (
+                format!("`{}`", self.said_name),
+                remedy::for_type(wanted, self.inner, self.said_name, self.said(written)),
+            )
         };
         self.note(
             Diagnostic::error("wrong-type", format!("{what} must be {wanted}, not {is}"))

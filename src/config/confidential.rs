@@ -1,0 +1,165 @@
+//! What in newsletter.toml is shown to nobody (requirement 69).
+//!
+//! Judged by lines, for whoever slips a quote or a header leaves no tree to go by, and by what is known to be harmless: a password
+//! stands wherever somebody put it, under whatever key.
+
+use std::ops::Range;
+
+/// Tables and keys that hold what every reader may know, or words of ours.
+const OPEN: [&str; 36] = [
+    "affiliation",
+    "base_url",
+    "check",
+    "clicks",
+    "confirmations",
+    "connections",
+    "disclosure",
+    "domains",
+    "events",
+    "finding",
+    "from",
+    "give_up_after",
+    "in_doubt",
+    "language",
+    "list",
+    "list_id",
+    "listen",
+    "max_late",
+    "name",
+    "notify",
+    "opens",
+    "postal_address",
+    "reason",
+    "reply_to",
+    "require_review",
+    "retention",
+    "return_path",
+    "schedule",
+    "send",
+    "serve",
+    "subject",
+    "tagline",
+    "time_zone",
+    "tracking",
+    "trusted_proxies",
+    "unsubscribe_mailbox",
+];
+/// Keys of the other tables: their values are shown if they look as they should.
+const PLAIN: [&str; 8] =
+    ["chunking", "client_name", "connections", "domain", "rate", "selector", "weight", "window"];
+/// A longer word is rather a key than a name.
+const LONGEST: usize = 32;
+
+/// The places where asterisks are shown instead, in their order.
+pub(super) fn places(text: &str) -> Vec<Range<usize>> {
+    let mut scan = Scan { is_open: true, goes_on: false, quotes: None };
+    let mut start = 0;
+    let lines = text.split_inclusive(['\n', '\r']).filter_map(|line| {
+        let begin = start;
+        start += line.len();
+        let hidden = begin + scan.shown(line)..begin + line.trim_end().len();
+        (!hidden.is_empty()).then_some(hidden)
+    });
+    lines.collect()
+}
+
+/// What holds where a line begins.
+struct Scan {
+    /// Whether it stands in an open table, or above the first.
+    is_open: bool,
+    /// Whether it may continue a value that is shown.
+    goes_on: bool,
+    /// What ends the text of several lines that it stands in and that is not shown.
+    quotes: Option<&'static str>,
+}
+
+impl Scan {
+    /// How many bytes of a line, from its beginning, may be seen.
+    fn shown(&mut self, line: &str) -> usize {
+        if let Some(quotes) = self.quotes {
+            self.quotes = self.quotes.filter(|_| line.matches(quotes).count() % 2 == 0);
+            return 0;
+        }
+        let begins_with = |c| line.trim_start().starts_with(c);
+        match line.split_once('=') {
+            _ if begins_with('[') => self.header(line),
+            None if begins_with('#') && self.is_open || self.goes_on => without_user(line),
+            Some((key, value)) if !begins_with('#') => self.entry(line, key.trim(), value),
+            _ => 0,
+        }
+    }
+
+    fn header(&mut self, line: &str) -> usize {
+        let (header, _comment) = line.split_once('#').unwrap_or((line, ""));
+        let path = header.trim_start().trim_start_matches('[');
+        let name = path.split(['.', ']']).next().unwrap_or_default().trim();
+        (self.is_open, self.goes_on) = (OPEN.contains(&name), false);
+        if is_name(name) && is_words(path, ". []\"'\r\n") { header.len() } else { 0 }
+    }
+
+    fn entry(&mut self, line: &str, key: &str, value: &str) -> usize {
+        let segments: Vec<_> = key.split('.').map(str::trim).collect();
+        if self.is_open && OPEN.contains(&segments[0]) {
+            self.goes_on = ["\"\"\"", "'''", "["].iter().any(|opening| value.contains(opening));
+            return without_user(line);
+        }
+        self.goes_on = false;
+        self.quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| value.matches(quotes).count() % 2 == 1);
+        let (written, _comment) = value.split_once('#').unwrap_or((value, ""));
+        let until_value = line.len() - value.trim_start().len();
+        match segments.as_slice() {
+            segments if !segments.iter().all(|segment| is_name(segment)) => 0,
+            [.., key] if is_harmless(key, unquoted(written)) => until_value + written.trim_start().len(),
+            _ => until_value,
+        }
+    }
+}
+
+/// How much of a line may be seen that holds nothing but what every reader may know: not what a slip drew onto it from the next line, nor a
+/// URL with a user in it.
+fn without_user(line: &str) -> usize {
+    let before = line.rsplit_once('@').map_or("", |(before, _)| before);
+    let mut ends = line.match_indices('=').map(|(at, _)| at);
+    let (value, other) = (ends.next(), ends.next());
+    match value {
+        _ if !(before.contains(':') && before.contains('/')) => other.unwrap_or(line.len()),
+        Some(value) => value + 1,
+        None => 0,
+    }
+}
+
+/// Whether a value in a table that may hold a secret is none.
+fn is_harmless(key: &str, value: &str) -> bool {
+    if key == "url" { is_bare_url(value) } else { PLAIN.contains(&key) && is_words(value, "./ ") }
+}
+
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let within = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+/// Whether it looks like a key of ours, and not like what could stand for its value.
+fn is_name(word: &str) -> bool {
+    (1..=LONGEST).contains(&word.len()) && word.chars().all(|c| c.is_ascii_alphabetic() || "_-".contains(c))
+}
+
+/// Words with these between them.
+fn is_words(text: &str, between: &str) -> bool {
+    let is_word = |word: &str| {
+        word.len() <= LONGEST && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
+    text.split(|c| between.contains(c)).all(is_word)
+}
+
+/// A URL of a scheme, a host or a file, and perhaps a port: nobody is named in it.
+fn is_bare_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return text == "inbox" };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = host.split_once(':').unwrap_or((host, ""));
+    let is_port = port.len() <= 5 && port.chars().all(|c| c.is_ascii_digit());
+    is_name(scheme) && is_port && is_words(host, ".") && is_words(path, "./")
+}
+
+#[cfg(test)]
+mod tests;
