@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::statement::{Value, sql};
+use super::statement::{Statement, Value, sql};
 use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::id::SubscriberId;
@@ -10,7 +10,7 @@ use crate::mailbox::EmailAddress;
 use crate::subscriber::{Suppression, SuppressionReason};
 
 impl Store {
-    /// Writes to an address no more, on any list. The first reason stays.
+    /// Writes to an address no more, on any list. The first reason stays, unless it was a bounce, which a confirmation would lift.
     ///
     /// # Errors
     /// A database's error.
@@ -20,10 +20,7 @@ impl Store {
         reason: SuppressionReason,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let insert =
-            "insert into suppression (key, reason, at) values ($1, $2, $3) on conflict (key) do nothing";
-        let insert = sql(insert).bind(address.key()).bind(word(reason)).bind(at);
-        insert.execute(&mut self.write().await?).await?;
+        suppressing(address.key(), reason, at).execute(&mut self.write().await?).await?;
         Ok(())
     }
 
@@ -55,8 +52,8 @@ impl Store {
         Ok(sql(delete).bind(address.key()).execute(&mut self.write().await?).await? > 0)
     }
 
-    /// Writes to these keys of addresses no more, but for those whose hash, the last of the three, says that they were erased. Answers how
-    /// many of them are new.
+    /// As [`Store::suppress`] of these keys of addresses, but for those whose hash, the last of the three, says that they were erased.
+    /// Answers of how many that is something new.
     ///
     /// # Errors
     /// A database's error.
@@ -70,9 +67,10 @@ impl Store {
             [key.into(), word(reason).into(), at.into(), erased.unwrap_or_default().into()]
         }));
         insert.push(
-            ") insert into suppression (key, reason, at) select key, reason, at from heard h \
-             where not exists (select 1 from suppression e where e.key = h.erased and e.reason = 'erased') \
-             on conflict (key) do nothing",
+            ") insert into suppression (key, reason, at) select key, max(reason), max(at) from heard h \
+             where not exists (select 1 from suppression e where e.key = h.erased and e.reason = 'erased') group by key \
+             on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
+             where suppression.reason = 'bounced' and excluded.reason <> 'bounced'",
         );
         insert.execute(&mut self.write().await?).await
     }
@@ -102,4 +100,12 @@ impl Store {
             })
             .transpose()
     }
+}
+
+/// Nobody writes to an address any more, for this reason, unless a firmer one stands.
+pub(super) fn suppressing(key: String, reason: SuppressionReason, at: Timestamp) -> Statement {
+    let insert = "insert into suppression (key, reason, at) values ($1, $2, $3) \
+        on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
+        where suppression.reason = 'bounced' and excluded.reason <> 'bounced'";
+    sql(insert).bind(key).bind(word(reason)).bind(at)
 }

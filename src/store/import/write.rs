@@ -6,6 +6,7 @@ use super::TakingIn;
 use crate::id::Reference;
 use crate::mailbox::EmailAddress;
 use crate::store::statement::{Statement, Value, sql};
+use crate::store::suppression::suppressing;
 use crate::store::word::{json, word};
 use crate::subscriber::list::More;
 use crate::subscriber::{Choices, Entry, Origin, SubscriptionStatus, SuppressionReason};
@@ -131,7 +132,7 @@ impl Pending {
             let update = sql("update subscriber set address = $1 where id = $2");
             statements.push(update.bind(address.as_str()).bind(id));
         }
-        statements.extend(self.suppressed.into_iter().map(suppress));
+        statements.extend(self.suppressed.into_iter().map(|(key, reason, at)| suppressing(key, reason, at)));
         statements.extend(self.more.into_iter().map(|(id, more)| write_more(how, id, *more)));
         statements.extend(self.chosen.into_iter().map(|(id, choices)| write_choices(how, id, choices)));
         statements
@@ -214,11 +215,6 @@ fn mark_gone(how: &TakingIn<'_>, gone: &[i64]) -> Statement {
 }
 
 /// The first reason stays.
-fn suppress((key, reason, at): (String, SuppressionReason, Timestamp)) -> Statement {
-    let insert = "insert into suppression (key, reason, at) values ($1, $2, $3) on conflict (key) do nothing";
-    sql(insert).bind(key).bind(word(reason)).bind(at)
-}
-
 fn write_more(how: &TakingIn<'_>, id: i64, more: More) -> Statement {
     let update = "update subscription set paused_until = $1, chosen_name = $2, chosen_tracking = $3, chosen_format = $4, \
         consented_at = $5, consent_asked_at = $6, consented_from = $7, consent_wording = $8 \

@@ -252,6 +252,23 @@ async fn no_confirmation_asked_for_before_lifts_a_complaint_or_a_do_not_mail_ent
 }
 
 #[tokio::test]
+async fn a_do_not_mail_entry_of_an_address_that_bounced_is_lifted_by_no_confirmation() {
+    for reason in [SuppressionReason::Complained, SuppressionReason::DoNotMail] {
+        let store = TestStore::new().await;
+        let ada = address("ada@example.com");
+        store.suppress(&ada, SuppressionReason::Bounced, NOW).await.unwrap();
+        store.ask("ada@example.com", "h", later(1)).await;
+        let entry = |reason| vec![(ada.key(), reason, None)];
+        assert_eq!(store.suppress_all(entry(reason), later(2)).await.unwrap(), 1);
+        for again in [SuppressionReason::Bounced, reason] {
+            assert_eq!(store.suppress_all(entry(again), later(3)).await.unwrap(), 0, "it stays as it is");
+        }
+        assert_eq!(store.confirm("h", Reference(9), later(4), unerased).await.unwrap(), None);
+        assert_eq!(store.suppression(&ada).await.unwrap().map(|stands| stands.reason), Some(reason));
+    }
+}
+
+#[tokio::test]
 async fn a_confirmation_lifts_a_bounce() {
     let store = TestStore::new().await;
     store.ask("ada@example.com", "h", NOW).await;
