@@ -108,7 +108,7 @@ fn refusal(issue: IssueNumber, state: IssueState, pull: Pull) -> Option<String> 
 
 impl fmt::Display for Braked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { waiting, accepted, deferred, skipped, .. } = self.counts;
+        let Counts { waiting, accepted, deferred, refused, in_doubt, skipped, .. } = self.counts;
         let issue = self.issue;
         let word = match self.state {
             IssueState::Running => "goes on",
@@ -120,7 +120,7 @@ impl fmt::Display for Braked {
         let already = if self.changed { "" } else { " already" };
         writeln!(
             f,
-            "{trial}issue {issue} {word}{already}: {accepted} accepted, {deferred} deferred, {waiting} not tried, {skipped} skipped"
+            "{trial}issue {issue} {word}{already}: {accepted} accepted, {deferred} deferred, {waiting} not tried, {refused} refused, {in_doubt} in doubt, {skipped} skipped"
         )?;
         match (self.at_work, self.state) {
             (true, _) => writeln!(f, "{trial}a sender is at work, and sees it within a second"),
@@ -133,5 +133,23 @@ impl fmt::Display for Braked {
             (false, IssueState::Paused) => writeln!(f, "{trial}`pressroom resume {issue}` lets it go on"),
             (false, IssueState::Cancelled | IssueState::Finished) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_doubt_is_named_where_an_issue_is_given_up() {
+        let counts =
+            Counts { queued: 5, accepted: 2, in_doubt: 2, refused: 1, skipped: 3, ..Counts::default() };
+        let issue = IssueNumber::new(7).unwrap();
+        let state = IssueState::Cancelled;
+        let braked = Braked { issue, trial: false, state, changed: true, at_work: false, counts };
+        assert_eq!(
+            braked.to_string(),
+            "issue 7 is cancelled: 2 accepted, 0 deferred, 0 not tried, 1 refused, 2 in doubt, 3 skipped\n"
+        );
     }
 }

@@ -176,13 +176,14 @@ pub fn render(diagnostics: &Diagnostics, handler: &miette::GraphicalReportHandle
     drawn
 }
 
-/// A text as a terminal may show it (requirement 72): a stand-in for whatever would steer the terminal or turn the line around,
-/// of the same length in bytes and as wide as a letter, so that marks stay in place.
+/// Whether a character steers the terminal or turns the line around (UAX #9): none of a stranger's may reach a screen (requirement 72).
+pub fn steers(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+}
+
+/// A text as a terminal may show it: a stand-in for whatever steers, of the same length in bytes and as wide as a letter, so that marks stay in place.
 fn harmless(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -375,7 +376,7 @@ Advice:
 
     proptest::proptest! {
         #[test]
-        fn a_stand_in_is_as_long_as_what_it_stands_for(text in "[\\x00-\\x1f\\x7f-\\xa0a\\u{202a}-\\u{202e}\\u{2066}-\\u{2069}]*") {
+        fn a_stand_in_is_as_long_as_what_it_stands_for(text in "[\\x00-\\x1f\\x7f-\\xa0a\\u{61c}\\u{200e}\\u{2028}-\\u{202e}\\u{2066}-\\u{206f}]*") {
             let drawn = harmless(&text);
             proptest::prop_assert_eq!(drawn.len(), text.len());
             proptest::prop_assert_eq!(drawn.lines().count(), text.lines().count());

@@ -101,6 +101,12 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// A path that SQLite cannot be given.
+    #[error("the store {} cannot be opened: SQLite knows only paths that are UTF-8; rename the folder, or use PostgreSQL", path.display())]
+    NoText {
+        /// Which.
+        path: PathBuf,
+    },
     /// A place where locks and syncs are not to be trusted.
     #[error("the store {} is on a network filesystem ({kind}); keep it on a local disk, or use PostgreSQL", path.display())]
     Network {
@@ -166,8 +172,11 @@ impl Store {
     /// Opens a store in a file, makes it (with mode 0600) where there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// [`StoreError::Open`], [`StoreError::Network`], [`StoreError::Newer`], [`StoreError::Migrate`], or a database's error.
+    /// [`StoreError::NoText`], [`StoreError::Open`], [`StoreError::Network`], [`StoreError::Newer`], [`StoreError::Migrate`], or a database's error.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        if path.to_str().is_none() {
+            return Err(StoreError::NoText { path: path.to_owned() });
+        }
         Ok(Self(Database::Sqlite(Box::pin(sqlite::File::open(path)).await?)))
     }
 

@@ -25,7 +25,8 @@ impl Dispatch {
         let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let dispatched = runtime.block_on(async {
-            let options = Options { patience: PATIENCE, stop: stop_signals()?, progress: Arc::new(|_| {}) };
+            let options =
+                Options { patience: PATIENCE, stop: stop_signals(face)?, progress: Arc::new(|_| {}) };
             dispatch(&app.stopped_by(options.stop.clone()), &options).await
         })?;
         // Nothing done is silence, but for a program that asked for an object.

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -10,7 +12,7 @@ use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
 use crate::app::{Later, Wrong};
-use crate::diagnostic::{self, Diagnostics};
+use crate::diagnostic::{self, Diagnostics, steers};
 use crate::lists::ImportError;
 use crate::mailbox::MailboxError;
 use crate::message::MissingField;
@@ -26,8 +28,11 @@ pub(super) const INCOMPLETE: u8 = 3;
 /// `EX_TEMPFAIL` of sysexits: try again later.
 pub(super) const LATER: u8 = 75;
 
+/// Whether the object that `--json` promises was printed: where a signal cuts in, there is one all the same, and it is whole.
+static TOLD: Mutex<bool> = Mutex::new(false);
+
 /// Where and how to print.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Face {
     json: bool,
     colour: bool,
@@ -108,15 +113,46 @@ impl Face {
         let exit = self.complain(error);
         if self.json {
             // Where stdout is gone too, the exit code is left.
-            let _ = writeln!(io::stdout(), "{:#}", json!({ "error": format!("{error:#}"), "exit": exit }));
+            let _ = print_object(&format!("{:#}\n", failure(error, exit)), &mut told());
         }
+        exit
+    }
+
+    /// Says what ended the command in the middle of its work, and answers with the exit code; the object only where there was none. Who does
+    /// not read is not waited for long.
+    pub(super) async fn fail_at_once(self, error: anyhow::Error) -> u8 {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let exit = exit_code(&error);
+        let say = move || {
+            note(&format!("pressroom: {error:#}"));
+            let mut told = told();
+            if self.json && !*told {
+                let _ = print_object(&format!("{:#}\n", failure(&error, exit)), &mut told);
+            }
+            // Whoever is about to print an object now never does.
+            std::mem::forget(told);
+        };
+        let _ = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(say)).await;
         exit
     }
 }
 
 /// The outcome of a journey, on stdout, for programs.
 pub(super) fn document<T: Serialize>(outcome: &T) -> anyhow::Result<()> {
-    print(format!("{}\n", serde_json::to_string_pretty(outcome)?).as_bytes())
+    print_object(&format!("{}\n", serde_json::to_string_pretty(outcome)?), &mut told())
+}
+
+fn failure(error: &anyhow::Error, exit: u8) -> serde_json::Value {
+    json!({ "error": format!("{error:#}"), "exit": exit })
+}
+
+fn told() -> MutexGuard<'static, bool> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn print_object(text: &str, told: &mut bool) -> anyhow::Result<()> {
+    *told = true;
+    print(text.as_bytes())
 }
 
 /// Data, on stdout; whoever has read enough may hang up.
@@ -167,6 +203,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         || error.downcast_ref::<ImportError>().is_some_and(|error| !matches!(error, ImportError::Store(_)))
         || error.is::<MailboxError>()
         || error.is::<MissingField>()
+        || error.chain().any(|cause| matches!(cause.downcast_ref(), Some(StoreError::NoText { .. })))
     {
         WRONG
     } else {
@@ -181,9 +218,9 @@ fn is_transient(cause: &(dyn Error + 'static)) -> bool {
         || cause.downcast_ref().is_some_and(is_full)
 }
 
-/// What comes from readers and relays may hold escape sequences; a terminal must never see them.
+/// What comes from drafts, readers and relays may hold escape sequences, or turn a line around; a terminal must never see them.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -198,7 +235,7 @@ mod tests {
         let options = SqliteConnectOptions::new()
             .filename(folder.path().join("pressroom.db"))
             .create_if_missing(true)
-            .busy_timeout(std::time::Duration::ZERO);
+            .busy_timeout(Duration::ZERO);
         let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
         let mut waiter = SqliteConnection::connect_with(&options).await.unwrap();
         sqlx::query("begin exclusive").execute(&mut holder).await.unwrap();
@@ -214,6 +251,12 @@ mod tests {
             format!("{import:#}"),
             "the list cannot be taken in: the store cannot be used: another program holds it; wait until that one ends, and run this again"
         );
+    }
+
+    #[test]
+    fn what_steers_a_terminal_or_turns_a_line_around_is_not_printed() {
+        let hostile = "a\u{1b}[2J\u{202e}b\u{2066}c\u{200f}d\u{61c}e\n\tü 👩\u{200d}💻";
+        assert_eq!(harmless(hostile), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\n\tü 👩\u{200d}💻");
     }
 
     #[test]

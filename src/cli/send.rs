@@ -76,7 +76,7 @@ impl Send {
     }
 
     async fn test(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
-        let mut stop = stop_signals()?;
+        let mut stop = stop_signals(face)?;
         let copies = tokio::select! {
             copies = test_copy::send(app, &self.draft, &self.to) => copies?,
             Ok(_) = stop.wait_for(|stop| *stop) => {
@@ -93,7 +93,8 @@ impl Send {
             random(&mut seed);
             u32::from_ne_bytes(seed)
         });
-        let options = send::Options { patience: PATIENCE, stop: stop_signals()?, progress: progress(face) };
+        let options =
+            send::Options { patience: PATIENCE, stop: stop_signals(face)?, progress: progress(face) };
         let rehearsal = rehearse(app, &self.draft, seed, &options).await?;
         face.draw(&rehearsal.findings);
         face.say(&rehearsal)?;
@@ -115,7 +116,7 @@ impl Send {
         }
         let options = send::Options {
             patience: if self.wait { SignedDuration::MAX } else { PATIENCE },
-            stop: stop_signals()?,
+            stop: stop_signals(face)?,
             progress: progress(face),
         };
         let sent = run.go(options).await?;
@@ -134,11 +135,12 @@ fn code(ending: Ending) -> ExitCode {
 }
 
 /// Ctrl-C, SIGTERM, or a terminal that is gone: no new message; a second one quits at once, which the journal survives.
-pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
+pub(super) fn stop_signals(face: &Face) -> anyhow::Result<tokio::sync::watch::Receiver<bool>> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+    let face = face.clone();
     tokio::spawn(async move {
         let mut asked = async || {
             let gone = async {
@@ -153,11 +155,13 @@ pub(super) fn stop_signals() -> anyhow::Result<tokio::sync::watch::Receiver<bool
         let _ = stop.send(true);
         asked().await;
         // What was on the wire is in doubt now, and the journal says so.
+        let words = "stopped at once by a second signal; a message that was on its way may have arrived";
+        let exit = face.fail_at_once(Later(words.to_owned()).into()).await;
         #[expect(
             clippy::disallowed_methods,
-            reason = "asked twice, it has to end without waiting for anything"
+            reason = "asked twice, it has to end without waiting for what is under way"
         )]
-        std::process::exit(i32::from(LATER));
+        std::process::exit(i32::from(exit));
     });
     Ok(stopped)
 }

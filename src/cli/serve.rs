@@ -25,11 +25,11 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(&self, directory: &Path, _face: &Face) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(&self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            let mut stop = stop_signals()?;
+            let mut stop = stop_signals(face)?;
             let app = app.stopped_by(stop.clone());
             let server = Server::start(&app, self.listen).await?;
             let (mark, addr) = (app.mark(), server.addr());

@@ -1,5 +1,6 @@
 //! A copy for the editor's own eyes: marked, with specimen tokens, in no count and not in the store.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -74,7 +75,7 @@ impl Copied {
     }
 }
 
-/// Sends a copy marked `[TEST]` to each address: as the reader of that address would get it, if one is on the list.
+/// Sends a copy marked `[TEST]` to each address, once however often and however spelled it stands here: as the reader of that address would get it, if one is on the list.
 ///
 /// # Errors
 /// Diagnostics on the draft; a relay's password that cannot be had.
@@ -89,7 +90,8 @@ pub async fn send(app: &App, draft: &str, addresses: &[EmailAddress]) -> anyhow:
     let mut line = Line { routes: &routes, connection: None, away: None };
     let mut copies = Vec::new();
     let mut message = Vec::new();
-    for address in addresses {
+    let mut keys = HashSet::new();
+    for address in addresses.iter().filter(|address| keys.insert(address.key())) {
         let listed = specimen::on_list(address, &list, prepared.issue.date)?;
         let mut recipient = match listed {
             Some(listed) => listed,

@@ -21,9 +21,11 @@ impl StoreError {
             Self::Database(error) => is_transient(error),
             Self::File(error) => file_code(error).is_some_and(is_passing),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,
-            Self::Network { .. } | Self::Newer { .. } | Self::Migrate { .. } | Self::Unreadable { .. } => {
-                false
-            }
+            Self::NoText { .. }
+            | Self::Network { .. }
+            | Self::Newer { .. }
+            | Self::Migrate { .. }
+            | Self::Unreadable { .. } => false,
         }
     }
 }

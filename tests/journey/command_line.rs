@@ -1,8 +1,14 @@
 //! The command line: exit codes, what goes to stdout, what a newcomer reads.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::folder::Folder;
 
@@ -144,7 +150,7 @@ fn a_do_not_mail_list_and_a_list_together_are_one_object() {
     folder.write("gone.csv", "email\nbo@example.org\n");
     let gone = folder.path().join("gone.csv");
     let arguments = ["--json", "subscribers", "import", "readers", "--suppressed", gone.to_str().unwrap()];
-    let object: serde_json::Value = serde_json::from_slice(&folder.run(&arguments).stdout).unwrap();
+    let object: Value = serde_json::from_slice(&folder.run(&arguments).stdout).unwrap();
     assert_eq!((&object["do_not_mail"]["suppressed"], &object["added"]), (&1.into(), &2.into()), "{object}");
 }
 
@@ -170,4 +176,60 @@ fn a_password_command_that_hangs_is_ended_by_one_signal_and_nothing_was_sent() {
         assert_eq!(ended.status.code(), Some(75), "{said}");
         assert!(said.contains("stopped"), "{said}");
     }
+}
+
+#[test]
+fn one_mailbox_gets_one_test_copy_however_often_and_however_spelled_it_is_named() {
+    let folder = Folder::with_readers(&[]);
+    let said = stdout(
+        &folder,
+        &[
+            "--json",
+            "send",
+            "1",
+            "--to",
+            "ed@example.com",
+            "Ed@Example.com",
+            "bo@example.com",
+            "ed@example.com",
+        ],
+    );
+    let copies: Value = serde_json::from_str(&said).unwrap();
+    let to: Vec<_> = copies["copies"].as_array().unwrap().iter().map(|copy| &copy["to"]).collect();
+    assert_eq!(to, ["ed@example.com", "bo@example.com"]);
+}
+
+#[test]
+fn a_folder_whose_path_is_not_utf_8_is_a_mistake_that_names_its_remedy() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let odd = folder.path().join(OsStr::from_bytes(b"n\xff"));
+    fs::create_dir_all(odd.join("drafts")).unwrap();
+    fs::create_dir(odd.join("subscribers")).unwrap();
+    for file in ["newsletter.toml", "drafts/1.toml", "subscribers/readers.csv"] {
+        fs::copy(folder.path().join(file), odd.join(file)).unwrap();
+    }
+    for arguments in [&["deliveries", "1"][..], &["send", "1", "--yes"], &["send", "1", "--dry-run"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pressroom"));
+        let said = command.arg("-C").arg(&odd).args(arguments).output().unwrap();
+        let error = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(2), "{arguments:?} {error}");
+        assert!(error.contains("rename the folder"), "{error}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_one_object_all_the_same() {
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.relay_is(&format!("url = \"smtp://{}\"", relay.local_addr().unwrap()));
+    let running = folder.command(&["--json", "send", "1", "--yes"]).stdout(Stdio::piped()).spawn().unwrap();
+    // It waits for a greeting that never comes.
+    let _line = relay.accept().unwrap();
+    for signal in ["-TERM", "-INT"] {
+        Command::new("kill").args([signal, &running.id().to_string()]).status().unwrap();
+    }
+    let ended = running.wait_with_output().unwrap();
+    let object: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(75), "{object}");
+    assert!(object.is_object());
 }
