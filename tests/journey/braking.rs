@@ -72,13 +72,20 @@ async fn a_cancelled_issue_skips_whoever_is_left_for_good() {
 }
 
 #[tokio::test]
-async fn a_pause_waits_for_no_slow_rate() {
-    let (folder, inbox, _maildir) = slow().await;
-    folder.edit("newsletter.toml", "60/s", "2/m");
-    let sender = set_out(&folder, options()).await;
-    pull_after(1, &folder, &inbox, Pull::Pause).await;
-    let sent = sender.await.unwrap();
-    assert_eq!((sent.ending, sent.counts.accepted, sent.counts.waiting), (Ending::Paused, 1, READERS - 1));
+async fn a_pause_waits_for_no_slow_rate_whether_of_all_relays_or_of_one() {
+    for lines in ["connections = 2\nrate = \"2/m\"", "connections = 2\n[[smtp.relay]]\nrate = \"2/m\""] {
+        let folder = Folder::with_many_readers(20);
+        let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Discard).await.unwrap();
+        folder.relay_is(&format!("{lines}\nurl = \"smtp://{}\"", inbox.addr()));
+        let sender = set_out(&folder, options()).await;
+        pull_after(1, &folder, &inbox, Pull::Pause).await;
+        let sent = sender.await.unwrap();
+        assert_eq!(
+            (sent.ending, sent.counts.accepted, sent.counts.waiting),
+            (Ending::Paused, 1, 19),
+            "{lines}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! An issue is sent: nobody twice, nobody forgotten.
 
+use std::collections::HashSet;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -589,6 +590,42 @@ async fn of_several_relays_each_has_its_share_and_one_that_is_away_holds_nobody_
     let (first, second) = (first.stop().await, second.stop().await);
     assert_eq!(first.messages + second.messages, 300);
     assert!(first.messages > second.messages && second.messages > 0, "{first} and {second}");
+}
+
+#[tokio::test]
+async fn a_relay_that_goes_away_in_the_middle_leaves_the_rest_to_the_other_and_nobody_twice() {
+    const BEFORE: u64 = 20;
+    let folder = Folder::with_many_readers(200);
+    let (asked, maildirs) = (AtomicU64::new(0), [TempDir::new().unwrap(), TempDir::new().unwrap()]);
+    let goes_away = Script::new(move |_, stage| {
+        let is_gone = stage == Stage::Mail && asked.fetch_add(1, Ordering::Relaxed) >= BEFORE;
+        is_gone.then_some(Action::Cut)
+    });
+    let keep = |at: usize| Keep::Maildir(maildirs[at].path().to_owned());
+    let loopback = "127.0.0.1:0".parse().unwrap();
+    let dying = Inbox::scripted(loopback, keep(0), goes_away).await.unwrap();
+    let other = Inbox::start(loopback, keep(1)).await.unwrap();
+    let relays = [&dying, &other].map(|relay| format!("[[smtp.relay]]\nurl = \"smtp://{}\"\n", relay.addr()));
+    folder.relay_is(&format!("connections = 4\n{}", relays.concat()));
+    let sent = folder.send().await.unwrap();
+    // Whom it broke off with again and again waits a little for another attempt.
+    let Counts { accepted, deferred, .. } = sent.counts;
+    assert!(accepted + deferred == 200 && deferred < 10, "{sent}");
+    let kept = maildirs.each_ref().map(|maildir| received(maildir.path()));
+    assert_eq!((kept[0].len() as u64, kept[1].len() as u64), (BEFORE, accepted - BEFORE));
+    let reached: HashSet<_> = kept.iter().flatten().map(|message| header(message, "To")).collect();
+    assert_eq!(reached.len() as u64, accepted);
+    dying.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_carries_a_thousand_messages_and_then_makes_way() {
+    let folder = Folder::with_many_readers(1001);
+    let inbox = counting().await;
+    folder.relay_is(&format!("url = \"smtp://{}\"\nconnections = 1", inbox.addr()));
+    assert_eq!(folder.send().await.unwrap().counts.accepted, 1001);
+    assert_eq!(inbox.stop().await.connections, 2);
 }
 
 /// A relay that only counts.
