@@ -207,15 +207,9 @@ impl Tracker {
             }
             Ok(Err(_)) | Err(_) => {
                 self.door.doubt();
-                tracing::warn!(
-                    issue = issue.get(),
-                    "somebody left while the store was away; it is written down"
-                );
-                if self.spool.push_durably(Entry::Leaving { reference, leaving }).await {
-                    Left::Noted
-                } else {
-                    Left::Failed
-                }
+                let is_written = self.spool.push_durably(Entry::Leaving { reference, leaving }).await;
+                tracing::warn!(issue = issue.get(), is_written, "somebody left while the store was away");
+                if is_written { Left::Noted } else { Left::Failed }
             }
         }
     }

@@ -146,6 +146,11 @@ impl Writer {
                 entry.write(&mut bytes);
             }
             let kept = self.write(&bytes);
+            if !kept {
+                // Whoever leaves is told that it did not work.
+                entries.retain(|entry| matches!(entry, Entry::Event(_)));
+                self.shared.counters.lost.fetch_add(entries.len() as u64, Ordering::Relaxed);
+            }
             for asking in asking {
                 // Whoever asked may have gone.
                 let _ = asking.send(kept);
@@ -189,17 +194,14 @@ impl Writer {
         }
         let records = entries.len();
         entries.retain(|entry| matches!(entry, Entry::Leaving { .. }));
-        self.lose(records - entries.len(), &io::ErrorKind::StorageFull.into());
-    }
-
-    fn lose(&self, records: usize, error: &io::Error) {
-        if records > 0 {
-            tracing::error!(records, %error, "clicks and opens cannot be written down: they are lost");
-            self.shared.counters.lost.fetch_add(records as u64, Ordering::Relaxed);
+        let lost = records - entries.len();
+        if lost > 0 {
+            tracing::error!(lost, "clicks and opens are lost: too many wait for the store");
+            self.shared.counters.lost.fetch_add(lost as u64, Ordering::Relaxed);
         }
     }
 
-    /// Answers whether all is on the disk; what is not is lost, and counted.
+    /// Answers whether all is on the disk, else none is.
     fn write(&mut self, bytes: &[u8]) -> bool {
         let records = bytes.len() / LENGTH;
         if records == 0 {
@@ -211,7 +213,7 @@ impl Writer {
                 true
             }
             Err(error) => {
-                self.lose(records, &error);
+                tracing::error!(records, %error, "clicks, opens or who left cannot be written down");
                 false
             }
         }
@@ -346,20 +348,20 @@ mod tests {
         assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(1)], 1));
     }
 
+    fn open_event() -> Entry {
+        let (agent, method, headers) = (AgentClass::Unknown, Method::Get, HeaderFlags::default());
+        let signals = Signals { agent, method, headers, delay: None };
+        let event = Event { kind: EventKind::Open, at: Timestamp::UNIX_EPOCH, signals };
+        let issue = IssueNumber::new(1).unwrap();
+        Entry::Event(Arrival { issue, reference: Reference(1), seq: 1, event })
+    }
+
     #[tokio::test]
     async fn beyond_what_may_wait_clicks_are_lost_and_counted_and_who_leaves_is_written_down() {
         let folder = tempfile::tempdir().unwrap();
         let (spool, counters, _closed) = open(folder.path());
         counters.orphaned.store(SPOOLED, Ordering::Relaxed);
-        let signals = Signals {
-            agent: AgentClass::Unknown,
-            method: Method::Get,
-            headers: HeaderFlags::default(),
-            delay: None,
-        };
-        let event = Event { kind: EventKind::Open, at: Timestamp::UNIX_EPOCH, signals };
-        let issue = IssueNumber::new(1).unwrap();
-        spool.push(Entry::Event(Arrival { issue, reference: Reference(1), seq: 1, event }));
+        spool.push(open_event());
         assert!(spool.push_durably(entry(2)).await);
         drop(spool);
         assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(2)], 0));
@@ -370,9 +372,9 @@ mod tests {
     async fn what_no_disk_takes_is_lost_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let (spool, counters, _closed) = open(&folder.path().join("absent"));
-        spool.push(entry(1));
-        assert!(!spool.push_durably(entry(2)).await);
+        spool.push(open_event());
+        assert!(!spool.push_durably(entry(2)).await, "who leaves is told, and is no lost click");
         drop(spool);
-        assert_eq!(counters.lost.load(Ordering::Relaxed), 2);
+        assert_eq!(counters.lost.load(Ordering::Relaxed), 1);
     }
 }
