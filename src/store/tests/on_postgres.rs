@@ -8,6 +8,8 @@ type TestStore = super::TestStore<true>;
 mod importing;
 #[path = "machines.rs"]
 mod machines;
+#[path = "joining.rs"]
+mod joining;
 #[path = "notifications.rs"]
 mod notifications;
 #[path = "readers.rs"]

@@ -8,6 +8,8 @@ type TestStore = super::TestStore<false>;
 mod files;
 #[path = "importing.rs"]
 mod importing;
+#[path = "joining.rs"]
+mod joining;
 #[path = "notifications.rs"]
 mod notifications;
 #[path = "readers.rs"]
