@@ -254,6 +254,17 @@ impl RetryPolicy {
         Outcome::Postponed { reply, retry_at: until.min(last) }
     }
 
+    /// Whether a time that somebody waits for has come.
+    pub fn has_come(at: Timestamp, now: Timestamp) -> bool {
+        at <= now || at > Self::farthest(now)
+    }
+
+    /// Nobody is made to wait until after this: a later time was written by a clock that ran ahead, and has come.
+    pub fn farthest(now: Timestamp) -> Timestamp {
+        let wait = Self::LONGEST_WAIT + Self::LONGEST_WAIT / 4;
+        now.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
     fn last(self, first: Timestamp) -> Timestamp {
         first.checked_add(self.give_up_after).unwrap_or(Timestamp::MAX)
     }
@@ -315,6 +326,7 @@ mod tests {
         for number in 1.. {
             let Some(next) = DAYS.retry_at(attempt(number, now), 255) else { break };
             waits.push(next.duration_since(now).as_secs());
+            assert!(!RetryPolicy::has_come(next, now), "not for too long: {waits:?}");
             now = next;
         }
         assert_eq!(waits[..4], [37, 112, 337, 1011]);

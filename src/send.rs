@@ -182,7 +182,9 @@ impl Run {
     }
 
     async fn next_attempt(&self) -> anyhow::Result<Option<Timestamp>> {
-        Ok(Resend::of(&self.app.config)?.next_attempt(&self.store, self.frozen.number()).await?)
+        Ok(Resend::of(&self.app.config)?
+            .next_attempt(&self.store, self.frozen.number(), self.app.now())
+            .await?)
     }
 
     /// A signal ends the wait for them.

@@ -66,7 +66,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
             }
             continue;
         }
-        let deferred_until = shared.resend.next_attempt(&shared.store, shared.issue).await?;
+        let deferred_until = shared.resend.next_attempt(&shared.store, shared.issue, shared.now()).await?;
         let Some(at) = held_until.into_iter().chain(deferred_until).min() else {
             return Ok(Ended::Finished { held_until });
         };

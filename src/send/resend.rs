@@ -44,9 +44,11 @@ impl Resend {
         self,
         store: &Store,
         issue: IssueNumber,
+        now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let deferred = store.next_attempt(issue).await?;
-        Ok(self.times(store, issue).await?.into_iter().chain(deferred).min())
+        let deferred = store.waits(issue).await?.into_iter().flatten();
+        let times = self.times(store, issue).await?.into_iter().chain(deferred);
+        Ok(times.map(|at| if RetryPolicy::has_come(at, now) { at.min(now) } else { at }).min())
     }
 
     /// Queues those whose time has come, deferred or in doubt.

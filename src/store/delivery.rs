@@ -153,14 +153,14 @@ impl Store {
         Ok(recovered)
     }
 
-    /// Queues the deferred whose time has come. Answers how many.
+    /// Queues the deferred whose time has come, or was written by a clock that ran ahead. Answers how many.
     ///
     /// # Errors
     /// A database's error.
     pub async fn requeue_due(&self, issue: IssueNumber, now: Timestamp) -> Result<u64, StoreError> {
         let update = "update delivery set status = 'queued', owner = null, since = $1 \
-            where issue = $2 and status = 'deferred' and retry_at <= $1";
-        self.change(issue, sql(update).bind(now).bind(issue)).await
+            where issue = $2 and status = 'deferred' and (retry_at <= $1 or retry_at > $3)";
+        self.change(issue, sql(update).bind(now).bind(issue).bind(RetryPolicy::farthest(now))).await
     }
 
     /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody who was erased since, and nobody
@@ -198,7 +198,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let resends = self.resends(issue, policy).await?;
-        let due: Vec<_> = resends.iter().filter(|(_, at)| *at <= now).map(|(reader, _)| *reader).collect();
+        let due: Vec<_> = resends
+            .iter()
+            .filter(|(_, at)| RetryPolicy::has_come(*at, now))
+            .map(|(reader, _)| *reader)
+            .collect();
         let mut update = sql("update delivery set status = 'queued', owner = null, since = ");
         update
             .push_bind(now)
@@ -241,15 +245,17 @@ impl Store {
         Ok(changed)
     }
 
-    /// When the next deferred reader may be tried; `None` where none is deferred.
+    /// The first and the last of the times that deferred readers wait for; none where none is deferred.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn next_attempt(&self, issue: IssueNumber) -> Result<Option<Timestamp>, StoreError> {
-        let select =
-            "select min(retry_at) as retry_at from delivery where issue = $1 and status = 'deferred'";
+    pub async fn waits(&self, issue: IssueNumber) -> Result<[Option<Timestamp>; 2], StoreError> {
+        // Two looks into an index; asked for together they would read all of it.
+        let select = "select \
+            (select min(retry_at) from delivery where issue = $1 and status = 'deferred') as first, \
+            (select max(retry_at) from delivery where issue = $1 and status = 'deferred') as last";
         let row = sql(select).bind(issue).fetch_one(&mut self.read().await?).await?;
-        Cells(&row).some_time("retry_at")
+        Ok([Cells(&row).some_time("first")?, Cells(&row).some_time("last")?])
     }
 
     /// Counts an issue's records.

@@ -275,10 +275,8 @@ async fn a_paused_issue_is_passed_over_until_it_is_resumed() {
     assert_eq!(at(&folder, DUE).await.sent.len(), 1);
 }
 
-#[tokio::test]
-async fn the_deferred_are_tried_again_when_their_time_has_come() {
-    let folder = weekly();
-    draft(&folder, 1, "date = 2023-07-02");
+/// A relay that greylists every reader once.
+async fn greylisting(folder: &Folder) -> (Inbox, tempfile::TempDir) {
     let maildir = tempfile::TempDir::new().unwrap();
     let greeted = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let script = Script::new(move |envelope, stage| {
@@ -289,6 +287,28 @@ async fn the_deferred_are_tried_again_when_their_time_has_come() {
     let keep = Keep::Maildir(maildir.path().to_owned());
     let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
     folder.relay_through(&inbox);
+    (inbox, maildir)
+}
+
+#[tokio::test]
+async fn who_was_deferred_while_the_clock_was_years_ahead_is_tried_again_once_it_is_right() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let (inbox, maildir) = greylisting(&folder).await;
+    let ahead = folder.app_at("2031-07-03T00:00:00Z");
+    let sent = pressroom::send::prepare(&ahead, "1").await.unwrap().go(options()).await.unwrap();
+    assert_eq!(sent.ending, Ending::Deferred);
+    let done = at(&folder, DUE).await.sent;
+    assert_eq!(done.iter().map(|done| done.0.ending).collect::<Vec<_>>(), [Ending::Done]);
+    assert_eq!(copies(&received(maildir.path())).values().max(), Some(&1));
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn the_deferred_are_tried_again_when_their_time_has_come() {
+    let folder = weekly();
+    draft(&folder, 1, "date = 2023-07-02");
+    let (inbox, maildir) = greylisting(&folder).await;
     let endings =
         async |now| at(&folder, now).await.sent.iter().map(|done| done.0.ending).collect::<Vec<_>>();
     assert_eq!(endings(DUE).await, [Ending::Deferred]);
@@ -296,6 +316,7 @@ async fn the_deferred_are_tried_again_when_their_time_has_come() {
     assert_eq!(endings("2023-07-03T00:01:00Z").await, [Ending::Done]);
     let copies = copies(&received(maildir.path()));
     assert_eq!((copies.get("ada@example.com"), copies.get("bo@example.org")), (Some(&1), Some(&1)));
+    inbox.stop().await;
 }
 
 #[test]

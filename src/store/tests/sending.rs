@@ -1,4 +1,5 @@
 use super::*;
+use crate::delivery::RetryPolicy;
 
 const ISSUE: i64 = 379;
 pub(super) const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
@@ -167,9 +168,9 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
             ("r3@example.com".to_owned(), DeliveryStatus::Queued),
         ]
     );
-    let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
+    let policy = RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
     assert_eq!(store.requeue_in_doubt(number(), policy, later(30)).await.unwrap(), 0);
-    let over = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_secs(1) };
+    let over = RetryPolicy { give_up_after: SignedDuration::from_secs(1) };
     assert_eq!(store.requeue_in_doubt(number(), over, later(99)).await.unwrap(), 0, "tried for long enough");
     assert_eq!(store.requeue_in_doubt(number(), policy, later(39)).await.unwrap(), 1);
     let again = store.lease(number(), LEASE, of_all(9), later(39)).await.unwrap();
@@ -183,7 +184,7 @@ async fn however_many_are_in_doubt_all_are_sent_it_again() {
     let store = TestStore::queued(READERS).await;
     let doubt = "update delivery set status = 'in-doubt', attempts = 1, since = $1, first_attempt_at = $1";
     sql(doubt).bind(NOW).execute(&mut store.store.write().await.unwrap()).await.unwrap();
-    let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
+    let policy = RetryPolicy { give_up_after: SignedDuration::from_mins(1) };
     assert_eq!(store.requeue_in_doubt(number(), policy, later(39)).await.unwrap(), READERS as u64);
 }
 
@@ -287,13 +288,29 @@ async fn the_deferred_come_back_when_their_time_has_come() {
     store.write(&[], &settled).await;
     let counts = Counts { queued: 3, waiting: 1, deferred: 1, refused: 1, ..Counts::default() };
     assert_eq!(store.counted().await, counts);
-    assert_eq!(store.next_attempt(number()).await.unwrap(), Some(later(30)));
+    assert_eq!(store.waits(number()).await.unwrap(), [Some(later(30)); 2]);
     assert_eq!(store.requeue_due(number(), later(29)).await.unwrap(), 0);
     assert_eq!(store.requeue_due(number(), later(30)).await.unwrap(), 1);
-    assert_eq!(store.next_attempt(number()).await.unwrap(), None);
+    assert_eq!(store.waits(number()).await.unwrap(), [None; 2]);
     let attempts: Vec<_> = store.lease_some(9).await.iter().map(|leased| leased.attempts).collect();
     assert_eq!(attempts, [1, 0]);
     assert_eq!(store.finish(number()).await.unwrap(), IssueState::Running);
+}
+
+#[tokio::test]
+async fn who_was_deferred_under_a_clock_that_was_years_ahead_need_not_wait_for_it() {
+    let store = TestStore::queued(2).await;
+    let ahead = later(100_000_000);
+    let granted = store.write(&intents(&store.lease_some(2).await), &[]).await;
+    let deferred = Outcome::Deferred { reply: reply(451), retry_at: ahead + SignedDuration::from_secs(30) };
+    store.write(&[], &[settlement(granted[0], deferred)]).await;
+    let doubt = "update delivery set status = 'in-doubt', attempts = 1, since = $1, first_attempt_at = $1 where status = 'sending'";
+    sql(doubt).bind(ahead).execute(&mut store.store.write().await.unwrap()).await.unwrap();
+    let policy = RetryPolicy { give_up_after: SignedDuration::from_hours(72) };
+    assert_eq!(store.requeue_due(number(), ahead).await.unwrap(), 0);
+    assert_eq!(store.requeue_in_doubt(number(), policy, ahead).await.unwrap(), 0);
+    assert_eq!(store.requeue_due(number(), later(1)).await.unwrap(), 1);
+    assert_eq!(store.requeue_in_doubt(number(), policy, later(1)).await.unwrap(), 1);
 }
 
 #[tokio::test]
