@@ -18,14 +18,9 @@ mod on_postgres;
 mod on_sqlite;
 mod own_server;
 mod reader;
-mod rehearsing;
-mod saying;
-mod serving;
 mod signatures;
-mod signing;
 mod stores;
 mod trouble;
-mod wording;
 
 #[path = "../postgres/server.rs"]
 mod server;

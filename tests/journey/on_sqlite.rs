@@ -29,13 +29,23 @@ mod leaving;
 mod leaving_by_mail;
 #[path = "pacing.rs"]
 mod pacing;
+#[path = "rehearsing.rs"]
+mod rehearsing;
 #[path = "reporting.rs"]
 mod reporting;
 #[path = "reviewing.rs"]
 mod reviewing;
+#[path = "saying.rs"]
+mod saying;
 #[path = "sending.rs"]
 mod sending;
+#[path = "serving.rs"]
+mod serving;
+#[path = "signing.rs"]
+mod signing;
 #[path = "spooling.rs"]
 mod spooling;
 #[path = "telling.rs"]
 mod telling;
+#[path = "wording.rs"]
+mod wording;

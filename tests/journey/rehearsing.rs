@@ -7,7 +7,8 @@ use pressroom::inbox::Fault;
 use pressroom::rehearse::{Rehearsal, rehearse};
 use serde_json::Value;
 
-use crate::folder::{Folder, options};
+use super::Folder;
+use crate::folder::options;
 
 async fn rehearsed(folder: &Folder, seed: u32) -> Rehearsal {
     rehearse(&folder.app(), "1", seed, &options()).await.unwrap()
@@ -77,7 +78,7 @@ async fn the_true_run_is_reckoned_by_the_limits_and_its_relay_is_left_alone() {
     let folder = folder(300);
     let limits =
         "url = \"smtp://127.0.0.1:1\"\nrate = \"2/s\"\n[smtp.domain.\"example.net\"]\nrate = \"1/m\"";
-    folder.edit("newsletter.toml", "url = \"inbox\"", limits);
+    folder.relay_is(limits);
     let forecast = rehearsed(&folder, 1).await.forecast;
     let domains: BTreeMap<_, _> = forecast
         .domains
@@ -118,6 +119,7 @@ fn the_command_says_it_in_words_and_in_json() {
         assert!(object[key].is_u64(), "{key}: {object}");
     }
     assert!(object["forecast"]["domains"][0]["seconds"].is_u64(), "{object}");
-    folder.edit("newsletter.toml", "[smtp]\nurl = \"inbox\"\n", "");
+    folder.relay_is("");
+    folder.edit("newsletter.toml", "[smtp]\n", "");
     assert_eq!(folder.run(&["send", "1", "--rehearse"]).status.code(), Some(2));
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::folder::Folder;
+use super::Folder;
 use crate::reader::ask;
 
 /// Long beside every limit here: whoever waits for so long waits in vain.

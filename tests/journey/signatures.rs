@@ -8,10 +8,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::folder::Folder;
+use crate::folder::Fixture;
 
 /// Makes a key of either algorithm and has the newsletter sign with both; gives the DNS, as published.
-pub(crate) fn sign_with_both(folder: &Folder) -> Value {
+pub(crate) fn sign_with_both<const ON_SERVER: bool>(folder: &Fixture<ON_SERVER>) -> Value {
     let mut newsletter = folder.read("newsletter.toml");
     let mut dns = json!({});
     for algorithm in ["rsa", "ed25519"] {

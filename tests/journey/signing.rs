@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::folder::{Folder, header};
+use super::Folder;
+use crate::folder::header;
 use crate::signatures::{Judged, sign_with_both};
 
 #[test]

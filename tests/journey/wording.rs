@@ -1,6 +1,7 @@
 //! What readers' pages and the confirmation say: in the newsletter's language, or as the editor has it.
 
-use crate::folder::{Folder, header};
+use super::Folder;
+use crate::folder::header;
 use crate::reader::{get, post};
 
 #[tokio::test]
