@@ -41,6 +41,8 @@ use spool::Spool;
 
 /// How long somebody who leaves waits for the store before their word is written down for it.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// How often a server forgets what was kept for long enough.
+const FORGETTING: Duration = Duration::from_secs(3600);
 
 /// Where a click leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Tracker {
     links: Links,
     spool: Spool,
     clock: Clock,
+    /// For how long clicks and opens are kept.
+    keep_events: Duration,
     counters: Arc<Counters>,
     /// The number of the next event.
     seq: AtomicI64,
@@ -120,6 +124,7 @@ impl Tracker {
             // 2^31 events a server that no other server numbers alike, most likely; the time tells them apart besides.
             seq: AtomicI64::new(((server >> 33) << 32).cast_signed()),
             clock: Arc::clone(&app.clock),
+            keep_events: app.config.keep_events,
             keys,
             door,
             links,
@@ -222,20 +227,43 @@ impl Tracker {
         self.links.find(issue, &self.door).await
     }
 
-    /// Looks for new issues, mended links and new keys until it is told to stop.
+    /// Looks for new issues, mended links and new keys, and forgets what was kept for long enough, until it is told to stop: then it waits
+    /// for no store.
     pub async fn watch(&self, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = self.look_on() => {}
+            () = self.forget() => {}
+        }
+    }
+
+    async fn look_on(&self) {
         let mut period = tokio::time::interval(links::PERIOD);
         loop {
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                _ = period.tick() => {}
-            }
+            period.tick().await;
             self.look().await;
             if let Err(error) = self.keys.refresh() {
                 tracing::error!(
                     error = format!("{error:#}"),
                     "the keys have changed and cannot be read; those before them stay"
                 );
+            }
+        }
+    }
+
+    /// Clicks and opens are kept as long as `[retention]` has it, also where nobody calls `dispatch`.
+    async fn forget(&self) {
+        let mut period = tokio::time::interval(FORGETTING);
+        loop {
+            period.tick().await;
+            let before = self.now() - self.keep_events;
+            let forgotten = async { Ok(self.door.store().await?.purge_events(before).await?) };
+            match forgotten.await {
+                Ok(0) => {}
+                Ok(events) => tracing::info!(events, "forgotten, as `[retention]` has it"),
+                Err::<_, anyhow::Error>(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "what is to be forgotten stays for now");
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use pressroom::id::Reference;
 use pressroom::newsletter::Tracking;
@@ -245,15 +246,29 @@ async fn where_all_of_a_list_are_kept_from_an_issue_the_refusal_says_by_what() {
 
 /// The command's own clock says that it is years after the click.
 #[tokio::test]
-async fn dispatch_forgets_clicks_that_are_older_than_the_newsletter_keeps_them() {
-    let folder = clicked().await;
-    folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"36500d\"\n\n[smtp]");
-    folder.run(&["dispatch"]);
-    assert_eq!(length(&held(&folder, ADA)["events"]), 1);
-    folder.edit("newsletter.toml", "[retention]\nevents = \"36500d\"", "[retention]\nevents = \"30d\"");
-    folder.run(&["dispatch"]);
-    let held = held(&folder, ADA);
-    assert_eq!((length(&held["events"]), length(&held["deliveries"])), (0, 1), "what was sent is no click");
+async fn clicks_that_are_older_than_the_newsletter_keeps_them_are_forgotten_by_dispatch_and_by_the_server() {
+    for by_server in [false, true] {
+        let folder = clicked().await;
+        folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"36500d\"\n\n[smtp]");
+        folder.run(&["dispatch"]);
+        assert_eq!(length(&held(&folder, ADA)["events"]), 1);
+        folder.edit("newsletter.toml", "[retention]\nevents = \"36500d\"", "[retention]\nevents = \"30d\"");
+        if by_server {
+            let server = folder.serve_at("2023-09-03T00:00:00Z").await;
+            while length(&held(&folder, ADA)["events"]) > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            server.stop().await;
+        } else {
+            folder.run(&["dispatch"]);
+        }
+        let held = held(&folder, ADA);
+        assert_eq!(
+            (length(&held["events"]), length(&held["deliveries"])),
+            (0, 1),
+            "what was sent is no click"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
-//! A PostgreSQL server of a test's own: it crashes while an issue goes out, and it speaks TLS.
+//! A PostgreSQL server that crashes while an issue goes out, speaks TLS, or says nothing.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
-use crate::folder::Folder;
+use crate::folder::{Fixture, Folder};
 use crate::stores::{READERS, arrived, completes, later, stage, start};
 
 /// Gone when it is dropped.
@@ -123,4 +125,19 @@ async fn with_tls_only_whom_the_operator_trusts_is_believed() {
         assert_eq!(ended, Some(code), "{query}: {said}");
         assert!(said.contains(why) && said.contains("database postgres at"), "{query}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_serve_while_the_database_says_nothing_does_not_wait_for_it() {
+    let folder = Fixture::<true>::with_readers(&["ada@example.com"]);
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let mut other = PgConnection::connect(&folder.server_url().unwrap()).await.unwrap();
+    sqlx::raw_sql("begin; lock table issue in access exclusive mode").execute(&mut other).await.unwrap();
+    // It looks for new issues once a second.
+    let waits = "select count(*) from pg_locks where relation = 'issue'::regclass and not granted";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut other).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(20), server.stop()).await.expect("an end");
 }
