@@ -16,9 +16,10 @@ use crate::document::nearest;
 use crate::issue::Issue;
 use crate::newsletter::{Newsletter, Silence};
 use crate::render::Rendering;
+pub(crate) use size::kilobytes;
 
 /// Every finding that can be silenced, those of the rendering too.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 14] = [
     "empty-issue",
     "empty-section",
     "field-unlisted",
@@ -29,7 +30,6 @@ pub const KINDS: [&str; 15] = [
     "preheader-missing",
     "preheader-repeats-subject",
     "silence-unknown",
-    "subject-empty",
     "text-link",
     "text-order",
     "url-twice",
@@ -41,7 +41,6 @@ pub fn findings(issue: &Issue, rendering: &Rendering, newsletter: &Newsletter) -
     let mut found = rendering.findings.0.clone();
     found.extend(obligations::owed(issue, &rendering.issue, newsletter));
     found.extend(words::preheader(issue, &rendering.issue));
-    found.extend(words::subject(issue, &rendering.issue));
     found.extend(no_sponsor(issue));
     found.extend(words::capitals(issue));
     found.extend(words::empty(issue));

@@ -24,6 +24,7 @@ mod face;
 mod inbox;
 mod keys;
 mod log;
+mod man;
 mod report;
 mod send;
 mod serve;
@@ -102,6 +103,7 @@ enum Command {
     Subscribers(subscribers::Subscribers),
     Dkim(dkim::Dkim),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -148,6 +150,7 @@ impl Cli {
             Command::Subscribers(command) => command.run(&self.directory, face),
             Command::Dkim(command) => command.run(&self.directory, face),
             Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
         }
     }
 }

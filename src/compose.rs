@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::check;
+use crate::check::{self, kilobytes};
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
 use crate::id::IssueNumber;
@@ -249,10 +249,4 @@ pub(crate) fn counted_warnings(count: usize) -> Option<String> {
         1 => Some("1 warning, above".to_owned()),
         _ => Some(format!("{count} warnings, above")),
     }
-}
-
-/// As in `31.3 kB`, a kB being 1,000 bytes.
-pub(crate) fn kilobytes(bytes: usize) -> String {
-    let tenths = (bytes + 50) / 100;
-    format!("{}.{} kB", tenths / 10, tenths % 10)
 }

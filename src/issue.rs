@@ -77,6 +77,12 @@ impl Issue {
         })
     }
 
+    /// How many articles stand above the middle sponsor: all, where there is none.
+    pub(crate) fn above_middle(&self) -> usize {
+        let all = self.articles.len();
+        if self.sponsors.contains_key(&Placement::Middle) { all.div_ceil(2) } else { all }
+    }
+
     /// Every article, those of the sections too, in order.
     pub fn all_articles(&self) -> impl Iterator<Item = &Article> {
         self.articles.iter().chain(self.sections.iter().flat_map(|section| &section.articles))

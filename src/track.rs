@@ -42,7 +42,7 @@ use spool::Spool;
 /// How long somebody who leaves waits for the store before their word is written down for it.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// How often a server forgets what was kept for long enough.
-const FORGETTING: Duration = Duration::from_secs(3600);
+const FORGETTING: Duration = Duration::from_hours(1);
 
 /// Where a click leads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -59,6 +59,8 @@ fn weight(piece: &Piece, rendered: &RenderedIssue, newsletter: &Newsletter) -> u
     }
 }
 
-fn kilobytes(bytes: usize) -> String {
-    format!("{}.{} kB", bytes / 1000, bytes % 1000 / 100)
+/// As in `31.3 kB`, a kB being 1,000 bytes.
+pub(crate) fn kilobytes(bytes: usize) -> String {
+    let tenths = (bytes + 50) / 100;
+    format!("{}.{} kB", tenths / 10, tenths % 10)
 }

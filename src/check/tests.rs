@@ -75,14 +75,6 @@ fn a_preheader_says_enough_and_not_too_much_and_not_the_subject() {
 }
 
 #[test]
-fn a_subject_that_came_to_nothing_is_named() {
-    let issue = assemble(BOOKED, &format!("{PREHEADER}{ARTICLE}")).unwrap();
-    let mut rendering = rendering(&issue, Vec::new());
-    rendering.issue.subject = vec![Piece::Literal(" ".to_owned())];
-    assert_eq!(findings(&issue, &rendering, &newsletter()).0[0].kind, "subject-empty");
-}
-
-#[test]
 fn a_link_says_where_it_leads() {
     let draft = "intro = \"See [Here!](https://example.com/x) and [what is here](https://example.com/y).\"\n";
     insta::assert_snapshot!("vague_link", drawn(draft));

@@ -38,16 +38,6 @@ pub(super) fn preheader(issue: &Issue, rendered: &RenderedIssue) -> Option<Diagn
     Some(Diagnostic::warning("preheader-length", message).at(spot).help(help))
 }
 
-/// A subject of which a template left nothing.
-pub(super) fn subject(issue: &Issue, rendered: &RenderedIssue) -> Option<Diagnostic> {
-    let (source, Located { span, .. }) = &issue.subject;
-    let empty = literals(&rendered.subject).is_some_and(|subject| subject.trim().is_empty());
-    empty.then(|| {
-        Diagnostic::warning("subject-empty", "the subject is empty")
-            .at(source.spot(span.clone(), "makes nothing"))
-    })
-}
-
 /// The words of the subject, if they are the same for all.
 fn literals(pieces: &[Piece]) -> Option<String> {
     let literal = |piece: &Piece| match piece {

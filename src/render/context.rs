@@ -87,7 +87,7 @@ fn of_issue(issue: &Issue) -> Value {
         ("preheader", Value::from(issue.preheader.as_ref().map(|preheader| text(&preheader.value)))),
         ("intro", of_prose(&issue.intro)),
         ("outro", of_prose(&issue.outro)),
-        ("groups", groups(&articles, issue.sponsors.get(&Placement::Middle), below)),
+        ("groups", groups(&articles, (issue.sponsors.get(&Placement::Middle), issue.above_middle()), below)),
         ("articles", Value::from(articles)),
         ("sections", Value::from(issue.sections.iter().map(of_section).collect::<Vec<_>>())),
     ])
@@ -116,15 +116,14 @@ fn of_section(section: &Section) -> Value {
     object([
         ("title", text(&section.title)),
         ("body", of_prose(&section.body)),
-        ("groups", groups(&articles, None, false)),
+        ("groups", groups(&articles, (None, articles.len()), false)),
         ("articles", Value::from(articles)),
     ])
 }
 
-/// Articles by at most eight, with the middle sponsor after half of them. `below`: whether another stands right above.
-fn groups(articles: &[Value], middle: Option<&Sponsor>, below: bool) -> Value {
-    let half = middle.map_or(articles.len(), |_| articles.len().div_ceil(2));
-    let (first, second) = articles.split_at(half);
+/// Articles by at most eight, with the middle sponsor after so many of them. `below`: whether another stands right above.
+fn groups(articles: &[Value], (middle, above): (Option<&Sponsor>, usize), below: bool) -> Value {
+    let (first, second) = articles.split_at(above);
     let mut chunks: Vec<&[Value]> = first.chunks(GROUP).collect();
     if middle.is_some() && chunks.is_empty() {
         chunks.push(&[]);

@@ -36,13 +36,13 @@ impl<'a> Linked<'a> {
     fn of(issue: &'a Issue) -> Self {
         let mut linked = Self::default();
         let middle = issue.sponsors.get(&Placement::Middle);
-        let half = middle.map_or(issue.articles.len(), |_| issue.articles.len().div_ceil(2));
-        let (first, second) = issue.articles.split_at(half);
+        let above = issue.above_middle();
+        let (first, second) = issue.articles.split_at(above);
         linked.sponsor(Placement::Top, issue.sponsors.get(&Placement::Top));
         linked.prose(&issue.intro, &Part::Intro);
         linked.articles(1, first, None);
         linked.sponsor(Placement::Middle, middle);
-        linked.articles(half + 1, second, None);
+        linked.articles(above + 1, second, None);
         let mut number = issue.articles.len() + 1;
         for section in &issue.sections {
             let Section { title, body, articles } = section;

@@ -295,8 +295,7 @@ fn tracking_of(held: &Subscription, most: Tracking) -> Tracking {
 /// What is counted of somebody who came by this issue's link: as the newsletter does now, and as it did when the issue went out, for its
 /// links are counted so still.
 fn counted(site: &Site, table: &LinkTable) -> TrackingPolicy {
-    let now = site.app.config.newsletter.tracking;
-    let then = table.tracking.unwrap_or(now);
+    let (now, then) = (site.app.config.newsletter.tracking, table.tracking);
     TrackingPolicy { clicks: now.clicks.max(then.clicks), opens: now.opens.max(then.opens) }
 }
 

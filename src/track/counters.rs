@@ -70,7 +70,7 @@ impl Counters {
             ("failures_total", "answers that failed because of the server", &self.failures),
         ];
         let gauges = [
-            ("pending", "clicks and opens on the disk that are not in the store yet", &pending),
+            ("pending", "clicks, opens and leavings on the disk that are not in the store yet", &pending),
             ("connections", "connections that are open", &self.connections),
             ("store_up", "1 while the store can be asked", &store_up),
         ];

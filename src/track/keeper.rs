@@ -127,7 +127,7 @@ impl Keeper {
     }
 
     /// Segments of our own; tried until they are in the store, or the server ends: then they stay where they are. They stay the same ones:
-    /// the store knows them by the last of them. Answers how many clicks and opens they held; `None` where they stay.
+    /// the store knows them by the last of them. Answers how many records they held; `None` where they stay.
     async fn bring(&self, numbers: &[u64], closed: &mpsc::UnboundedReceiver<u64>) -> Option<usize> {
         let mut pause = FIRST;
         loop {
@@ -139,7 +139,7 @@ impl Keeper {
                 Err(error) => error,
             };
             self.door.doubt();
-            tracing::warn!(error = format!("{error:#}"), "clicks and opens wait on the disk for the store");
+            tracing::warn!(error = format!("{error:#}"), "what was heard waits on the disk for the store");
             if closed.is_closed() {
                 return None;
             }
@@ -161,10 +161,7 @@ impl Keeper {
             match self.keep_all(&orphan).await {
                 Ok(0) => {}
                 Ok(segments) => {
-                    tracing::info!(
-                        segments,
-                        "a server that ended early left clicks and opens; they are kept"
-                    );
+                    tracing::info!(segments, "what a server that ended early has left is kept");
                 }
                 Err(error) => tracing::warn!(
                     error = format!("{error:#}"),

@@ -29,8 +29,8 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 pub struct LinkTable {
     /// To whom the issue went.
     pub list: ListName,
-    /// What is counted of it, unless a reader chose less; `None` in a copy that was made before copies said so.
-    pub tracking: Option<TrackingPolicy>,
+    /// What is counted of it, unless a reader chose less.
+    pub tracking: TrackingPolicy,
     /// When it was queued: another issue of the same number was queued at another time.
     queued_at: Timestamp,
     /// By place, from 1; `None` where it may lead nowhere.
@@ -40,7 +40,7 @@ pub struct LinkTable {
 impl LinkTable {
     fn of(issue: &FrozenIssue, queued_at: Timestamp) -> Self {
         let targets = issue.rendered.links.iter().map(|link| target(&link.url)).collect();
-        Self { list: issue.list.clone(), tracking: Some(issue.tracking), queued_at, targets }
+        Self { list: issue.list.clone(), tracking: issue.tracking, queued_at, targets }
     }
 
     /// Where a place leads: an http or https URL in ASCII.
@@ -151,8 +151,7 @@ impl Links {
     async fn take_in(&self, looked: &mut Looked, store: &Store) -> anyhow::Result<()> {
         let mut tables = HashMap::new();
         for (number, queued_at) in store.issues().await? {
-            let is_whole = |table: Arc<LinkTable>| table.queued_at == queued_at && table.tracking.is_some();
-            let is_known = self.known(number).is_some_and(is_whole);
+            let is_known = self.known(number).is_some_and(|table| table.queued_at == queued_at);
             if !is_known && let Some(issue) = store.issue(number).await? {
                 // Every change ever made to it is taken in below.
                 looked.mended = Timestamp::UNIX_EPOCH;

@@ -233,3 +233,18 @@ fn a_second_signal_ends_it_at_once_with_one_object_all_the_same() {
     assert_eq!(ended.status.code(), Some(75), "{object}");
     assert!(object.is_object());
 }
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let folder = Folder::with_readers(&[]);
+    let pages = folder.path().join("man");
+    stdout(&folder, &["man", pages.to_str().unwrap()]);
+    for (page, words) in [
+        ("pressroom.1", "newsletter"),
+        ("pressroom-send.1", "dry\\-run"),
+        ("pressroom-subscribers-import.1", "suppressed"),
+    ] {
+        let text = fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS") && text.contains(words), "{page}: {text}");
+    }
+}
