@@ -5,7 +5,7 @@
 //! each once (`keeper`). With the store away it stays on the disk until it is back.
 
 mod counters;
-mod entry;
+mod record;
 mod keeper;
 mod links;
 mod spool;
@@ -33,10 +33,10 @@ use crate::store::{Arrival, Store};
 use crate::subscriber::{Leaving, Way};
 use crate::token::{Purpose, is_specimen};
 pub use counters::Counters;
-use entry::Entry;
-use keeper::{Held, Keeper};
+use keeper::{Claim, Keeper};
 pub use links::LinkTable;
 use links::Links;
+use record::Record;
 use spool::Spool;
 
 /// How long somebody who leaves waits for the store before their word is written down for it.
@@ -114,7 +114,7 @@ impl Tracker {
             random(&mut name);
             u64::from_be_bytes(name)
         };
-        let (own, server) = Held::make(&spool, draw)?;
+        let (own, server) = Claim::make(&spool, draw)?;
         let own = Arc::new(own);
         let (closed, segments) = mpsc::unbounded_channel();
         let keeper =
@@ -190,7 +190,7 @@ impl Tracker {
         let reference = if heard.objects { Reference::EVERYONE } else { reference };
         let event = Event { kind, at: self.now(), signals: heard.signals };
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
-        self.spool.push(Entry::Event(Arrival { issue, reference, seq, event }));
+        self.spool.push(Record::Event(Arrival { issue, reference, seq, event }));
     }
 
     /// Whom a token stands for; `None` for what we did not sign.
@@ -212,7 +212,7 @@ impl Tracker {
             }
             Ok(Err(_)) | Err(_) => {
                 self.door.doubt();
-                let is_written = self.spool.push_durably(Entry::Leaving { reference, leaving }).await;
+                let is_written = self.spool.push_durably(Record::Leaving { reference, leaving }).await;
                 tracing::warn!(issue = issue.get(), is_written, "somebody left while the store was away");
                 if is_written { Left::Noted } else { Left::Failed }
             }
@@ -320,8 +320,8 @@ pub fn waiting(app: &App) -> anyhow::Result<usize> {
 pub async fn heed_leavers(app: &App, store: &Store, copy: &Store) -> anyhow::Result<u64> {
     let mut left = 0;
     for (folder, number) in segments(app)? {
-        for entry in read(&folder, number)? {
-            if let Entry::Leaving { reference, leaving } = entry {
+        for record in read(&folder, number)? {
+            if let Record::Leaving { reference, leaving } = record {
                 let is_new = lists::leave_copy(store, copy, reference, leaving).await? == Some(true);
                 left += u64::from(is_new);
             }
@@ -343,9 +343,9 @@ fn segments(app: &App) -> anyhow::Result<Vec<(PathBuf, u64)>> {
 }
 
 /// What a segment holds: nothing any more where its server has brought it to the store meanwhile.
-fn read(folder: &Path, number: u64) -> anyhow::Result<Vec<Entry>> {
+fn read(folder: &Path, number: u64) -> anyhow::Result<Vec<Record>> {
     let segment = folder.join(spool::file_name(number));
-    Ok(there(spool::read(folder, number), &segment)?.map_or_else(Vec::new, |(entries, _)| entries))
+    Ok(there(spool::read(folder, number), &segment)?.map_or_else(Vec::new, |(records, _)| records))
 }
 
 /// `None` for what is no folder, or is gone: whoever heeds a server's word comes upon both while that server goes on.

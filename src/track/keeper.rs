@@ -13,7 +13,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::counters::Counters;
-use super::entry::Entry;
+use super::record::Record;
 use super::spool;
 use crate::app::door::Door;
 use crate::lists;
@@ -36,14 +36,14 @@ const NAMES: usize = 100;
 
 /// A server's folder, held as long as this is.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Claim {
     pub(super) folder: PathBuf,
     /// The server's name.
     server: String,
     _lock: File,
 }
 
-impl Held {
+impl Claim {
     /// Makes a folder for a server, whose name is one of the numbers that `draw` draws.
     pub(super) fn make(spool: &Path, draw: impl FnMut() -> u64) -> anyhow::Result<(Self, u64)> {
         for number in iter::repeat_with(draw).take(NAMES) {
@@ -98,7 +98,7 @@ pub(super) struct Keeper {
     pub(super) door: Arc<Door>,
     pub(super) counters: Arc<Counters>,
     pub(super) spool: PathBuf,
-    pub(super) own: Arc<Held>,
+    pub(super) own: Arc<Claim>,
 }
 
 impl Keeper {
@@ -157,7 +157,7 @@ impl Keeper {
                 continue;
             }
             // One that cannot be taken is a living server's, or is tried again at the next round.
-            let Ok(Some(orphan)) = Held::take(entry.path(), &server) else { continue };
+            let Ok(Some(orphan)) = Claim::take(entry.path(), &server) else { continue };
             match self.keep_all(&orphan).await {
                 Ok(0) => {}
                 Ok(segments) => {
@@ -174,7 +174,7 @@ impl Keeper {
         self.counters.orphaned.store(orphaned, Ordering::Relaxed);
     }
 
-    async fn keep_all(&self, orphan: &Held) -> anyhow::Result<usize> {
+    async fn keep_all(&self, orphan: &Claim) -> anyhow::Result<usize> {
         let numbers = spool::segments(&orphan.folder)?;
         for number in &numbers {
             // One by one: some of them may be in the store already.
@@ -183,21 +183,21 @@ impl Keeper {
         Ok(numbers.len())
     }
 
-    /// Segments, in their order, go into the store together, and are gone from the disk. Answers how many entries they held.
-    async fn keep(&self, held: &Held, numbers: &[u64]) -> anyhow::Result<usize> {
+    /// Segments, in their order, go into the store together, and are gone from the disk. Answers how many records they held.
+    async fn keep(&self, held: &Claim, numbers: &[u64]) -> anyhow::Result<usize> {
         let Some(last) = numbers.last() else { return Ok(0) };
-        let (mut entries, mut unreadable) = (Vec::new(), 0);
+        let (mut records, mut unreadable) = (Vec::new(), 0);
         for number in numbers {
             let (read, torn) = spool::read(&held.folder, *number)?;
-            entries.extend(read);
+            records.extend(read);
             unreadable += torn;
         }
         let store = self.door.store().await?;
-        let mut arrivals: Vec<Arrival> = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            match entry {
-                Entry::Event(arrival) => arrivals.push(*arrival),
-                Entry::Leaving { reference, leaving } => {
+        let mut arrivals: Vec<Arrival> = Vec::with_capacity(records.len());
+        for record in &records {
+            match record {
+                Record::Event(arrival) => arrivals.push(*arrival),
+                Record::Leaving { reference, leaving } => {
                     let is_new = lists::leave(&store, *reference, *leaving).await? == Some(true);
                     self.counters.left.fetch_add(is_new.into(), Ordering::Relaxed);
                 }
@@ -212,7 +212,7 @@ impl Keeper {
             }
         }
         self.counters.lost.fetch_add(unreadable as u64, Ordering::Relaxed);
-        Ok(entries.len())
+        Ok(records.len())
     }
 
     async fn keep_arrivals(
@@ -249,7 +249,7 @@ mod tests {
         fs::write(folder.join("newsletter.toml"), NEWSLETTER).unwrap();
         let app = App::open(folder, Arc::new(|| Timestamp::UNIX_EPOCH)).unwrap();
         let spool = folder.join("spool");
-        let own = Arc::new(Held::make(&spool, || 1).unwrap().0);
+        let own = Arc::new(Claim::make(&spool, || 1).unwrap().0);
         Keeper { door: Arc::new(Door::new(app)), counters: Arc::default(), spool, own }
     }
 
@@ -261,7 +261,7 @@ mod tests {
         for (number, records) in (1..).zip(segments) {
             let mut bytes = Vec::new();
             for n in 0..*records {
-                Entry::Leaving { reference: Reference(n as u64), leaving }.write(&mut bytes);
+                Record::Leaving { reference: Reference(n as u64), leaving }.write(&mut bytes);
             }
             fs::write(folder.join(spool::file_name(number)), bytes).unwrap();
         }
@@ -294,7 +294,7 @@ mod tests {
         let adopt = || {
             while !done.load(Ordering::Relaxed) {
                 for entry in fs::read_dir(spool).unwrap().flatten() {
-                    if let Ok(Some(orphan)) = Held::take(entry.path(), "") {
+                    if let Ok(Some(orphan)) = Claim::take(entry.path(), "") {
                         orphan.remove_if_empty();
                     }
                 }
@@ -304,7 +304,7 @@ mod tests {
             scope.spawn(adopt);
             scope.spawn(adopt);
             let mut names = 0..;
-            let made: Vec<_> = (0..200).map(|_| Held::make(spool, || names.next().unwrap_or(0))).collect();
+            let made: Vec<_> = (0..200).map(|_| Claim::make(spool, || names.next().unwrap_or(0))).collect();
             done.store(true, Ordering::Relaxed);
             made
         });
@@ -312,7 +312,7 @@ mod tests {
             match made {
                 Ok((held, _)) => {
                     assert!(held.folder.join(LOCK).exists());
-                    assert!(Held::take(held.folder.clone(), "").unwrap().is_none());
+                    assert!(Claim::take(held.folder.clone(), "").unwrap().is_none());
                 }
                 Err(error) => assert!(error.to_string().starts_with("other servers take"), "{error:#}"),
             }
@@ -322,11 +322,11 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_not_taken_again_and_what_is_wrong_with_a_folder_is_said_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
-        let _held = Held::make(folder.path(), || 1).unwrap();
+        let _held = Claim::make(folder.path(), || 1).unwrap();
         let mut names = [1, 2].into_iter();
-        assert_eq!(Held::make(folder.path(), || names.next().unwrap()).unwrap().1, 2);
+        assert_eq!(Claim::make(folder.path(), || names.next().unwrap()).unwrap().1, 2);
         fs::create_dir_all(folder.path().join("0000000000000003/lock")).unwrap();
-        let refused = format!("{:#}", Held::make(folder.path(), || 3).unwrap_err());
+        let refused = format!("{:#}", Claim::make(folder.path(), || 3).unwrap_err());
         assert!(refused.contains("0000000000000003 cannot be locked: "), "{refused}");
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::counters::Counters;
-use super::entry::{Entry, LENGTH};
+use super::record::{LENGTH, Record};
 
 /// Records a segment: one transaction of the store.
 pub(super) const SEGMENT: usize = 5_000;
@@ -42,7 +42,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Entry>,
+    waiting: Vec<Record>,
     /// Whoever waits until what they said is on the disk.
     asking: Vec<oneshot::Sender<bool>>,
     closing: bool,
@@ -72,14 +72,14 @@ impl Spool {
     }
 
     /// Takes one in, without waiting. Where too much waits already it is lost, and counted.
-    pub(super) fn push(&self, entry: Entry) {
+    pub(super) fn push(&self, record: Record) {
         let mut state = self.shared.state();
         if state.waiting.len() >= WAITING {
             drop(state);
             self.shared.counters.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        state.waiting.push(entry);
+        state.waiting.push(record);
         let is_first = state.waiting.len() == 1;
         drop(state);
         if is_first {
@@ -88,11 +88,11 @@ impl Spool {
     }
 
     /// Takes one in and answers when it is on the disk; `false` where that could not be.
-    pub(super) async fn push_durably(&self, entry: Entry) -> bool {
+    pub(super) async fn push_durably(&self, record: Record) -> bool {
         let (asking, answer) = oneshot::channel();
         {
             let mut state = self.shared.state();
-            state.waiting.push(entry);
+            state.waiting.push(record);
             state.asking.push(asking);
         }
         self.shared.wake.notify_one();
@@ -129,7 +129,7 @@ struct Segment {
 
 /// What the writer takes at once.
 struct Taken {
-    entries: Vec<Entry>,
+    records: Vec<Record>,
     asking: Vec<oneshot::Sender<bool>>,
     closing: bool,
 }
@@ -138,18 +138,18 @@ impl Writer {
     fn run(mut self) {
         let mut bytes = Vec::new();
         loop {
-            let Taken { mut entries, asking, closing } = self.take();
-            let is_pause = !entries.is_empty();
-            self.refuse_beyond(&mut entries);
+            let Taken { mut records, asking, closing } = self.take();
+            let is_pause = !records.is_empty();
+            self.refuse_beyond(&mut records);
             bytes.clear();
-            for entry in &entries {
-                entry.write(&mut bytes);
+            for record in &records {
+                record.write(&mut bytes);
             }
             let kept = self.write(&bytes);
             if !kept {
                 // Whoever leaves is told that it did not work.
-                entries.retain(|entry| matches!(entry, Entry::Event(_)));
-                self.shared.counters.lost.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                records.retain(|record| matches!(record, Record::Event(_)));
+                self.shared.counters.lost.fetch_add(records.len() as u64, Ordering::Relaxed);
             }
             for asking in asking {
                 // Whoever asked may have gone.
@@ -181,20 +181,20 @@ impl Writer {
             }
         };
         Taken {
-            entries: std::mem::take(&mut state.waiting),
+            records: std::mem::take(&mut state.waiting),
             asking: std::mem::take(&mut state.asking),
             closing: state.closing,
         }
     }
 
     /// Leaves of what would be too much those who leave.
-    fn refuse_beyond(&self, entries: &mut Vec<Entry>) {
+    fn refuse_beyond(&self, records: &mut Vec<Record>) {
         if self.shared.counters.waiting() < SPOOLED {
             return;
         }
-        let records = entries.len();
-        entries.retain(|entry| matches!(entry, Entry::Leaving { .. }));
-        let lost = records - entries.len();
+        let all = records.len();
+        records.retain(|record| matches!(record, Record::Leaving { .. }));
+        let lost = all - records.len();
         if lost > 0 {
             tracing::error!(lost, "clicks and opens are lost: too many wait for the store");
             self.shared.counters.lost.fetch_add(lost as u64, Ordering::Relaxed);
@@ -286,12 +286,12 @@ pub(super) fn records(folder: &Path) -> u64 {
 }
 
 /// What a segment holds; the second is how many records cannot be read.
-pub(super) fn read(folder: &Path, number: u64) -> io::Result<(Vec<Entry>, usize)> {
+pub(super) fn read(folder: &Path, number: u64) -> io::Result<(Vec<Record>, usize)> {
     let bytes = fs::read(folder.join(file_name(number)))?;
-    let (records, torn) = bytes.as_chunks::<LENGTH>();
-    let entries: Vec<Entry> = records.iter().filter_map(Entry::read).collect();
-    let unreadable = records.len() - entries.len() + usize::from(!torn.is_empty());
-    Ok((entries, unreadable))
+    let (slots, torn) = bytes.as_chunks::<LENGTH>();
+    let records: Vec<Record> = slots.iter().filter_map(Record::read).collect();
+    let unreadable = slots.len() - records.len() + usize::from(!torn.is_empty());
+    Ok((records, unreadable))
 }
 
 #[cfg(test)]
@@ -304,10 +304,10 @@ mod tests {
     use crate::store::Arrival;
     use crate::subscriber::{Leaving, Way};
 
-    fn entry(reference: u64) -> Entry {
+    fn record(reference: u64) -> Record {
         let at = Timestamp::constant(1_700_000_000, 0);
         let leaving = Leaving { at, issue: IssueNumber::new(1), way: Way::Page };
-        Entry::Leaving { reference: Reference(reference), leaving }
+        Record::Leaving { reference: Reference(reference), leaving }
     }
 
     fn open(folder: &Path) -> (Spool, Arc<Counters>, mpsc::UnboundedReceiver<u64>) {
@@ -321,15 +321,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (spool, counters, mut closed) = open(folder.path());
         for n in 0..12_000 {
-            spool.push(entry(n));
+            spool.push(record(n));
         }
-        assert!(spool.push_durably(entry(12_000)).await);
+        assert!(spool.push_durably(record(12_000)).await);
         drop(spool);
         let mut kept = Vec::new();
         while let Some(number) = closed.recv().await {
             kept.extend(read(folder.path(), number).unwrap().0);
         }
-        assert_eq!(kept, (0..=12_000).map(entry).collect::<Vec<_>>());
+        assert_eq!(kept, (0..=12_000).map(record).collect::<Vec<_>>());
         assert_eq!(
             (counters.pending.load(Ordering::Relaxed), counters.lost.load(Ordering::Relaxed)),
             (12_001, 0)
@@ -340,20 +340,20 @@ mod tests {
     async fn a_torn_record_hides_none_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let (spool, ..) = open(folder.path());
-        assert!(spool.push_durably(entry(1)).await);
+        assert!(spool.push_durably(record(1)).await);
         drop(spool);
         let path = folder.path().join(file_name(1));
         let whole = fs::read(&path).unwrap();
         fs::write(&path, [&whole[..], &whole[..17]].concat()).unwrap();
-        assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(1)], 1));
+        assert_eq!(read(folder.path(), 1).unwrap(), (vec![record(1)], 1));
     }
 
-    fn open_event() -> Entry {
+    fn open_event() -> Record {
         let (agent, method, headers) = (AgentClass::Unknown, Method::Get, HeaderFlags::default());
         let signals = Signals { agent, method, headers, delay: None };
         let event = Event { kind: EventKind::Open, at: Timestamp::UNIX_EPOCH, signals };
         let issue = IssueNumber::new(1).unwrap();
-        Entry::Event(Arrival { issue, reference: Reference(1), seq: 1, event })
+        Record::Event(Arrival { issue, reference: Reference(1), seq: 1, event })
     }
 
     #[tokio::test]
@@ -362,9 +362,9 @@ mod tests {
         let (spool, counters, _closed) = open(folder.path());
         counters.orphaned.store(SPOOLED, Ordering::Relaxed);
         spool.push(open_event());
-        assert!(spool.push_durably(entry(2)).await);
+        assert!(spool.push_durably(record(2)).await);
         drop(spool);
-        assert_eq!(read(folder.path(), 1).unwrap(), (vec![entry(2)], 0));
+        assert_eq!(read(folder.path(), 1).unwrap(), (vec![record(2)], 0));
         assert_eq!((counters.waiting(), counters.lost.load(Ordering::Relaxed)), (SPOOLED + 1, 1));
     }
 
@@ -373,7 +373,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (spool, counters, _closed) = open(&folder.path().join("absent"));
         spool.push(open_event());
-        assert!(!spool.push_durably(entry(2)).await, "who leaves is told, and is no lost click");
+        assert!(!spool.push_durably(record(2)).await, "who leaves is told, and is no lost click");
         drop(spool);
         assert_eq!(counters.lost.load(Ordering::Relaxed), 1);
     }

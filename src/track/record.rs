@@ -12,14 +12,14 @@ pub(super) const LENGTH: usize = 40;
 
 /// What waits for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum Record {
     /// A click or an open.
     Event(Arrival),
     /// Somebody left by the link of an issue while the store could not be asked.
     Leaving { reference: Reference, leaving: Leaving },
 }
 
-impl Entry {
+impl Record {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
         match self {
@@ -68,7 +68,7 @@ fn write_event(arrival: &Arrival, out: &mut Vec<u8>) {
     out.extend(signals.headers.0.to_be_bytes());
 }
 
-fn read_event(issue: IssueNumber, reference: Reference, at: Timestamp, mut rest: &[u8]) -> Option<Entry> {
+fn read_event(issue: IssueNumber, reference: Reference, at: Timestamp, mut rest: &[u8]) -> Option<Record> {
     let seq = i64::from_be_bytes(take(&mut rest)?);
     let place = u16::from_be_bytes(take(&mut rest)?);
     let [agent_number, method_number] = take(&mut rest)?;
@@ -79,7 +79,7 @@ fn read_event(issue: IssueNumber, reference: Reference, at: Timestamp, mut rest:
         delay: None,
     };
     let kind = if place == 0 { EventKind::Open } else { EventKind::Click(Place(place)) };
-    Some(Entry::Event(Arrival { issue, reference, seq, event: Event { kind, at, signals } }))
+    Some(Record::Event(Arrival { issue, reference, seq, event: Event { kind, at, signals } }))
 }
 
 fn write_leaving(reference: Reference, leaving: &Leaving, out: &mut Vec<u8>) {
@@ -141,9 +141,9 @@ mod tests {
         Arrival { issue: IssueNumber::new(379).unwrap(), reference: Reference(u64::MAX - 1), seq: -7, event }
     }
 
-    fn written(entry: &Entry) -> [u8; LENGTH] {
+    fn written(record: &Record) -> [u8; LENGTH] {
         let mut out = Vec::new();
-        entry.write(&mut out);
+        record.write(&mut out);
         out.try_into().unwrap()
     }
 
@@ -151,29 +151,29 @@ mod tests {
     fn what_is_written_is_read_again() {
         let open = Event { kind: EventKind::Open, ..arrival().event };
         let leaving = Leaving { at: arrival().event.at, issue: Some(arrival().issue), way: Way::OneClick };
-        for entry in [
-            Entry::Event(arrival()),
-            Entry::Event(Arrival { event: open, ..arrival() }),
-            Entry::Leaving { reference: Reference(9), leaving },
+        for record in [
+            Record::Event(arrival()),
+            Record::Event(Arrival { event: open, ..arrival() }),
+            Record::Leaving { reference: Reference(9), leaving },
         ] {
-            assert_eq!(Entry::read(&written(&entry)), Some(entry));
+            assert_eq!(Record::read(&written(&record)), Some(record));
         }
     }
 
     #[test]
     fn a_record_with_one_bit_changed_is_none() {
-        let record = written(&Entry::Event(arrival()));
+        let record = written(&Record::Event(arrival()));
         for bit in 0..LENGTH * 8 {
             let mut torn = record;
             torn[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Entry::read(&torn), None, "bit {bit}");
+            assert_eq!(Record::read(&torn), None, "bit {bit}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_harm(record: [u8; LENGTH]) {
-            let _ = Entry::read(&record);
+            let _ = Record::read(&record);
         }
     }
 }
