@@ -79,8 +79,9 @@ fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(local);
     let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
     let instant = ambiguous.compatible().ok()?;
-    let gap = is_gap.then(|| zone.preceding(instant).next()).flatten();
-    Some(gap.map_or(instant, |gap| gap.timestamp()))
+    // A time at the very beginning of the gap is the instant of the change itself, and what precedes it is the change before.
+    let change = is_gap.then(|| zone.preceding(instant + SignedDuration::from_nanos(1)).next()).flatten();
+    Some(change.map_or(instant, |change| change.timestamp()))
 }
 
 /// Reads skipped.toml: the dates of the issues that there will not be.
@@ -150,9 +151,38 @@ mod tests {
     fn a_time_in_a_gap_of_the_clock_is_the_first_instant_after_it_and_of_two_the_first() {
         let zone = new_york();
         let at = |local: &str| instant(local.parse().unwrap(), &zone).unwrap().to_string();
-        assert_eq!(at("2023-03-12T02:30:00"), "2023-03-12T07:00:00Z");
+        for minute in ["02:00", "02:30", "02:59", "03:00"] {
+            assert_eq!(at(&format!("2023-03-12T{minute}:00"))[..13], *"2023-03-12T07", "{minute}");
+        }
         assert_eq!(at("2023-11-05T01:30:00"), "2023-11-05T05:30:00Z");
         assert_eq!(at("2023-07-02T20:00:00"), "2023-07-03T00:00:00Z");
+    }
+
+    #[test]
+    fn before_the_instant_of_a_local_time_clocks_show_less_and_at_it_no_less() {
+        let zones = [
+            "America/New_York",
+            "America/Santiago",
+            "Africa/Cairo",
+            "Africa/Casablanca",
+            "Asia/Beirut",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",
+            "Europe/Berlin",
+            "Europe/London",
+            "Pacific/Apia",
+        ];
+        for name in zones {
+            let zone = TimeZone::get(name).unwrap();
+            let shown = |at: Timestamp| zone.to_datetime(at);
+            for local in
+                date(2011, 1, 1).at(0, 0, 0, 0).series(30.minutes()).take_while(|local| local.year() < 2013)
+            {
+                let at = instant(local, &zone).unwrap();
+                let before = at - SignedDuration::from_nanos(1);
+                assert!(shown(before) < local && local <= shown(at), "{local} in {name} is {at}");
+            }
+        }
     }
 
     /// A year of dispatch, called every half hour: which instants an issue a week would start at.
