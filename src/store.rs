@@ -66,7 +66,7 @@ pub use self::pulse::Pulse;
 pub use self::quota::{Booked, Span};
 pub use self::report::{Activity, Alike, Reached};
 pub use self::stats::{Group, Turnover};
-pub use self::subscriber::Reader;
+pub use self::subscriber::{Newcomer, Reader};
 pub use self::subscription::Member;
 use crate::config::StoreUrl;
 use crate::delivery::SenderId;
@@ -146,6 +146,9 @@ pub enum StoreError {
     /// The same, in a file's journal.
     #[error("the store cannot be used: {}", error::explained_file(.0))]
     File(rusqlite::Error),
+    /// Nobody was, when it was looked whether anybody is; nothing was written, so that they do not come back.
+    #[error("somebody was erased at this very moment; run this again")]
+    ErasedMeanwhile,
     /// A row that no version of ours has written.
     #[error("the store holds a `{column}` that nobody can read: `{text}`")]
     Unreadable {

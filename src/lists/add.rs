@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{OnList, erased, new_reference};
 use crate::id::ListName;
 use crate::mailbox::Mailbox;
-use crate::store::StoreError;
+use crate::store::{Newcomer, StoreError};
 use crate::subscriber::{Entry, Joining, Origin, SubscriptionStatus, Suppression};
 
 /// What came of adding a reader.
@@ -61,7 +61,9 @@ pub async fn add(
         attributes: BTreeMap::new(),
     };
     let joining = Joining { origin: Origin::Command, at, consent: None };
-    let added = store.subscribe(list, &entry, new_reference(&mut fill_random), joining).await?;
+    let hash = keys.map(|keys| keys.suppression(&address));
+    let newcomer = Newcomer { reference: new_reference(&mut fill_random), erased: hash.as_deref() };
+    let added = store.subscribe(list, &entry, newcomer, joining).await?;
     let known = store.reader(&address).await?;
     let left = known
         .iter()

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{OnList, erased, new_reference};
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
-use crate::store::StoreError;
+use crate::store::{Newcomer, StoreError};
 use crate::subscriber::SubscriptionStatus;
 
 /// What came of taking a reader off a list.
@@ -39,7 +39,9 @@ pub async fn unsubscribe(
     let known = store.reader(address).await?;
     let erased = erased(store, keys, address).await?.is_some();
     if !erased {
-        store.unsubscribe(list, address, new_reference(&mut fill_random), at).await?;
+        let hash = keys.map(|keys| keys.suppression(address));
+        let newcomer = Newcomer { reference: new_reference(&mut fill_random), erased: hash.as_deref() };
+        store.unsubscribe(list, address, newcomer, at).await?;
     }
     let (here, elsewhere): (Vec<_>, Vec<_>) = known
         .into_iter()

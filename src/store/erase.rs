@@ -6,9 +6,9 @@
 use serde::Serialize;
 
 use super::connection::{Connected, Connection, Transaction};
-use super::import::keep_people;
 use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
+use super::subscriber::keep_people;
 use super::word::Cells;
 use super::{Store, StoreError, notification};
 use crate::mailbox::EmailAddress;

@@ -17,7 +17,10 @@ impl StoreError {
     /// Whether another time may do: exit code 75.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::SenderAtWork { .. } | Self::Gone | Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::SenderAtWork { .. }
+            | Self::Gone
+            | Self::ErasedMeanwhile
+            | Self::Database(sqlx::Error::PoolTimedOut) => true,
             Self::Database(error) => is_transient(error),
             Self::File(error) => file_code(error).is_some_and(is_passing),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,

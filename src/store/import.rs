@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use self::merge::Merge;
 use super::connection::{Connected, Connection, Transaction, Writing};
 use super::statement::{Ready, sql};
+use super::subscriber::keep_people;
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::id::ListName;
@@ -28,7 +29,7 @@ pub struct Incoming {
     pub key: String,
     /// What the file says.
     pub row: Row,
-    /// By what their address would be known if they had been erased; where nobody was, it is not needed.
+    /// By what their address would be known if they had been erased; needed where anybody was.
     pub erased: Option<String>,
 }
 
@@ -94,7 +95,7 @@ impl Store {
     /// tenth fewer readers from the file, nothing changes unless it is allowed.
     ///
     /// # Errors
-    /// A database's error.
+    /// A database's error; [`StoreError::ErasedMeanwhile`].
     pub async fn take_in(
         &self,
         how: TakingIn<'_>,
@@ -167,14 +168,6 @@ const AHEAD: usize = 2;
 async fn alone(transaction: &mut Transaction<'_>, list: &ListName) -> Result<(), StoreError> {
     transaction.exclude(&format!("list {list}")).await?;
     keep_people(transaction).await
-}
-
-/// Nobody else adds a person before this is over. SQLite's transactions exclude each other anyway.
-pub(super) async fn keep_people(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-    if matches!(transaction.connection(), Connection::Postgres(_)) {
-        sql("lock table subscriber in share row exclusive mode").execute(transaction).await?;
-    }
-    Ok(())
 }
 
 /// The id of the first new person; more follow, since nobody else adds any. None is used twice, also of those who were erased.

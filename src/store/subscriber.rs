@@ -1,6 +1,6 @@
 //! People: an address and the number that stands for it.
 
-use super::connection::Transaction;
+use super::connection::{Connected, Connection, Transaction};
 use super::statement::sql;
 use super::word::Cells;
 use super::{Store, StoreError};
@@ -19,6 +19,22 @@ pub struct Reader {
     pub subscriptions: Vec<Subscription>,
     /// Whether nobody writes to them any more.
     pub suppression: Option<Suppression>,
+}
+
+/// By what somebody is kept whom the store does not know yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Newcomer<'h> {
+    /// What stands for them in tokens.
+    pub reference: Reference,
+    /// By what their address would be known if they had been erased; needed where anybody was.
+    pub erased: Option<&'h str>,
+}
+
+impl From<Reference> for Newcomer<'_> {
+    /// Where nobody was erased.
+    fn from(reference: Reference) -> Self {
+        Self { reference, erased: None }
+    }
 }
 
 impl Store {
@@ -49,6 +65,14 @@ impl Store {
             None => Ok(None),
         }
     }
+}
+
+/// Nobody else adds or erases a person before this is over. SQLite's transactions exclude each other anyway.
+pub(super) async fn keep_people(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+    if matches!(transaction.connection(), Connection::Postgres(_)) {
+        sql("lock table subscriber in share row exclusive mode").execute(transaction).await?;
+    }
+    Ok(())
 }
 
 /// The row of an address: the one there is, or a new one under this reference.

@@ -6,10 +6,11 @@ use super::connection::Transaction;
 use super::departure::depart;
 use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
-use super::subscriber::find_or_insert;
+use super::subscriber::{Newcomer, find_or_insert};
+use super::suppression::refuse_erased;
 use super::word::{Cells, json, word};
 use super::{Store, StoreError};
-use crate::id::{ListName, Reference, SubscriberId};
+use crate::id::{ListName, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::subscriber::{Choices, Consent, Entry, Joining, Leaving, Subscription, SuppressionReason, Way};
@@ -104,17 +105,19 @@ impl Store {
     /// is back, and stays whatever the file says. Answers whether anything changed.
     ///
     /// # Errors
-    /// A database's error.
+    /// A database's error; [`StoreError::ErasedMeanwhile`].
     pub async fn subscribe(
         &self,
         list: &ListName,
         entry: &Entry,
-        reference: Reference,
+        newcomer: Newcomer<'_>,
         joining: Joining,
     ) -> Result<bool, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let id = find_or_insert(&mut transaction, &entry.address, reference).await?;
+        let id = find_or_insert(&mut transaction, &entry.address, newcomer.reference).await?;
+        // Nobody is erased any more, now that a person was written.
+        refuse_erased(&mut transaction, newcomer.erased).await?;
         let changed = join(&mut transaction, list, id, Some(entry), joining).await?;
         transaction.commit().await?;
         Ok(changed)
@@ -137,16 +140,15 @@ impl Store {
         Ok(changed)
     }
 
-    /// Takes a reader off a list, for good; one whom the list does not know is kept as one who left, under this reference where they are
-    /// new. Answers whether anything changed.
+    /// Takes a reader off a list, for good; one whom the list does not know is kept as one who left. Answers whether anything changed.
     ///
     /// # Errors
-    /// A database's error.
+    /// A database's error; [`StoreError::ErasedMeanwhile`].
     pub async fn unsubscribe(
         &self,
         list: &ListName,
         address: &EmailAddress,
-        reference: Reference,
+        newcomer: Newcomer<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let upsert = "insert into subscription (list, subscriber, status, since, left_at, origin, attributes) \
@@ -154,7 +156,8 @@ impl Store {
             do update set status = 'left', left_at = excluded.left_at where subscription.status <> 'left'";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let id = find_or_insert(&mut transaction, address, reference).await?;
+        let id = find_or_insert(&mut transaction, address, newcomer.reference).await?;
+        refuse_erased(&mut transaction, newcomer.erased).await?;
         let changed = sql(upsert).bind(list).bind(id).bind(now).execute(&mut transaction).await?;
         if changed > 0 {
             let leaving = Leaving { at: now, issue: None, way: Way::Command };

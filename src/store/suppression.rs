@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::connection::Transaction;
 use super::statement::{Statement, Value, sql};
+use super::subscriber::keep_people;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::id::SubscriberId;
@@ -56,12 +58,13 @@ impl Store {
     /// Answers of how many that is something new.
     ///
     /// # Errors
-    /// A database's error.
+    /// A database's error; [`StoreError::ErasedMeanwhile`] where one has no hash and anybody was erased.
     pub async fn suppress_all(
         &self,
         suppressed: Vec<(String, SuppressionReason, Option<String>)>,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
+        let is_known = suppressed.iter().all(|(_, _, erased)| erased.is_some());
         let mut insert = sql("with heard (key, reason, at, erased) as (");
         insert.push_rows(suppressed.into_iter().map(|(key, reason, erased)| -> [Value; 4] {
             [key.into(), word(reason).into(), at.into(), erased.unwrap_or_default().into()]
@@ -72,7 +75,16 @@ impl Store {
              on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
              where suppression.reason = 'bounced' and excluded.reason <> 'bounced'",
         );
-        insert.execute(&mut self.write().await?).await
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        // Of whoever is erased in this moment the address would stay.
+        keep_people(&mut transaction).await?;
+        if !is_known {
+            refuse_erased(&mut transaction, None).await?;
+        }
+        let new = insert.execute(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(new)
     }
 
     /// Since when somebody is erased who is known by this hash.
@@ -99,6 +111,18 @@ impl Store {
                 Ok(Suppression { reason, at, detail: row.owned("detail")? })
             })
             .transpose()
+    }
+}
+
+/// Nothing is written down of one who was erased, whose address has this hash; without a hash, whoever was erased may be meant.
+pub(super) async fn refuse_erased(
+    transaction: &mut Transaction<'_>,
+    hash: Option<&str>,
+) -> Result<(), StoreError> {
+    let select = sql("select 1 from suppression where reason = 'erased' and key = coalesce($1, key) limit 1");
+    match select.bind(hash).fetch_optional(transaction).await? {
+        Some(_) => Err(StoreError::ErasedMeanwhile),
+        None => Ok(()),
     }
 }
 

@@ -124,8 +124,14 @@ impl<const POSTGRES: bool> TestStore<POSTGRES> {
         }
     }
 
+    /// Answers whether that changed anything; of one who was erased it does not.
     async fn take_off(&self, list: &ListName, address: &EmailAddress) -> bool {
-        self.unsubscribe(list, address, self.reference(), NOW).await.unwrap()
+        let hash = format!("hash of {}", address.key());
+        let newcomer = Newcomer { reference: self.reference(), erased: Some(&hash) };
+        match self.unsubscribe(list, address, newcomer, NOW).await {
+            Err(StoreError::ErasedMeanwhile) => false,
+            done => done.unwrap(),
+        }
     }
 
     /// The addresses that an issue would go to, in order.

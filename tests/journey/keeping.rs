@@ -117,7 +117,7 @@ async fn given_out() -> (Folder, String) {
     let joining =
         Joining { origin: Origin::Page, at, consent: Some(Consent { at, asked_at: None, from, wording }) };
     let store = folder.app().store().await.unwrap();
-    store.subscribe(&"readers".parse().unwrap(), &entry, Reference(7), joining).await.unwrap();
+    store.subscribe(&"readers".parse().unwrap(), &entry, Reference(7).into(), joining).await.unwrap();
     let exported = done(&folder, &["subscribers", "export"]);
     (folder, exported)
 }

@@ -169,6 +169,10 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         out: &mpsc::Sender<Vec<Ready>>,
     ) -> Result<(), StoreError> {
         for incoming in portion {
+            // There were none when the file was read.
+            if incoming.erased.is_none() && !self.erased.is_empty() {
+                return Err(StoreError::ErasedMeanwhile);
+            }
             let known = self.reach(on, &incoming.key).await?;
             self.take(incoming, known);
             if self.pending.is_full() {

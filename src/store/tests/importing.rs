@@ -47,7 +47,7 @@ async fn who_left_stays_away_whatever_the_file_says() {
             .subscribe(
                 &list(),
                 &entry,
-                store.reference(),
+                store.reference().into(),
                 Joining { origin: Origin::Command, at: NOW, consent: None }
             )
             .await
@@ -63,8 +63,8 @@ async fn who_joined_elsewhere_stays_without_the_file() {
     let store = TestStore::new().await;
     let di = entry("di@example.com");
     let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
-    assert!(store.subscribe(&list(), &di, store.reference(), joining.clone()).await.unwrap());
-    assert!(!store.subscribe(&list(), &di, store.reference(), joining).await.unwrap());
+    assert!(store.subscribe(&list(), &di, store.reference().into(), joining.clone()).await.unwrap());
+    assert!(!store.subscribe(&list(), &di, store.reference().into(), joining).await.unwrap());
     store.import(&["ada@example.com", "di@example.com"]).await;
     assert_eq!(store.import(&["ada@example.com"]).await.gone, 0);
     assert_eq!(store.audience_of().await, ["di@example.com", "ada@example.com"]);
@@ -281,7 +281,7 @@ async fn who_left_elsewhere_is_known_as_one_who_left_and_no_later_file_adds_them
 async fn who_joined_by_themselves_since_stays_whatever_an_old_export_says() {
     let store = TestStore::new().await;
     let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
-    store.subscribe(&list(), &entry("di@example.com"), store.reference(), joining).await.unwrap();
+    store.subscribe(&list(), &entry("di@example.com"), store.reference().into(), joining).await.unwrap();
     let left = ListRow { standing: Standing::Left(None), ..row(entry("di@example.com")) };
     let how = TakingIn { list: &list(), now: NOW, allow_shrink: true, keep_absent: false };
     store.import_rows(vec![left], how).await;
@@ -312,4 +312,34 @@ async fn a_long_list_is_merged_page_by_page() {
     };
     assert_eq!((counts.added, counts.unchanged, counts.gone), (800, 2400, 300));
     assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 3200);
+}
+
+/// Whoever wrote it down looked whether anybody was erased when nobody was, and the first erasure came in between.
+#[tokio::test]
+async fn who_is_erased_first_of_all_while_a_file_is_read_or_a_command_begins_is_written_down_by_neither() {
+    let store = TestStore::new().await;
+    store.import(&["bo@example.com"]).await;
+    let ada = address("ada@example.com");
+    store.erase(&ada, "hash", judging()).await.unwrap();
+    let erased_meanwhile = |error| assert!(matches!(error, StoreError::ErasedMeanwhile), "{error}");
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
+    let incoming = |name| {
+        let entry = entry(name);
+        Incoming { key: entry.address.key(), row: row(entry), erased: None }
+    };
+    sender.send(vec![incoming("ada@example.com"), incoming("bo@example.com")]).await.unwrap();
+    sender.send(Vec::new()).await.unwrap();
+    let how = TakingIn { list: &list(), now: NOW, allow_shrink: false, keep_absent: false };
+    erased_meanwhile(store.take_in(how, &mut receiver, |bytes| bytes.fill(1)).await.unwrap_err());
+    for erased in [None, Some("hash")] {
+        let newcomer = Newcomer { reference: Reference(9), erased };
+        let joining = Joining { origin: Origin::Command, at: NOW, consent: None };
+        let added = store.subscribe(&list(), &entry("ada@example.com"), newcomer, joining).await;
+        erased_meanwhile(added.unwrap_err());
+        erased_meanwhile(store.unsubscribe(&list(), &ada, newcomer, NOW).await.unwrap_err());
+    }
+    let suppressed = vec![(ada.key(), SuppressionReason::DoNotMail, None)];
+    erased_meanwhile(store.suppress_all(suppressed, NOW).await.unwrap_err());
+    assert_eq!((store.reader(&ada).await.unwrap(), store.suppression(&ada).await.unwrap()), (None, None));
+    assert_eq!(store.audience_of().await, ["bo@example.com"]);
 }

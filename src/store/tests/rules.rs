@@ -89,7 +89,7 @@ impl TestStore {
             Event::Join(reader) => {
                 let joining = Joining { origin: Origin::Page, at: NOW, consent: None };
                 let entry = entry(&name(reader));
-                self.subscribe(&list(), &entry, self.reference(), joining).await.unwrap();
+                self.subscribe(&list(), &entry, self.reference().into(), joining).await.unwrap();
             }
             Event::Choose(reader, choice) => {
                 let choices = Choices { tracking: Some(choice), ..Choices::default() };

@@ -334,7 +334,7 @@ async fn a_dry_run_works_on_a_copy_of_the_readers() {
         store.reader(&address("r1@example.com")).await.unwrap()
     );
     assert_eq!(copy.highest_issue().await.unwrap(), None);
-    copy.unsubscribe(&list(), &address("r0@example.com"), store.reference(), NOW).await.unwrap();
+    copy.unsubscribe(&list(), &address("r0@example.com"), store.reference().into(), NOW).await.unwrap();
     assert_eq!(copy.audience(&list(), NOW).await.unwrap().active, 0);
     assert_eq!(store.audience(&list(), NOW).await.unwrap().active, 1);
 }

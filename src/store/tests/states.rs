@@ -176,7 +176,7 @@ impl Pair {
     }
 
     async fn erase(&mut self, reader: usize) {
-        let hash = format!("hash of r{reader}");
+        let hash = format!("hash of {}", Self::address(reader).key());
         self.store.erase(&Self::address(reader), &hash, judging()).await.unwrap();
         self.model.erase(reader);
     }
