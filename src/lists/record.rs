@@ -96,10 +96,10 @@ impl<'r> Record<'r> {
 
     /// The key, and the row.
     pub(super) fn read(self) -> io::Result<(&'r str, Row)> {
-        let (key, rank) = self.order();
+        let key = self.key();
         let rest = &self.0[LENGTH + 2 + key.len() + 1..];
         let key = str::from_utf8(key).map_err(io::Error::other)?;
-        let row = Fields { key, rest }.row(rank).map_err(|CutOff| io::Error::other("a record is cut off"))?;
+        let row = Fields { key, rest }.row().map_err(|CutOff| io::Error::other("a record is cut off"))?;
         Ok((key, row))
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     // An address has at most 254 octets, and its lower case not many more.
     into.extend_from_slice(&(u16::try_from(key.len()).unwrap_or(u16::MAX)).to_le_bytes());
     into.extend_from_slice(key.as_bytes());
-    into.push(rank(*standing, *doubts));
+    into.push(rank(row));
     text(into, if is_key { None } else { Some(address) });
     text(into, entry.name.as_deref());
     number(into, entry.tracking.map(|tracking| tracking as i64));
@@ -126,9 +126,16 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
         text(into, Some(value));
     }
     match standing {
-        Standing::Subscribed | Standing::Outside => {}
-        Standing::Left(at) => time(into, *at),
-        Standing::Suppressed(reason) => number(into, Some(*reason as i64)),
+        Standing::Subscribed => into.push(0),
+        Standing::Outside => into.push(1),
+        Standing::Left(at) => {
+            into.push(2);
+            time(into, *at);
+        }
+        Standing::Suppressed(reason) => {
+            into.push(3);
+            number(into, Some(*reason as i64));
+        }
     }
     number(into, Some(doubts.bits().into()));
     time(into, *since);
@@ -153,13 +160,14 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
 }
 
 /// Whoever asks for less mail, or may do so, comes first.
-fn rank(standing: Standing, doubts: Doubts) -> u8 {
-    match standing {
+fn rank(row: &Row) -> u8 {
+    match row.standing {
         Standing::Suppressed(_) => 0,
+        _ if row.suppressed.is_some() => 0,
         Standing::Left(_) => 1,
-        Standing::Subscribed if !doubts.is_empty() => 2,
-        Standing::Subscribed => 3,
-        Standing::Outside => 4,
+        Standing::Outside => 2,
+        Standing::Subscribed if !row.doubts.is_empty() => 3,
+        Standing::Subscribed => 4,
     }
 }
 
@@ -239,13 +247,13 @@ impl<'r> Fields<'r> {
         self.one_of(&[Bounced, Complained, Erased, DoNotMail])
     }
 
-    fn row(&mut self, rank: u8) -> Result<Row, CutOff> {
+    fn row(&mut self) -> Result<Row, CutOff> {
         let entry = self.entry()?;
-        let standing = match rank {
-            0 => Standing::Suppressed(self.reason()?.ok_or(CutOff)?),
-            1 => Standing::Left(self.time()?),
-            2 | 3 => Standing::Subscribed,
-            _ => Standing::Outside,
+        let standing = match self.number()?.ok_or(CutOff)? {
+            0 => Standing::Subscribed,
+            1 => Standing::Outside,
+            2 => Standing::Left(self.time()?),
+            _ => Standing::Suppressed(self.reason()?.ok_or(CutOff)?),
         };
         let doubts = u8::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;
         let (since, suppressed, suppressed_at) = (self.time()?, self.reason()?, self.time()?);

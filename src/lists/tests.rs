@@ -135,6 +135,26 @@ async fn an_address_that_comes_twice_counts_with_the_line_that_asks_for_less_mai
 }
 
 #[tokio::test]
+async fn of_an_address_that_comes_twice_a_suppression_counts_before_a_leaving_and_that_before_an_unconfirmed_line()
+ {
+    let lines = ["subscribed,,complained", "left,2020-01-01,", "gone,,", "subscribed,,"];
+    for (less, more) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+        for [one, other] in [[less, more], [more, less]] {
+            let mut lists = TestLists::new().await;
+            let (one, other) = (lines[one], lines[other]);
+            let file = format!(
+                "email,pressroom_status,pressroom_left_at,pressroom_suppressed\n\
+                ada@example.com,{one}\nbo@example.com,subscribed,,\nADA@example.com,{other}\n"
+            );
+            let counts = lists.import(&file, HOW).await.unwrap().counts;
+            let counted = [counts.suppressed, counts.departed, counts.unconfirmed];
+            assert!(counted[less] == 1 && counted.iter().sum::<u64>() == 1, "{one} and {other}: {counts:?}");
+            assert_eq!((counts.repeated, lists.audience().await.len()), (1, 1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_many_bad_lines_the_first_are_named_and_the_rest_counted() {
     let mut lists = TestLists::new().await;
     let file = format!("email\nada@example.com\n{}", "nobody\n".repeat(1000));
