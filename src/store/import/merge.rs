@@ -361,7 +361,6 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
             SubscriptionStatus::Gone => SubscriptionStatus::Subscribed,
             status @ (SubscriptionStatus::Subscribed | SubscriptionStatus::Left) => status,
         };
-        self.counts.left += u64::from(status == SubscriptionStatus::Left);
         self.after += u64::from(on_list.is_from_file && status == SubscriptionStatus::Subscribed);
         let origin = origin(&row);
         let came_otherwise = on_list.is_from_file && origin != Origin::File;
@@ -369,13 +368,16 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         let entry = on_list.with_own(row.entry, row.more.as_deref());
         let written = Written::new(id, (status, origin), (self.how.now, None), entry);
         let says = on_list.says(&written.entry, written.attributes.as_deref());
-        if on_list.status == SubscriptionStatus::Gone {
-            self.counts.returned += 1;
-        } else if says && !came_otherwise && lacks.is_none() {
-            self.counts.unchanged += 1;
+        let is_same = status == on_list.status && says && !came_otherwise && lacks.is_none();
+        let counted = match on_list.status {
+            SubscriptionStatus::Gone => &mut self.counts.returned,
+            SubscriptionStatus::Left => &mut self.counts.left,
+            SubscriptionStatus::Subscribed if is_same => &mut self.counts.unchanged,
+            SubscriptionStatus::Subscribed => &mut self.counts.changed,
+        };
+        *counted += 1;
+        if is_same {
             return;
-        } else {
-            self.counts.changed += 1;
         }
         self.pending.chosen.extend(lacks.map(|lacks| (id, lacks)));
         self.pending.written.push(written);

@@ -38,7 +38,11 @@ async fn who_left_stays_away_whatever_the_file_says() {
     assert!(store.take_off(&list(), &address("ADA@example.com")).await);
     assert!(!store.take_off(&list(), &address("ada@example.com")).await);
     let counts = store.import(&["ada@example.com", "bo@example.com"]).await;
-    assert_eq!((counts.left, counts.returned), (1, 0));
+    assert_eq!(counts, ImportCounts { left: 1, unchanged: 1, ..ImportCounts::default() });
+    let named = Entry { name: Some("Ada".to_owned()), ..entry("ada@example.com") };
+    let imported = store.import_entries(vec![named, entry("bo@example.com")], false).await;
+    assert_eq!(imported, Imported::Applied(counts), "also where their line says something else");
+    assert_eq!(store.reader_of("ada@example.com").await.subscriptions[0].name.as_deref(), Some("Ada"));
     store.import(&["bo@example.com"]).await;
     store.import(&["ada@example.com", "bo@example.com"]).await;
     let entry = entry("ada@example.com");
