@@ -217,6 +217,9 @@ async fn join(
         consented_at, consented_from, consent_wording) \
         select $1, id, 'subscribed', $3, $4, $5, $6, $7, $8, $9, $10, $11 from subscriber where id = $2 \
         on conflict (list, subscriber) do update set status = 'subscribed', origin = excluded.origin, \
+        name = coalesce(excluded.name, subscription.name), \
+        tracking = coalesce(excluded.tracking, subscription.tracking), \
+        format = coalesce(excluded.format, subscription.format), \
         consented_at = coalesce(excluded.consented_at, subscription.consented_at), \
         consented_from = coalesce(excluded.consented_from, subscription.consented_from), \
         consent_wording = coalesce(excluded.consent_wording, subscription.consent_wording) \

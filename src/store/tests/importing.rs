@@ -347,3 +347,27 @@ async fn who_is_erased_first_of_all_while_a_file_is_read_or_a_command_begins_is_
     assert_eq!((store.reader(&ada).await.unwrap(), store.suppression(&ada).await.unwrap()), (None, None));
     assert_eq!(store.audience_of().await, ["bo@example.com"]);
 }
+
+#[tokio::test]
+async fn who_is_gone_from_the_file_and_added_by_hand_is_called_what_is_said_now_or_what_the_file_said() {
+    let store = TestStore::new().await;
+    let called = |name: &str| Some(name.to_owned());
+    let filed = |text, name| Entry { name: called(name), format: Some(Format::Text), ..entry(text) };
+    let entries = vec![filed("ada@example.com", "Ada"), filed("bo@example.com", "Bo")];
+    store.import_entries(entries, true).await;
+    store.import(&[]).await;
+    let joining = Joining { origin: Origin::Command, at: NOW, consent: None };
+    let named =
+        Entry { name: called("Countess"), tracking: Some(Tracking::None), ..entry("ada@example.com") };
+    for entry in [named, entry("bo@example.com")] {
+        let newcomer = store.reference().into();
+        assert!(store.subscribe(&list(), &entry, newcomer, joining.clone()).await.unwrap());
+    }
+    let [ada, bo] = &store.members(&list(), None, 3).await.unwrap()[..] else { panic!("both are back") };
+    let [ada, bo] = [&ada.subscription, &bo.subscription];
+    assert_eq!(
+        (&ada.name, ada.tracking, ada.format),
+        (&called("Countess"), Some(Tracking::None), Some(Format::Text))
+    );
+    assert_eq!((&bo.name, bo.tracking, bo.format), (&called("Bo"), None, Some(Format::Text)));
+}
