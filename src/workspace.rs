@@ -73,13 +73,15 @@ impl Workspace {
         self.root.join("build").join(number.to_string())
     }
 
-    /// Whom reviews name: who would get an issue, and the samples of its messages. Files that there are.
+    /// Whom reviews and previews name: who would get an issue, samples of its messages, and the one that `compose` wrote. Files that there are.
     pub fn reviews(&self) -> Vec<PathBuf> {
         let within =
             |path: PathBuf| path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
         let builds = within(self.root.join("build"));
-        let named =
-            |build: PathBuf| std::iter::once(build.join("audience.csv")).chain(within(build.join("samples")));
+        let named = |build: PathBuf| {
+            let names = ["audience.csv", "issue.eml", "issue.html", "issue.txt"];
+            names.map(|name| build.join(name)).into_iter().chain(within(build.join("samples")))
+        };
         builds.flat_map(named).filter(|path| path.is_file()).collect()
     }
 

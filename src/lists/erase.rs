@@ -19,7 +19,7 @@ pub struct EraseOutcome {
     /// What was removed.
     #[serde(flatten)]
     pub erased: Erased,
-    /// List files that still have them, which are the operator's to change.
+    /// Files that still have them, which are the operator's to change.
     pub files: Vec<PathBuf>,
 }
 
@@ -40,9 +40,13 @@ pub async fn erase(
     Ok(EraseOutcome { address: address.to_string(), erased, files })
 }
 
+fn is_list(file: &Path) -> bool {
+    file.extension().is_some_and(|kind| kind == "csv")
+}
+
 /// Whether a list's file has an address, or a message names it; one that cannot be read does not.
 fn has(file: &Path, address: &EmailAddress) -> bool {
-    if file.extension().is_some_and(|kind| kind == "eml") {
+    if !is_list(file) {
         let message = fs::read(file).unwrap_or_default().to_ascii_lowercase();
         return memchr::memmem::find(&message, address.as_str().to_ascii_lowercase().as_bytes()).is_some();
     }
@@ -97,7 +101,8 @@ impl fmt::Display for EraseOutcome {
         let said = if said.is_empty() { "nothing was held".to_owned() } else { said.join(", ") };
         write!(f, "{} is erased: {said}; no import brings them back", self.address)?;
         for file in &self.files {
-            write!(f, "\nthe file {} still has them; take their line out", file.display())?;
+            let remedy = if is_list(file) { "take their line out" } else { "delete it" };
+            write!(f, "\nthe file {} still has them; {remedy}", file.display())?;
         }
         Ok(())
     }

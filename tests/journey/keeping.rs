@@ -179,13 +179,15 @@ async fn a_person_is_given_all_that_is_held_on_them_and_what_they_withdraw_is_no
 async fn who_is_erased_is_in_no_file_but_those_that_are_named_and_stays_away() {
     let folder = clicked().await;
     done(&folder, &["send", "1", "--dry-run"]);
+    done(&folder, &["compose", "1", "--as", ADA]);
     let erased = done(&folder, &["subscribers", "erase", "Ada.Lovelace@example.com", "--yes"]);
     for words in [
         "1 subscription removed",
         "1 click or open",
-        "subscribers/readers.csv",
+        "subscribers/readers.csv still has them; take their line out",
         "build/1/audience.csv",
         "build/1/samples/",
+        "build/1/issue.eml still has them; delete it",
     ] {
         assert!(erased.contains(words), "{words} in {erased}");
     }
