@@ -7,12 +7,11 @@ use std::io::Write;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::erased;
+use super::{ShowOutcome, show};
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 use crate::store::{Held, Member, Store, StoreError};
 use crate::subscriber::list::ListWriter;
-use crate::subscriber::{Subscription, Suppression};
 use crate::token::Keys;
 
 /// Readers read at once.
@@ -21,12 +20,9 @@ const PAGE: u32 = 1000;
 /// All that is held on one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldOutcome {
-    /// The address, whole: the operator named it.
-    pub address: String,
-    /// Their lists, with what they chose and agreed to.
-    pub subscriptions: Vec<Subscription>,
-    /// Whether nobody writes to them any more.
-    pub suppression: Option<Suppression>,
+    /// Their lists, with what they chose and agreed to, and whether nobody writes to them any more.
+    #[serde(flatten)]
+    pub shown: ShowOutcome,
     /// What went to them and what came of it.
     #[serde(flatten)]
     pub held: Held,
@@ -69,18 +65,7 @@ pub async fn held(
     keys: Option<&Keys>,
     address: &EmailAddress,
 ) -> Result<HeldOutcome, StoreError> {
-    let reader = store.reader(address).await?;
-    let held = store.held(address, reader.as_ref().map(|reader| reader.id)).await?;
-    let mut suppression = store.suppression(address).await?;
-    if suppression.is_none() {
-        suppression = erased(store, keys, address).await?;
-    }
-    Ok(HeldOutcome {
-        address: reader.as_ref().map_or_else(|| address.to_string(), |reader| reader.address.to_string()),
-        subscriptions: reader.map(|reader| reader.subscriptions).unwrap_or_default(),
-        suppression,
-        held,
-    })
+    Ok(HeldOutcome { shown: show(store, keys, address).await?, held: store.held(address).await? })
 }
 
 /// The same as JSON: it is for the person, whatever program they have.

@@ -393,7 +393,7 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     assert_eq!(lists.import(file, how.clone()).await.unwrap().counts.left, 1);
     assert_eq!(lists.audience().await, ["bo@example.org"]);
     let held = held(&lists.store, how.keys.as_deref(), &ada).await.unwrap();
-    assert!(held.suppression.is_some() && held.subscriptions.is_empty());
+    assert!(held.shown.suppression.is_some() && held.shown.subscriptions.is_empty());
     lists.keys = how.keys;
     let do_not_mail = &b"ada.lovelace@example.com\ncy@example.com\n"[..];
     let said = [

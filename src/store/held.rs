@@ -9,7 +9,7 @@ use super::statement::{Row, sql};
 use super::word::Cells;
 use super::{Store, StoreError};
 use crate::event::{AgentClass, EventKind, Method};
-use crate::id::{IssueNumber, ListName, SubscriberId};
+use crate::id::{IssueNumber, ListName};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::subscriber::Departure;
@@ -213,33 +213,45 @@ impl TryFrom<Cells<'_>> for HeldRequest {
     }
 }
 
+macro_rules! theirs {
+    () => {
+        "subscriber = (select id from subscriber where key = $1)"
+    };
+}
+
 impl Store {
     /// What is held on an address beside its subscriptions and its suppression.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn held(&self, address: &EmailAddress, id: Option<SubscriberId>) -> Result<Held, StoreError> {
+    pub async fn held(&self, address: &EmailAddress) -> Result<Held, StoreError> {
         let mut reading = self.read().await?;
-        let id = id.map_or(0, |id| id.0);
-        let mut rows: [Vec<Row>; 4] = Default::default();
-        // Nobody's own events stand under 0.
+        let mut rows: [Vec<Row>; 5] = Default::default();
         let selects = [
-            "select * from delivery where subscriber = $1 and $1 <> 0 and issue in (select number from issue) order by issue",
-            "select * from event where subscriber = $1 and $1 <> 0 and issue in (select number from issue) order by at, seq",
-            "select * from departure where subscriber = $1 and $1 <> 0 order by at",
-            "select * from decision where subscriber = $1 and $1 <> 0 order by at",
+            concat!(
+                "select * from delivery where ",
+                theirs!(),
+                " and issue in (select number from issue) order by issue"
+            ),
+            concat!(
+                "select * from event where ",
+                theirs!(),
+                " and issue in (select number from issue) order by at, seq"
+            ),
+            concat!("select * from departure where ", theirs!(), " order by at"),
+            concat!("select * from decision where ", theirs!(), " order by at"),
+            "select * from pending where key = $1 order by asked_at",
         ];
         for (rows, select) in rows.iter_mut().zip(selects) {
-            *rows = sql(select).bind(id).fetch_all(&mut reading).await?;
+            *rows = sql(select).bind(address.key()).fetch_all(&mut reading).await?;
         }
-        let [deliveries, events, departures, decisions] = rows;
-        let requests = sql("select * from pending where key = $1 order by asked_at").bind(address.key());
+        let [deliveries, events, departures, decisions, requests] = rows;
         Ok(Held {
             deliveries: all(&deliveries)?,
             events: all(&events)?,
             departures: all(&departures)?,
             decisions: all(&decisions)?,
-            requests: all(&requests.fetch_all(&mut reading).await?)?,
+            requests: all(&requests)?,
         })
     }
 }

@@ -245,7 +245,7 @@ async fn a_confirmation_that_expired_or_is_of_somebody_erased_is_mailed_to_nobod
     store.erase(&address("ada@example.com"), "hash", judging()).await.unwrap();
     assert!(!store.put(&taken, Progress::Leaves(later(3))).await, "erased while it was on its way");
     assert!(store.take("b", NOW + SignedDuration::from_hours(48)).await.is_none());
-    let held = store.held(&address("bo@example.com"), None).await.unwrap();
+    let held = store.held(&address("bo@example.com")).await.unwrap();
     assert_eq!(held.requests, [], "what expired is gone");
 }
 
