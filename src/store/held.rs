@@ -61,9 +61,8 @@ pub struct HeldDelivery {
 pub struct HeldEvent {
     /// Of which issue.
     pub issue: IssueNumber,
-    /// What.
-    #[serde(flatten)]
-    pub kind: HeldKind,
+    /// The place of the link that was followed; none: the pixel was shown.
+    pub place: Option<u16>,
     /// When.
     pub at: Timestamp,
     /// What kind of program asked.
@@ -74,13 +73,6 @@ pub struct HeldEvent {
     pub headers: u16,
     /// Seconds since the message was taken by a relay.
     pub delay: Option<i64>,
-}
-
-/// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct HeldKind {
-    /// The place of the link that was followed; none: the pixel was shown.
-    pub place: Option<u16>,
 }
 
 /// A leaving.
@@ -166,9 +158,9 @@ impl TryFrom<Cells<'_>> for HeldEvent {
             EventKind::Click(place) => Some(place.0),
             EventKind::Open => None,
         };
-        let (signals, kind) = (event.signals, HeldKind { place });
+        let signals = event.signals;
         let (agent, method, delay) = (signals.agent, signals.method, signals.delay);
-        Ok(Self { issue, kind, at: event.at, agent, method, headers: signals.headers.0, delay })
+        Ok(Self { issue, place, at: event.at, agent, method, headers: signals.headers.0, delay })
     }
 }
 
