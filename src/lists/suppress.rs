@@ -70,7 +70,7 @@ pub async fn suppress(
             return Ok(outcome);
         }
         let all = some.len() as u64;
-        let new = store.suppress_all(some, at).await?;
+        let new = store.suppress(some, at).await?;
         outcome.suppressed += new;
         outcome.known += all - new;
     }

@@ -239,7 +239,8 @@ async fn all_that_is_known_of_a_reader_is_shown() {
     let choices =
         Choices { tracking: Some(Tracking::None), paused_until: Some(HOW.at), ..Choices::default() };
     lists.store.choose(&readers(), ada.id, &choices, judging()).await.unwrap();
-    lists.store.suppress(&ada.address, SuppressionReason::Bounced, HOW.at).await.unwrap();
+    let bounced = (ada.address.key(), SuppressionReason::Bounced, None);
+    lists.store.suppress(vec![bounced], HOW.at).await.unwrap();
     lists.unsubscribe("other", "ada@example.com").await;
     insta::assert_snapshot!(lists.show("ADA@example.com").await, @"
     ada@example.com
@@ -361,7 +362,8 @@ async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
     let choices = Choices { paused_until: Some(HOW.at), ..choices };
     lists.store.choose(&readers(), bo.id, &choices, judging()).await.unwrap();
     lists.unsubscribe("readers", "cy@example.com").await;
-    lists.store.suppress(&address("-di@example.net"), SuppressionReason::Bounced, HOW.at).await.unwrap();
+    let bounced = ("-di@example.net".to_owned(), SuppressionReason::Bounced, None);
+    lists.store.suppress(vec![bounced], HOW.at).await.unwrap();
     let exported = lists.export().await;
     insta::assert_snapshot!(exported);
     let mut others = TestLists::new().await;

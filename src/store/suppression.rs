@@ -12,18 +12,29 @@ use crate::mailbox::EmailAddress;
 use crate::subscriber::{Suppression, SuppressionReason};
 
 impl Store {
-    /// Writes to an address no more, on any list. The first reason stays, unless it was a bounce, which a confirmation would lift.
+    /// Writes no more to these keys of addresses, on any list, but for those whose hash, the last of the three, says that they were erased:
+    /// of them nothing is written down. The first reason stays, unless it was a bounce, which a confirmation would lift. Answers of how
+    /// many that is something new.
     ///
     /// # Errors
-    /// A database's error.
+    /// A database's error; [`StoreError::ErasedMeanwhile`] where one has no hash and anybody was erased.
     pub async fn suppress(
         &self,
-        address: &EmailAddress,
-        reason: SuppressionReason,
+        suppressed: Vec<(String, SuppressionReason, Option<String>)>,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        suppressing(address.key(), reason, at).execute(&mut self.write().await?).await?;
-        Ok(())
+    ) -> Result<u64, StoreError> {
+        let is_known = suppressed.iter().all(|(_, _, erased)| erased.is_some());
+        let insert = suppressing(suppressed.into_iter().map(|(key, reason, hash)| (key, reason, at, hash)));
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        // Of whoever is erased in this moment the address would stay.
+        keep_people(&mut transaction).await?;
+        if !is_known {
+            refuse_erased(&mut transaction, None).await?;
+        }
+        let new = insert.execute(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(new)
     }
 
     /// Writes no more to these readers, whose addresses are none: each with what was said. The first reason stays.
@@ -52,39 +63,6 @@ impl Store {
     pub async fn lift_bounce(&self, address: &EmailAddress) -> Result<bool, StoreError> {
         let delete = "delete from suppression where key = $1 and reason = 'bounced'";
         Ok(sql(delete).bind(address.key()).execute(&mut self.write().await?).await? > 0)
-    }
-
-    /// As [`Store::suppress`] of these keys of addresses, but for those whose hash, the last of the three, says that they were erased.
-    /// Answers of how many that is something new.
-    ///
-    /// # Errors
-    /// A database's error; [`StoreError::ErasedMeanwhile`] where one has no hash and anybody was erased.
-    pub async fn suppress_all(
-        &self,
-        suppressed: Vec<(String, SuppressionReason, Option<String>)>,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let is_known = suppressed.iter().all(|(_, _, erased)| erased.is_some());
-        let mut insert = sql("with heard (key, reason, at, erased) as (");
-        insert.push_rows(suppressed.into_iter().map(|(key, reason, erased)| -> [Value; 4] {
-            [key.into(), word(reason).into(), at.into(), erased.unwrap_or_default().into()]
-        }));
-        insert.push(
-            ") insert into suppression (key, reason, at) select key, max(reason), max(at) from heard h \
-             where not exists (select 1 from suppression e where e.key = h.erased and e.reason = 'erased') group by key \
-             on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
-             where suppression.reason = 'bounced' and excluded.reason <> 'bounced'",
-        );
-        let mut writing = self.write().await?;
-        let mut transaction = writing.begin().await?;
-        // Of whoever is erased in this moment the address would stay.
-        keep_people(&mut transaction).await?;
-        if !is_known {
-            refuse_erased(&mut transaction, None).await?;
-        }
-        let new = insert.execute(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(new)
     }
 
     /// Since when somebody is erased who is known by this hash.
@@ -126,10 +104,20 @@ pub(super) async fn refuse_erased(
     }
 }
 
-/// Nobody writes to an address any more, for this reason, unless a firmer one stands.
-pub(super) fn suppressing(key: String, reason: SuppressionReason, at: Timestamp) -> Statement {
-    let insert = "insert into suppression (key, reason, at) values ($1, $2, $3) \
-        on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
-        where suppression.reason = 'bounced' and excluded.reason <> 'bounced'";
-    sql(insert).bind(key).bind(word(reason)).bind(at)
+/// Nobody writes any more to addresses of these keys, for these reasons and since then, unless a firmer one stands, or the hash says that
+/// they were erased. Of one key the firmest counts, which is the last in the alphabet.
+pub(super) fn suppressing(
+    suppressed: impl Iterator<Item = (String, SuppressionReason, Timestamp, Option<String>)>,
+) -> Statement {
+    let mut insert = sql("with heard (key, reason, at, erased) as (");
+    insert.push_rows(suppressed.map(|(key, reason, at, hash)| -> [Value; 4] {
+        [key.into(), word(reason).into(), at.into(), hash.unwrap_or_default().into()]
+    }));
+    insert.push(
+        ") insert into suppression (key, reason, at) select key, max(reason), max(at) from heard h \
+         where not exists (select 1 from suppression e where e.key = h.erased and e.reason = 'erased') group by key \
+         on conflict (key) do update set reason = excluded.reason, at = excluded.at, detail = null \
+         where suppression.reason = 'bounced' and excluded.reason <> 'bounced'",
+    );
+    insert
 }

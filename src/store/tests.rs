@@ -58,6 +58,15 @@ fn entry(text: &str) -> Entry {
     Entry { address: address(text), name: None, tracking: None, format: None, attributes: BTreeMap::new() }
 }
 
+/// For [`Store::suppress`].
+fn suppressed(
+    address: &EmailAddress,
+    reason: SuppressionReason,
+) -> Vec<(String, SuppressionReason, Option<String>)> {
+    let key = address.key();
+    vec![(key.clone(), reason, Some(format!("hash of {key}")))]
+}
+
 fn row(entry: Entry) -> ListRow {
     ListRow {
         entry,

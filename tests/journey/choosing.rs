@@ -159,7 +159,7 @@ async fn to_whom_nobody_writes_any_more_is_told_so_whatever_they_choose() {
     folder.send().await.unwrap();
     let store = folder.app().store().await.unwrap();
     let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, None);
-    store.suppress_all(vec![suppressed], folder.app().now()).await.unwrap();
+    store.suppress(vec![suppressed], folder.app().now()).await.unwrap();
     let server = folder.serve().await;
     let path = folder.links().to("preferences");
     for page in [get(&server, &path).await.body, post(&server, &path, "name=Ada").await.body] {

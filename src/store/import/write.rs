@@ -132,7 +132,12 @@ impl Pending {
             let update = sql("update subscriber set address = $1 where id = $2");
             statements.push(update.bind(address.as_str()).bind(id));
         }
-        statements.extend(self.suppressed.into_iter().map(|(key, reason, at)| suppressing(key, reason, at)));
+        while !self.suppressed.is_empty() {
+            let some = together(self.suppressed.len());
+            // Those who were erased are not among them.
+            let suppressed = self.suppressed.drain(..some).map(|(key, reason, at)| (key, reason, at, None));
+            statements.push(suppressing(suppressed));
+        }
         statements.extend(self.more.into_iter().map(|(id, more)| write_more(how, id, *more)));
         statements.extend(self.chosen.into_iter().map(|(id, choices)| write_choices(how, id, choices)));
         statements

@@ -143,7 +143,7 @@ async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
     let until = NOW + SignedDuration::from_hours(1);
     let pause = Choices { paused_until: Some(until), ..Choices::default() };
     store.choose(&list(), ada, &pause, judging()).await.unwrap();
-    store.suppress(&address("BO@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
+    store.suppress(suppressed(&address("BO@example.com"), SuppressionReason::Complained), NOW).await.unwrap();
     assert_eq!(store.audience_of().await, ["cy@example.com"]);
     let skipped = store.audience(&list(), NOW).await.unwrap().skipped;
     assert_eq!(skipped, BTreeMap::from([(SkipReason::Paused, 1), (SkipReason::Suppressed, 1)]));
@@ -343,7 +343,7 @@ async fn who_is_erased_first_of_all_while_a_file_is_read_or_a_command_begins_is_
         erased_meanwhile(store.unsubscribe(&list(), &ada, newcomer, NOW).await.unwrap_err());
     }
     let suppressed = vec![(ada.key(), SuppressionReason::DoNotMail, None)];
-    erased_meanwhile(store.suppress_all(suppressed, NOW).await.unwrap_err());
+    erased_meanwhile(store.suppress(suppressed, NOW).await.unwrap_err());
     assert_eq!((store.reader(&ada).await.unwrap(), store.suppression(&ada).await.unwrap()), (None, None));
     assert_eq!(store.audience_of().await, ["bo@example.com"]);
 }

@@ -3,6 +3,7 @@
 #[path = "states/model.rs"]
 mod model;
 
+use SuppressionReason::Bounced;
 use proptest::prelude::*;
 
 use super::sending::{issue, number, of_all, reply};
@@ -167,7 +168,7 @@ impl Pair {
                 model.people[*reader].is_gone = true;
             }
             Event::Suppress(reader) => {
-                store.suppress(&Self::address(*reader), SuppressionReason::Bounced, now).await.unwrap();
+                store.suppress(suppressed(&Self::address(*reader), Bounced), now).await.unwrap();
                 model.people[*reader].is_gone = true;
             }
             Event::Erase(reader) => self.erase(*reader).await,
