@@ -111,6 +111,18 @@ pub struct Reference(pub u64);
 impl Reference {
     /// What stands in a token that all readers share.
     pub const EVERYONE: Self = Self(0);
+
+    /// A new reader's, of these random bytes; never everyone's.
+    pub fn random(mut fill: impl FnMut(&mut [u8])) -> Self {
+        loop {
+            let mut bytes = [0; 8];
+            fill(&mut bytes);
+            let reference = Self(u64::from_le_bytes(bytes));
+            if reference != Self::EVERYONE {
+                return reference;
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Reference {

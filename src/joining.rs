@@ -17,8 +17,7 @@ use crate::app::door::Door;
 use crate::app::keys::KeyRing;
 use crate::app::phrases::Phrases;
 use crate::app::{App, random};
-use crate::id::ListName;
-use crate::lists::new_reference;
+use crate::id::{ListName, Reference};
 use crate::mailbox::EmailAddress;
 use crate::store::{Asked, Confirmed, JoinRequest, Pending};
 use crate::track::Counters;
@@ -130,7 +129,7 @@ impl Joining {
         let keys = self.keys.keys();
         let erased = |address: &EmailAddress| keys.suppression(address);
         let confirmed =
-            store.confirm(&hash(token), new_reference(&mut random), self.app.now(), erased).await?;
+            store.confirm(&hash(token), Reference::random(random), self.app.now(), erased).await?;
         if confirmed.as_ref().is_some_and(|confirmed| confirmed.is_new) {
             Counters::count(&self.counters.joined);
         }

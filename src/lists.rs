@@ -16,7 +16,7 @@ mod unsubscribe;
 
 use jiff::Timestamp;
 
-use crate::id::{ListName, Reference};
+use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 use crate::store::{Store, StoreError};
 use crate::subscriber::{Suppression, SuppressionReason};
@@ -55,18 +55,6 @@ async fn erased(
     let Some(keys) = keys else { return Ok(None) };
     let at = store.erased_at(&keys.suppression(address)).await?;
     Ok(at.map(|at| Suppression { reason: SuppressionReason::Erased, at, detail: None }))
-}
-
-/// A new reader's reference; the zero one stands for everyone and is nobody's own.
-pub(crate) fn new_reference(fill_random: &mut impl FnMut(&mut [u8])) -> Reference {
-    loop {
-        let mut bytes = [0; 8];
-        fill_random(&mut bytes);
-        let reference = Reference(u64::from_le_bytes(bytes));
-        if reference != Reference::EVERYONE {
-            return reference;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{OnList, erased, new_reference};
-use crate::id::ListName;
+use super::{OnList, erased};
+use crate::id::{ListName, Reference};
 use crate::mailbox::Mailbox;
 use crate::store::{Newcomer, StoreError};
 use crate::subscriber::{Entry, Joining, Origin, SubscriptionStatus, Suppression};
@@ -45,7 +45,7 @@ pub enum Added {
 pub async fn add(
     on: OnList<'_>,
     reader: Mailbox,
-    mut fill_random: impl FnMut(&mut [u8]),
+    fill_random: impl FnMut(&mut [u8]),
 ) -> Result<AddOutcome, StoreError> {
     let OnList { store, list, keys, at } = on;
     let address = reader.address.clone();
@@ -62,7 +62,7 @@ pub async fn add(
     };
     let joining = Joining { origin: Origin::Command, at, consent: None };
     let hash = keys.map(|keys| keys.suppression(&address));
-    let newcomer = Newcomer { reference: new_reference(&mut fill_random), erased: hash.as_deref() };
+    let newcomer = Newcomer { reference: Reference::random(fill_random), erased: hash.as_deref() };
     let added = store.subscribe(list, &entry, newcomer, joining).await?;
     let known = store.reader(&address).await?;
     let left = known

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{OnList, erased, new_reference};
-use crate::id::ListName;
+use super::{OnList, erased};
+use crate::id::{ListName, Reference};
 use crate::mailbox::EmailAddress;
 use crate::store::{Newcomer, StoreError};
 use crate::subscriber::SubscriptionStatus;
@@ -33,14 +33,14 @@ pub struct UnsubscribeOutcome {
 pub async fn unsubscribe(
     on: OnList<'_>,
     address: &EmailAddress,
-    mut fill_random: impl FnMut(&mut [u8]),
+    fill_random: impl FnMut(&mut [u8]),
 ) -> Result<UnsubscribeOutcome, StoreError> {
     let OnList { store, list, keys, at } = on;
     let known = store.reader(address).await?;
     let erased = erased(store, keys, address).await?.is_some();
     if !erased {
         let hash = keys.map(|keys| keys.suppression(address));
-        let newcomer = Newcomer { reference: new_reference(&mut fill_random), erased: hash.as_deref() };
+        let newcomer = Newcomer { reference: Reference::random(fill_random), erased: hash.as_deref() };
         store.unsubscribe(list, address, newcomer, at).await?;
     }
     let (here, elsewhere): (Vec<_>, Vec<_>) = known

@@ -302,14 +302,9 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
 
     fn take_new(&mut self, key: String, row: Row) {
         let (Standing::Subscribed | Standing::Left(_)) = row.standing else { return };
-        let mut bytes = [0; 8];
-        // The zero one stands for everyone and is nobody's own.
-        while Reference(u64::from_le_bytes(bytes)) == Reference::EVERYONE {
-            (self.fill_random)(&mut bytes);
-        }
         let id = self.next_id;
         self.next_id += 1;
-        let reference = Reference(u64::from_le_bytes(bytes));
+        let reference = Reference::random(&mut self.fill_random);
         // Nearly every address is its own key.
         let key = Some(key).filter(|key| key.as_str() != row.entry.address.as_str());
         self.pending.people.push((id, row.entry.address.clone(), key, reference));
