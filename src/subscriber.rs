@@ -23,7 +23,7 @@ pub enum Format {
     Text,
 }
 
-/// One line of a list file, read.
+/// Who somebody is, as a list's file has it, or whoever adds them by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where mail goes.

@@ -37,8 +37,8 @@ pub enum SuppressError {
     Store(#[from] StoreError),
 }
 
-/// Writes no more to whoever stands in a file, on whatever list; the first reason stays. Again changes nothing. Who was
-/// erased stays a hash: nobody writes to them anyway.
+/// Writes no more to whoever stands in a file, on whatever list; the first reason stays, unless it was a bounce. Again changes nothing.
+/// Who was erased stays a hash: nobody writes to them anyway.
 ///
 /// # Errors
 /// [`SuppressError`]; what was read before stays.

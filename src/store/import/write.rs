@@ -219,7 +219,7 @@ fn mark_gone(how: &TakingIn<'_>, gone: &[i64]) -> Statement {
     update
 }
 
-/// The first reason stays.
+/// Of somebody who is new to the list.
 fn write_more(how: &TakingIn<'_>, id: i64, more: More) -> Statement {
     let update = "update subscription set paused_until = $1, chosen_name = $2, chosen_tracking = $3, chosen_format = $4, \
         consented_at = $5, consent_asked_at = $6, consented_from = $7, consent_wording = $8 \
