@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::event::Rules;
@@ -363,11 +363,11 @@ async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
     lists.store.choose(&readers(), bo.id, &choices, judging()).await.unwrap();
     lists.unsubscribe("readers", "cy@example.com").await;
     let bounced = ("-di@example.net".to_owned(), SuppressionReason::Bounced, None);
-    lists.store.suppress(vec![bounced], HOW.at).await.unwrap();
+    lists.store.suppress(vec![bounced], HOW.at - SignedDuration::from_hours(24)).await.unwrap();
     let exported = lists.export().await;
     insta::assert_snapshot!(exported);
     let mut others = TestLists::new().await;
-    let later = Import { at: HOW.at + jiff::SignedDuration::from_hours(9000), ..HOW };
+    let later = Import { at: HOW.at + SignedDuration::from_hours(9000), ..HOW };
     others.import(&exported, later).await.unwrap();
     assert_eq!(others.export().await, exported);
     assert_eq!(lists.audience().await.len(), others.audience().await.len());

@@ -24,8 +24,8 @@ pub struct Member {
     pub address: EmailAddress,
     /// What the list has.
     pub subscription: Subscription,
-    /// Why nobody writes to them any more.
-    pub suppressed: Option<SuppressionReason>,
+    /// Why and since when nobody writes to them any more.
+    pub suppressed: Option<(SuppressionReason, Timestamp)>,
 }
 
 impl TryFrom<Cells<'_>> for Member {
@@ -35,7 +35,7 @@ impl TryFrom<Cells<'_>> for Member {
         Ok(Self {
             id: SubscriberId(row.integer("subscriber")?),
             address: row.address("address")?,
-            suppressed: row.some_word("suppressed")?,
+            suppressed: row.some_word("suppressed")?.zip(row.some_time("suppressed_at")?),
             subscription: row.try_into()?,
         })
     }
@@ -93,7 +93,7 @@ impl Store {
         after: Option<SubscriberId>,
         limit: u32,
     ) -> Result<Vec<Member>, StoreError> {
-        let select = "select s.*, b.address, x.reason as suppressed from subscription s \
+        let select = "select s.*, b.address, x.reason as suppressed, x.at as suppressed_at from subscription s \
             join subscriber b on b.id = s.subscriber left join suppression x on x.key = b.key \
             where s.list = $1 and s.subscriber > $2 and s.status <> 'gone' order by s.subscriber limit $3";
         let select = sql(select).bind(list).bind(after.map_or(0, |id| id.0)).bind(limit);

@@ -151,6 +151,18 @@ async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
 }
 
 #[tokio::test]
+async fn whoever_an_export_has_as_suppressed_is_so_since_the_day_that_it_gives() {
+    let store = TestStore::new().await;
+    let (reason, at) = (SuppressionReason::Complained, NOW - SignedDuration::from_hours(24));
+    let ada = ListRow { suppressed: Some(reason), suppressed_at: Some(at), ..row(entry("ada@example.com")) };
+    let how = TakingIn { list: &list(), now: NOW, allow_shrink: false, keep_absent: false };
+    store.import_rows(vec![ada, row(entry("bo@example.com"))], how).await;
+    let suppressed: Vec<_> =
+        store.members(&list(), None, 3).await.unwrap().into_iter().map(|member| member.suppressed).collect();
+    assert_eq!(suppressed, [Some((reason, at)), None]);
+}
+
+#[tokio::test]
 async fn a_file_that_shrank_by_more_than_a_tenth_changes_nothing() {
     let store = TestStore::new().await;
     let readers = |count| (0..count).map(|n| entry(&format!("r{n}@example.com"))).collect::<Vec<_>>();

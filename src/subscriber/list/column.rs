@@ -27,8 +27,8 @@ pub(super) enum Column {
     DateLeft,
     /// When mail to them bounced for good; not empty, it says that it did.
     BouncedAt,
-    /// When mail to them bounced for good, if it did: another column says so.
-    DateBounced,
+    /// Since when nobody writes to them, if so: another column says it.
+    DateSuppressed,
     /// `true`: they want no mail.
     Unwanted,
     /// `false`: they want no mail.
@@ -84,7 +84,7 @@ impl Column {
             | Self::LeftAt
             | Self::DateLeft
             | Self::BouncedAt
-            | Self::DateBounced
+            | Self::DateSuppressed
             | Self::Unwanted
             | Self::Wanted
             | Self::Suppressed

@@ -149,7 +149,7 @@ impl Making {
             | Column::LeftAt
             | Column::DateLeft
             | Column::BouncedAt
-            | Column::DateBounced
+            | Column::DateSuppressed
             | Column::Unwanted
             | Column::Wanted
             | Column::Suppressed
@@ -177,7 +177,7 @@ impl Making {
             }
             Column::LeftAt => self.standing = self.standing.and(Standing::Left(time(text))),
             Column::DateLeft => self.left_at = time(text),
-            Column::DateBounced => self.suppressed_at = time(text),
+            Column::DateSuppressed => self.suppressed_at = time(text),
             Column::BouncedAt => {
                 self.suppressed_at = time(text);
                 self.standing = self.standing.and(Standing::Suppressed(SuppressionReason::Bounced));

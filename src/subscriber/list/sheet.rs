@@ -12,7 +12,7 @@ use crate::subscriber::guard::guarded;
 use crate::subscriber::{Choices, Subscription, SuppressionReason};
 
 /// Columns that are ours, before those of the attributes.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "email",
     "name",
     "tracking",
@@ -22,6 +22,7 @@ const COLUMNS: [&str; 15] = [
     "pressroom_left_at",
     "pressroom_paused_until",
     "pressroom_suppressed",
+    "pressroom_suppressed_at",
     "pressroom_origin",
     "pressroom_chosen",
     "pressroom_consented_at",
@@ -56,7 +57,7 @@ impl<W: Write> ListWriter<W> {
         &mut self,
         address: &EmailAddress,
         subscription: &Subscription,
-        suppressed: Option<SuppressionReason>,
+        suppressed: Option<(SuppressionReason, Timestamp)>,
     ) -> io::Result<()> {
         let Subscription { status, since, left_at, origin, choices, consent, .. } = subscription;
         let name = choices.name.as_ref().or(subscription.name.as_ref());
@@ -70,7 +71,8 @@ impl<W: Write> ListWriter<W> {
             since.to_string(),
             time(*left_at),
             time(choices.paused_until),
-            word(suppressed),
+            word(suppressed.map(|(reason, _)| reason)),
+            time(suppressed.map(|(_, at)| at)),
             word(Some(*origin)),
             chosen(choices),
             time(consent.map(|consent| consent.at)),
