@@ -20,8 +20,8 @@ pub mod keys;
 mod password;
 pub mod phrases;
 pub mod relay;
+pub mod scratch;
 mod signer;
-pub mod stage;
 
 use caller::Caller;
 

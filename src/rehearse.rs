@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::app::stage::Scratch;
+use crate::app::scratch::{Purpose, Scratch};
 use crate::app::{App, Clock, Later};
 use crate::compose;
 use crate::config::{Config, Smtp};
@@ -95,7 +95,7 @@ pub async fn rehearse(
     app.smtp()?;
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
     let (number, list) = (prepared.issue.number, prepared.issue.list.clone());
-    let scratch = Scratch::make(&app.workspace.build_dir(number), "rehearsal")?;
+    let scratch = Scratch::make(&app.workspace, number, Purpose::Rehearsal)?;
     app.scratch_store(&scratch.store()).await?.close().await?;
     let faults = Faults::new(Plan::usual(seed.into()));
     let inbox = Inbox::start(

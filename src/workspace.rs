@@ -68,16 +68,21 @@ impl Workspace {
         self.root.join("subscribers").join(format!("{list}.csv"))
     }
 
+    /// Whatever is made of drafts, a folder an issue.
+    pub fn builds(&self) -> PathBuf {
+        self.root.join("build")
+    }
+
     /// Where `compose` and `send --dry-run` write what they make of an issue.
     pub fn build_dir(&self, number: IssueNumber) -> PathBuf {
-        self.root.join("build").join(number.to_string())
+        self.builds().join(number.to_string())
     }
 
     /// Whom reviews and previews name: who would get an issue, samples of its messages, and the one that `compose` wrote. Files that there are.
     pub fn reviews(&self) -> Vec<PathBuf> {
         let within =
             |path: PathBuf| path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
-        let builds = within(self.root.join("build"));
+        let builds = within(self.builds());
         let named = |build: PathBuf| {
             let names = ["audience.csv", "issue.eml", "issue.html", "issue.txt"];
             names.map(|name| build.join(name)).into_iter().chain(within(build.join("samples")))
@@ -87,7 +92,7 @@ impl Workspace {
 
     /// The Maildir of the built-in inbox.
     pub fn inbox_dir(&self) -> PathBuf {
-        self.root.join("build").join("inbox")
+        self.builds().join("inbox")
     }
 
     /// Where the digest of an approved issue is kept.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::Face;
+use super::send::unless_stopped;
 use crate::app::App;
 use crate::send::review;
 
@@ -26,8 +27,9 @@ impl Approve {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
         let runtime = tokio::runtime::Runtime::new()?;
+        let approving = Box::pin(review::approve(&app, &self.draft, &self.by));
         let approved = runtime
-            .block_on(review::approve(&app, &self.draft, &self.by))
+            .block_on(unless_stopped(face, approving, "nothing was approved"))
             .map_err(|error| app.naming_store(error))?;
         face.draw(&approved.review.findings);
         face.say(&approved)?;

@@ -62,7 +62,8 @@ impl Send {
 
     async fn carry_out(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
         if self.dry_run {
-            let review = review::review(app, &self.draft).await?;
+            let review = Box::pin(review::review(app, &self.draft));
+            let review = unless_stopped(face, review, "nothing was sent").await?;
             face.draw(&review.findings);
             face.say(&review)?;
             Ok(ExitCode::SUCCESS)
@@ -76,13 +77,8 @@ impl Send {
     }
 
     async fn test(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {
-        let mut stop = stop_signals(face)?;
-        let copies = tokio::select! {
-            copies = test_copy::send(app, &self.draft, &self.to) => copies?,
-            Ok(_) = stop.wait_for(|stop| *stop) => {
-                return Err(Later("stopped; a test copy that was on its way may have arrived".to_owned()).into());
-            }
-        };
+        let copies = test_copy::send(app, &self.draft, &self.to);
+        let copies = unless_stopped(face, copies, "a test copy that was on its way may have arrived").await?;
         face.say(&copies)?;
         Ok(code(copies.ending))
     }
@@ -132,6 +128,19 @@ fn code(ending: Ending) -> ExitCode {
         Ending::Deferred | Ending::Stopped | Ending::Paused | Ending::RelayAway => LATER,
         Ending::RelayRefuses => FAILED,
     })
+}
+
+/// What `work` comes to; where a signal ends it before, [`Later`], with `what` that means.
+pub(super) async fn unless_stopped<T>(
+    face: &Face,
+    work: impl Future<Output = anyhow::Result<T>>,
+    what: &str,
+) -> anyhow::Result<T> {
+    let mut stop = stop_signals(face)?;
+    tokio::select! {
+        done = work => done,
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Later(format!("stopped; {what}")).into()),
+    }
 }
 
 /// Ctrl-C, SIGTERM, or a terminal that is gone: no new message; a second one quits at once, which the journal survives.

@@ -6,11 +6,12 @@ use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::face::{Data, Face, ask, document, note};
-use crate::app::{self, App, Wrong};
+use crate::app::{self, App, Wrong, scratch};
 use crate::document::nearest;
 use crate::event::Rules;
 use crate::id::ListName;
@@ -296,6 +297,9 @@ impl Erase {
         let files = lists.chain(app.workspace.reviews()).collect();
         let judging = Judging { rules: &Rules::built_in()?, at: app.now() };
         face.say(&lists::erase(store, &keys, address, files, judging).await?)?;
+        scratch::sweep(&app.workspace).context(
+            "what a dry run left behind has a copy of the list and cannot be removed; delete build/",
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{audience, readers, start};
 use crate::app::App;
-use crate::app::stage::Scratch;
+use crate::app::scratch::{Purpose, Scratch};
 use crate::approval::{Approval, Digest};
 use crate::check::kilobytes;
 use crate::compose::{self, Prepared};
@@ -76,7 +76,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     let prepared = compose::prepare(&app.workspace, &app.config, draft)?;
     let frozen = prepared.freeze(&app.config);
     let folder = app.workspace.build_dir(frozen.number());
-    let scratch = Scratch::make(&folder, "review")?;
+    let scratch = Scratch::make(&app.workspace, frozen.number(), Purpose::Review)?;
     let store = app.scratch_store(&scratch.store()).await?;
     if app.has_store()? {
         track::heed_leavers(app, &app.store().await?, &store).await?;

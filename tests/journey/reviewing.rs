@@ -1,6 +1,9 @@
 //! The review: the dry run is the run, with the last step left out.
 
-use std::process::Output;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use serde_json::Value;
@@ -115,6 +118,67 @@ fn a_test_copy_over_a_relay_that_is_away_is_for_later_and_one_object() {
     let object = json(&ended);
     assert_eq!((ended.status.code(), counted(&object)), (Some(75), vec![2, 0, 0, 0, 0, 2, 0]), "{object}");
     assert_eq!(object["ending"], "relay-away");
+}
+
+/// Copies of the list that a dry run works on.
+fn copies_of_list(folder: &Folder) -> Vec<PathBuf> {
+    let within = fs::read_dir(folder.path().join("build/1")).into_iter().flatten().flatten();
+    let hidden = within.map(|entry| entry.path());
+    hidden.filter(|path| path.join("scratch.db").exists()).collect()
+}
+
+/// A command that is in the middle of its work, and the copy of the list that it works on.
+fn begun(folder: &Folder, arguments: &[&str]) -> (Child, PathBuf) {
+    let before = copies_of_list(folder);
+    let mut run = folder.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    loop {
+        if let Some(copy) = copies_of_list(folder).into_iter().find(|copy| !before.contains(copy)) {
+            return (run, copy);
+        }
+        assert!(run.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_dry_run_that_is_stopped_is_for_later_and_leaves_no_copy_of_the_list_behind() {
+    let folder = Folder::with_many_readers(20_000);
+    for (arguments, signal, told) in [
+        (&["send", "1", "--dry-run"][..], "-INT", "stopped; nothing was sent"),
+        (&["approve", "1"], "-TERM", "stopped; nothing was approved"),
+    ] {
+        let (run, _) = begun(&folder, arguments);
+        Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap();
+        let ended = run.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.code() == Some(75) && said.contains(told), "{:?} {said}", ended.status);
+        assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
+    }
+    assert!(!folder.path().join("drafts/1.approved").exists());
+}
+
+#[test]
+fn a_copy_of_the_list_that_a_killed_dry_run_left_goes_with_the_next_one_and_with_an_erasure() {
+    let folder = Folder::with_many_readers(20_000);
+    let kill = || {
+        let (mut run, copy) = begun(&folder, &["send", "1", "--dry-run"]);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        copy
+    };
+    let dead = kill();
+    let (one, ones) = begun(&folder, &["send", "1", "--dry-run"]);
+    assert!(!dead.exists());
+    let (other, _) = begun(&folder, &["approve", "1"]);
+    assert!(ones.exists(), "who is alive keeps theirs");
+    for run in [one, other] {
+        let ended = run.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    }
+    assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
+    kill();
+    assert!(folder.run(&["subscribers", "erase", "reader1@example.com", "--yes"]).status.success());
+    assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
 }
 
 fn json(output: &Output) -> Value {

@@ -1,0 +1,155 @@
+//! Scratch for journeys that must change nothing: a folder that is thrown away, and the same newsletter with another store and relay.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tracing::warn;
+
+use super::{App, Clock, random};
+use crate::config::{Config, Pace, Relay, Security, Smtp, StoreUrl};
+use crate::id::IssueNumber;
+use crate::workspace::Workspace;
+
+/// A folder for a store that is thrown away, whatever happens. It holds a copy of the whole list.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    /// Locked as long as it is in use: one that can be locked was left behind by a process that was killed.
+    _held: File,
+}
+
+impl Scratch {
+    /// Makes one among what is built of an issue, and throws away what others left behind.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn make(workspace: &Workspace, number: IssueNumber, purpose: Purpose) -> anyhow::Result<Self> {
+        let folder = workspace.build_dir(number);
+        // In a container, where each process has the same number, the name is another all the same.
+        let mut name = [0; 8];
+        random(&mut name);
+        let path = folder.join(format!("{}{:016x}", purpose.prefix(), u64::from_ne_bytes(name)));
+        let make = || {
+            fs::create_dir_all(&folder)?;
+            let _door = door(workspace)?;
+            if let Err(error) = clear(workspace) {
+                warn!(%error, "a copy of the list that was left behind cannot be thrown away");
+            }
+            fs::create_dir(&path)?;
+            let held = File::open(&path)?;
+            let _ = held.try_lock();
+            Ok::<_, io::Error>(held)
+        };
+        let held = make().with_context(|| format!("{} cannot be written", folder.display()))?;
+        Ok(Self { path, _held: held })
+    }
+
+    /// Where the store belongs.
+    pub fn store(&self) -> PathBuf {
+        self.path.join("scratch.db")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind is ignored by git, and swept by the next one.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// What it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A dry run.
+    Review,
+    /// A rehearsal.
+    Rehearsal,
+}
+
+impl Purpose {
+    const ALL: [Self; 2] = [Self::Review, Self::Rehearsal];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Review => ".review-",
+            Self::Rehearsal => ".rehearsal-",
+        }
+    }
+}
+
+/// Throws away the copies of lists that were left behind by whoever was killed.
+///
+/// # Errors
+/// One that cannot be thrown away.
+pub fn sweep(workspace: &Workspace) -> io::Result<()> {
+    if workspace.builds().is_dir() {
+        let _door = door(workspace)?;
+        clear(workspace)?;
+    }
+    Ok(())
+}
+
+/// Keeps others from sweeping as long as it lives: what is made and not locked yet looks as if it were nobody's.
+fn door(workspace: &Workspace) -> io::Result<File> {
+    let door = File::open(workspace.builds())?;
+    // Where a file system knows no locks, nobody sweeps.
+    let _ = door.lock();
+    Ok(door)
+}
+
+fn clear(workspace: &Workspace) -> io::Result<()> {
+    for path in within(&workspace.builds())?.iter().filter(|path| path.is_dir()) {
+        for path in within(path)?.iter().filter(|path| is_scratch(path)) {
+            if File::open(path)?.try_lock().is_ok() {
+                fs::remove_dir_all(path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn within(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    folder.read_dir()?.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn is_scratch(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.is_dir() && Purpose::ALL.iter().any(|purpose| name.starts_with(purpose.prefix()))
+}
+
+impl App {
+    /// The same newsletter for a rehearsal: with that store, the inbox at that address as its only relay, no limits of pace, another clock,
+    /// and specimen keys.
+    #[must_use]
+    pub fn on_stage(&self, store: PathBuf, inbox: SocketAddr, clock: Clock) -> Self {
+        let relay = Relay {
+            host: inbox.ip().to_string(),
+            port: inbox.port(),
+            security: Security::Clear,
+            login: None,
+            weight: NonZeroU32::MIN,
+            rate: None,
+            window: None,
+        };
+        let pace = Pace { rate: None, window: None, domains: BTreeMap::new(), ..self.config.pace.clone() };
+        let config = Config {
+            smtp: Some(Smtp::Relays(vec![relay])),
+            pace,
+            store: StoreUrl::Sqlite(store),
+            ..self.config.clone()
+        };
+        Self {
+            workspace: self.workspace.clone(),
+            config,
+            clock,
+            reply_timeout: self.reply_timeout,
+            has_specimen_keys: true,
+            caller: self.caller.clone(),
+        }
+    }
+}
