@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -236,7 +236,7 @@ impl Run {
             hashing: Hashing::default(),
             pool,
             journal,
-            pace: Pace::new(self.app.rate()),
+            pace: Mutex::new(Pace::new(self.app.config.pace.rate)),
             cooling: Cooling::new(self.app.config.pace.connections.get()),
             comebacks: Comebacks::default(),
             policy: RetryPolicy { give_up_after: self.app.config.give_up_after.try_into()? },

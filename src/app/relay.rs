@@ -18,8 +18,8 @@ pub struct Route {
     pub relay: Relay,
     /// Its share of the connections, against the other relays' weights.
     pub weight: NonZeroU32,
-    /// Messages a second that it takes at most.
-    pub rate: Option<f64>,
+    /// Its pace at most.
+    pub rate: Option<Rate>,
     /// Its quota.
     pub window: Option<Rate>,
     /// The account that the quota is of: `user@host:port`.
@@ -75,18 +75,13 @@ impl App {
             Some(login) => Some(self.credentials(login).await?),
             None => None,
         };
-        let (rate, window) = (relay.rate.map(Rate::per_second), relay.window);
+        let (rate, window) = (relay.rate, relay.window);
         let name = match &relay.login {
             Some(login) => format!("{}@{}:{}", login.user, relay.host, relay.port),
             None => format!("{}:{}", relay.host, relay.port),
         };
         let relay_itself = self.speak_to(relay.host.clone(), relay.port, tls, credentials);
         Ok(Route { relay: relay_itself, weight: relay.weight, rate, window, name })
-    }
-
-    /// Messages a second, over all relays and connections.
-    pub fn rate(&self) -> Option<f64> {
-        self.config.pace.rate.map(Rate::per_second)
     }
 
     fn speak_to(&self, host: String, port: u16, tls: Tls, credentials: Option<Credentials>) -> Relay {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use crate::config::DomainPace;
-use crate::delivery::Rate;
 
 /// Which of a run's connections.
 pub(super) type LineId = u16;
@@ -19,16 +19,15 @@ pub(super) struct Destination {
     /// As A-labels.
     pub(super) domain: String,
     connections: Option<u16>,
-    interval: Option<Duration>,
     state: Mutex<State>,
     /// Told whenever a connection has done with a message.
     freed: Arc<Notify>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// When the next message may begin.
-    next: Option<Instant>,
+    pace: Pace,
     /// Messages in hand, by connection: a connection counts once, however many it has on the way.
     lines: HashMap<LineId, u32>,
 }
@@ -61,12 +60,10 @@ pub(super) struct Claim {
 
 impl Destination {
     pub(super) fn new(domain: &str, pace: DomainPace, freed: Arc<Notify>) -> Self {
-        let interval = |rate: Rate| rate.per / rate.messages.get();
         Self {
             domain: domain.to_owned(),
             connections: pace.connections.map(std::num::NonZeroU16::get),
-            interval: pace.rate.map(interval),
-            state: Mutex::default(),
+            state: Mutex::new(State { pace: Pace::new(pace.rate), lines: HashMap::new() }),
             freed,
         }
     }
@@ -78,21 +75,17 @@ impl Destination {
         if self.connections.is_some_and(|most| others >= usize::from(most)) {
             return Err(Full::InUse);
         }
-        if let Some(interval) = self.interval {
-            let due = state.next.unwrap_or(now);
-            if due > now {
-                return Err(Full::Until(due));
-            }
-            // Who comes a little late for their moment does not put off the next one.
-            state.next = Some(due.max(now.checked_sub(interval).unwrap_or(now)) + interval);
+        if let Some(due) = state.pace.to_come(now) {
+            return Err(Full::Until(due));
         }
+        state.pace.take(now);
         *state.lines.entry(line).or_default() += 1;
         Ok(Claim { destination: Arc::clone(self), line })
     }
 
     /// How many messages it takes in so long a time; `None`: any number.
     pub(super) fn takes_in(&self, time: Duration) -> Option<u128> {
-        self.interval.map(|interval| time.as_nanos() / interval.as_nanos().max(1))
+        self.state().pace.takes_in(time)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,21 +109,15 @@ impl Drop for Claim {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU16, NonZeroU32};
+    use std::num::NonZeroU16;
 
     use super::*;
 
-    fn destination(connections: Option<u16>, a_second: Option<u32>) -> Arc<Destination> {
-        let rate =
-            |messages| Rate { messages: NonZeroU32::new(messages).unwrap(), per: Duration::from_secs(1) };
-        let pace =
-            DomainPace { connections: connections.and_then(NonZeroU16::new), rate: a_second.map(rate) };
-        Arc::new(Destination::new("example.com", pace, Arc::default()))
-    }
-
     #[test]
     fn a_connection_may_have_several_on_the_way_and_another_waits_until_all_are_done() {
-        let (destination, now) = (destination(Some(1), None), Instant::now());
+        let pace = DomainPace { connections: NonZeroU16::new(1), rate: None };
+        let destination = Arc::new(Destination::new("example.com", pace, Arc::default()));
+        let now = Instant::now();
         let first = destination.claim(1, now).unwrap();
         let second = destination.claim(1, now).unwrap();
         assert_eq!(destination.claim(2, now).unwrap_err(), Full::InUse);
@@ -138,19 +125,5 @@ mod tests {
         assert_eq!(destination.claim(2, now).unwrap_err(), Full::InUse);
         drop(second);
         assert!(destination.claim(2, now).is_ok());
-    }
-
-    #[test]
-    fn a_second_at_ten_a_second_has_ten_moments_even_for_who_comes_a_little_late() {
-        let (destination, start) = (destination(None, Some(10)), Instant::now());
-        let mut sent = 0;
-        for millisecond in (0..1000).step_by(7) {
-            let now = start + Duration::from_millis(millisecond);
-            sent += u32::from(destination.claim(1, now).is_ok());
-        }
-        assert_eq!(sent, 10);
-        let late = start + Duration::from_mins(1);
-        let burst = (0..10).filter(|_| destination.claim(1, late).is_ok()).count();
-        assert!(burst <= 2, "{burst} at once after a silence");
     }
 }

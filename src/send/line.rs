@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::destination::{Claim, LineId};
 use super::journal::Asked;
 use super::log;
+use super::pace::Paces;
 use super::pool::Seat;
 use super::shared::Shared;
 use crate::delivery::{Outcome, Settlement};
@@ -59,6 +60,8 @@ struct Line {
     shared: Arc<Shared>,
     /// At the relay that the connection leads to.
     seat: Option<Seat>,
+    /// Whether the next message's moment there is taken.
+    has_turn: bool,
     connection: Option<Connection>,
     /// How many letters the connection has carried.
     carried: u32,
@@ -108,6 +111,7 @@ impl Line {
             id,
             shared,
             seat: None,
+            has_turn: false,
             connection: None,
             carried: 0,
             fruitless: 0,
@@ -220,18 +224,25 @@ impl Line {
         if !self.sit().await? {
             return Ok(false);
         }
-        self.shared.unless_stopped(self.shared.pace.turn()).await;
-        if let Some(seat) = &self.seat {
-            self.shared.unless_stopped(seat.pace().turn()).await;
+        if let Some(paces) = self.paces().filter(|_| !self.has_turn) {
+            self.has_turn = self.shared.unless_stopped(paces.turn()).await.is_some();
         }
         Ok(true)
+    }
+
+    fn paces(&self) -> Option<Paces<'_>> {
+        self.seat.as_ref().map(|seat| Paces { run: &self.shared.pace, relay: seat.pace() })
     }
 
     /// Whether the run and the relay may send one more already.
     async fn turn_now(&mut self) -> anyhow::Result<bool> {
         let now = self.shared.now();
         let Some(seat) = &mut self.seat else { return Ok(false) };
-        Ok(seat.take(now).await? && seat.pace().turn_now().await && self.shared.pace.turn_now().await)
+        if seat.take(now).await? {
+            self.has_turn = self.has_turn || self.paces().is_some_and(|paces| paces.turn_now(Instant::now()));
+            return Ok(self.has_turn);
+        }
+        Ok(false)
     }
 
     /// Takes a place where a message is left of the relay's quota: the one it has, else where there is most room.
@@ -252,10 +263,10 @@ impl Line {
     /// A message that was taken of the relay's quota is handed over; `false`: while it was waited for, none was left.
     async fn spend(&mut self) -> anyhow::Result<bool> {
         let now = self.shared.now();
-        match &mut self.seat {
-            Some(seat) => Ok(seat.spend(now).await?),
-            None => Ok(false),
-        }
+        let Some(seat) = &mut self.seat else { return Ok(false) };
+        let is_there = seat.spend(now).await?;
+        self.has_turn &= !is_there;
+        Ok(is_there)
     }
 
     /// Ends the connection and gives up the place.
@@ -263,7 +274,7 @@ impl Line {
         if let Some(connection) = self.connection.take() {
             connection.quit().await;
         }
-        (self.carried, self.seat) = (0, None);
+        (self.carried, self.seat, self.has_turn) = (0, None, false);
     }
 
     /// The connection, or a new one to the relay that the line sits at, or where that is away to another; `None` once none takes

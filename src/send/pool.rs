@@ -29,7 +29,7 @@ pub(super) struct Pool(Arc<[Member]>);
 #[derive(Debug)]
 struct Member {
     route: Route,
-    pace: Pace,
+    pace: Mutex<Pace>,
     /// Its own, and that of all relays together.
     quotas: Vec<Arc<Quota>>,
     state: Mutex<State>,
@@ -59,7 +59,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Seat {
     pool: Pool,
-    place: usize,
+    /// Which of the pool's members.
+    index: usize,
     /// Of each quota, the share of which a message is taken, and not handed over yet.
     held: Vec<(Arc<Quota>, Span)>,
 }
@@ -83,26 +84,26 @@ impl Pool {
         let member = |route: Route| {
             let own = route.window.map(|allowed| quota(&route.name, allowed));
             let quotas = own.into_iter().chain(overall.clone()).collect();
-            Member { pace: Pace::new(route.rate), quotas, route, state: Mutex::default() }
+            Member { pace: Mutex::new(Pace::new(route.rate)), quotas, route, state: Mutex::default() }
         };
         Self(routes.into_iter().map(member).collect())
     }
 
     /// A place at the relay that has the fewest connections for its weight; `None` while none takes anything.
     pub(super) fn seat(&self, now: Timestamp) -> Option<Seat> {
-        let is_open = |place: &usize| self.0[*place].standing(now) == Standing::Open;
+        let is_open = |index: &usize| self.0[*index].standing(now) == Standing::Open;
         let present = (0..self.0.len()).filter(is_open);
         // Compared as fractions: lines after this one, over weight.
-        let load = |place: &usize| {
-            let member = &self.0[*place];
+        let load = |index: &usize| {
+            let member = &self.0[*index];
             (u64::from(member.state(|state| state.lines)) + 1, u64::from(member.route.weight.get()))
         };
-        let place = present.min_by(|a, b| {
+        let index = present.min_by(|a, b| {
             let ((lines_a, weight_a), (lines_b, weight_b)) = (load(a), load(b));
             (lines_a * weight_b).cmp(&(lines_b * weight_a))
         })?;
-        self.0[place].state(|state| state.lines += 1);
-        Some(Seat { pool: self.clone(), place, held: Vec::new() })
+        self.0[index].state(|state| state.lines += 1);
+        Some(Seat { pool: self.clone(), index, held: Vec::new() })
     }
 
     /// Why the relays that are away take nothing.
@@ -199,7 +200,7 @@ impl Member {
 
 impl Seat {
     fn member(&self) -> &Member {
-        &self.pool.0[self.place]
+        &self.pool.0[self.index]
     }
 
     pub(super) fn relay(&self) -> &Relay {
@@ -242,7 +243,7 @@ impl Seat {
     }
 
     /// The relay's own rate.
-    pub(super) fn pace(&self) -> &Pace {
+    pub(super) fn pace(&self) -> &Mutex<Pace> {
         &self.member().pace
     }
 
@@ -322,7 +323,7 @@ impl Seat {
 
     /// Whether all other relays are away.
     pub(super) fn is_the_last(&self) -> bool {
-        let mut others = self.pool.0.iter().enumerate().filter(|(place, _)| *place != self.place);
+        let mut others = self.pool.0.iter().enumerate().filter(|(index, _)| *index != self.index);
         others.all(|(_, member)| member.trouble().is_some())
     }
 

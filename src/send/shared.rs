@@ -39,7 +39,7 @@ pub(super) struct Shared {
     pub(super) hashing: Hashing,
     pub(super) pool: Pool,
     pub(super) journal: Journal,
-    pub(super) pace: Pace,
+    pub(super) pace: Mutex<Pace>,
     pub(super) cooling: Cooling,
     pub(super) comebacks: Comebacks,
     pub(super) policy: RetryPolicy,
