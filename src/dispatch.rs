@@ -17,6 +17,7 @@ use crate::id::IssueNumber;
 use crate::schedule::{self, Turn};
 use crate::send::{self, Options, Run, Sender, Sent};
 use crate::store::StoreError;
+use crate::track;
 use crate::workspace::Unreadable;
 
 mod approved;
@@ -97,8 +98,16 @@ fn is_busy(error: &anyhow::Error) -> bool {
 impl Dispatch<'_> {
     /// Clicks and opens are kept as long as `[retention]` has it.
     async fn forget(&mut self) -> anyhow::Result<()> {
-        let before = self.app.now() - self.app.config.keep_events;
-        self.sender.store.purge_events(before).await?;
+        let (app, now) = (self.app, self.app.now());
+        let forgotten = track::forget(&self.sender.store, app.config.keep_events, now).await?;
+        if let Some(last) = forgotten.leapt_from {
+            let (mark, now, last) = (app.mark(), app.local(now), app.local(last));
+            let note = format!(
+                "{mark}it is {now}, and the last look for what is to be forgotten was on {last}; see whether the clock is right: no clicks and \
+                 opens are deleted for a day"
+            );
+            self.remark(vec![note]).await?;
+        }
         Ok(())
     }
 
@@ -142,8 +151,7 @@ impl Dispatch<'_> {
             }
             let (claims_ready, name) = (claims_ready(&source), source.name().to_owned());
             let fault = match Draft::parse(source) {
-                Ok(draft) if draft.ready => self.consider(&draft).await.err(),
-                Ok(draft) => self.put_off(&draft).await.err(),
+                Ok(draft) => self.consider(&draft).await.err(),
                 Err(mistakes) if claims_ready => Some(mistakes.into()),
                 // Still being written.
                 Err(_) => None,
@@ -169,69 +177,53 @@ impl Dispatch<'_> {
         Ok(())
     }
 
+    /// What becomes of a draft at its time. One that is not ready waits for a time of its own, and not for the schedule's.
     async fn consider(&mut self, draft: &Draft) -> anyhow::Result<()> {
-        let config = &self.app.config;
-        let number = draft.number.value;
-        let slot = config.timetable().slot_of(draft.date, draft.send_at.as_ref());
-        let Some(due) = config.timetable().due(draft.date, draft.send_at.as_ref()) else {
-            return Err(Wrong(format!(
-                "issue {number} is ready but has no time; write `send_at` in {}, or `schedule` in newsletter.toml",
-                draft.source.name()
-            ))
-            .into());
+        let Draft { date, send_at, ready, .. } = draft;
+        let (number, config) = (draft.number.value, &self.app.config);
+        if !ready && send_at.is_none() {
+            return Ok(());
+        }
+        let Some(due) = config.timetable().due(*date, send_at.as_ref()) else {
+            return if *ready { Err(timeless(draft).into()) } else { Ok(()) };
         };
-        let left = format!("left {number} {}", due.as_millisecond());
+        let slot = config.timetable().slot_of(*date, send_at.as_ref());
         let highest = self.sender.store.highest_issue().await?;
         let turn = schedule::turn(number, due, self.app.now(), config.max_late, highest);
-        debug!(issue = %number, %due, ?turn, "draft is ready");
-        match turn {
-            Turn::NotYet => self.accounted.extend(slot),
-            Turn::TooLate => {
+        debug!(issue = %number, %due, ready, ?turn, "draft has a time");
+        let (was_due, at) = (self.app.local(due), due.as_millisecond());
+        let (subject, text) = match turn {
+            Turn::NotYet => {
                 self.accounted.extend(slot);
-                self.say(
-                    &left,
-                    format!(
-                        "issue {number} was due on {}, longer ago than `max_late`; only `pressroom send {number}` sends it",
-                        self.app.local(due)
-                    ),
-                )
-                .await?;
+                return Ok(());
             }
-            Turn::Behind(highest) => {
+            Turn::TooLate | Turn::Behind(_) if !ready => return Ok(()),
+            Turn::Due if *ready => {
+                // What keeps it from its readers is said as its fault.
                 self.accounted.extend(slot);
-                self.say(
-                    &left,
-                    format!(
-                        "issue {number} comes before issue {highest}, which was sent; only `pressroom send {number}` sends it"
-                    ),
-                )
-                .await?;
+                return self.send(draft).await;
             }
-            Turn::Due => self.send(draft).await?,
-        }
-        Ok(())
-    }
-
-    /// A draft that is not ready but has a time of its own is waited for until then, and not at the schedule's.
-    async fn put_off(&mut self, draft: &Draft) -> anyhow::Result<()> {
-        let Draft { date, send_at: Some(own), .. } = draft else { return Ok(()) };
-        let (number, config) = (draft.number.value, &self.app.config);
-        let Some(due) = config.timetable().due(*date, Some(own)) else { return Ok(()) };
-        let slot = config.timetable().slot_of(*date, Some(own));
-        let highest = self.sender.store.highest_issue().await?;
-        match schedule::turn(number, due, self.app.now(), config.max_late, highest) {
-            Turn::NotYet => self.accounted.extend(slot),
-            Turn::Due => {
-                self.accounted.extend(slot);
-                let text = format!(
-                    "issue {number} was due on {} and its draft is not ready; write `ready = true`, or move its `send_at`",
-                    self.app.local(due)
-                );
-                self.say(&format!("unready {number} {}", due.as_millisecond()), text).await?;
-            }
-            Turn::TooLate | Turn::Behind(_) => {}
-        }
-        Ok(())
+            Turn::Due => (
+                "unready",
+                format!(
+                    "issue {number} was due on {was_due} and its draft is not ready; write `ready = true`, or move its `send_at`"
+                ),
+            ),
+            Turn::TooLate => (
+                "left",
+                format!(
+                    "issue {number} was due on {was_due}, longer ago than `max_late`; only `pressroom send {number}` sends it"
+                ),
+            ),
+            Turn::Behind(highest) => (
+                "left",
+                format!(
+                    "issue {number} comes before issue {highest}, which was sent; only `pressroom send {number}` sends it"
+                ),
+            ),
+        };
+        self.accounted.extend(slot);
+        Ok(self.say(&format!("{subject} {number} {at}"), text).await?)
     }
 
     async fn send(&mut self, draft: &Draft) -> anyhow::Result<()> {
@@ -269,7 +261,7 @@ impl Dispatch<'_> {
     /// could still start.
     async fn look_back(&mut self, skipped: &[Date]) -> anyhow::Result<()> {
         let (now, timetable) = (self.app.now(), self.app.config.timetable());
-        let since = match self.sender.store.noted(LOOKED_AT).await? {
+        let since = match self.noted(LOOKED_AT).await? {
             Some(since) => since,
             None => now.checked_sub(self.app.config.max_late).unwrap_or(now),
         };
@@ -288,13 +280,19 @@ impl Dispatch<'_> {
 
     /// Says something once for ever.
     async fn say(&mut self, subject: &str, text: String) -> Result<(), StoreError> {
-        if self.sender.store.noted(subject).await?.is_none() {
+        if self.noted(subject).await?.is_none() {
             warn!("{text}");
             let text = format!("{}{text}", self.app.mark());
             self.tell(None, &text, Some(subject)).await?;
             self.outcome.said.push(text);
         }
         Ok(())
+    }
+
+    /// What was noted while the clock ran ahead was noted of times that had not come.
+    async fn noted(&self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.app.now();
+        Ok(self.sender.store.noted(subject).await?.filter(|at| *at <= now))
     }
 
     /// Keeps a line for `notify`, if there is such a one; what it is about is noted in the same step.
@@ -315,6 +313,13 @@ impl Dispatch<'_> {
     fn is_stopped(&self) -> bool {
         *self.options.stop.borrow()
     }
+}
+
+fn timeless(draft: &Draft) -> Wrong {
+    let (number, name) = (draft.number.value, draft.source.name());
+    Wrong(format!(
+        "issue {number} is ready but has no time; write `send_at` in {name}, or `schedule` in newsletter.toml"
+    ))
 }
 
 /// Whether a draft with mistakes means to be sent, as far as one can tell: half-written ones are nobody's business.

@@ -5,6 +5,7 @@
 //! each once (`keeper`). With the store away it stays on the disk until it is back.
 
 mod counters;
+mod forgetting;
 mod record;
 mod keeper;
 mod links;
@@ -33,6 +34,7 @@ use crate::store::{Arrival, Store};
 use crate::subscriber::{Leaving, Way};
 use crate::token::{Purpose, is_specimen};
 pub use counters::Counters;
+pub(crate) use forgetting::{Forgotten, forget};
 use keeper::{Claim, Keeper};
 pub use links::LinkTable;
 use links::Links;
@@ -256,11 +258,14 @@ impl Tracker {
         let mut period = tokio::time::interval(FORGETTING);
         loop {
             period.tick().await;
-            let before = self.now() - self.keep_events;
-            let forgotten = async { Ok(self.door.store().await?.purge_events(before).await?) };
+            let forgotten =
+                async { Ok(forget(&*self.door.store().await?, self.keep_events, self.now()).await?) };
             match forgotten.await {
-                Ok(0) => {}
-                Ok(events) => tracing::info!(events, "forgotten, as `[retention]` has it"),
+                Ok(Forgotten { events: 0, leapt_from: None }) => {}
+                Ok(Forgotten { leapt_from: Some(at), .. }) => {
+                    tracing::warn!(last = %at, "see whether the clock is right; no clicks and opens are forgotten for a day");
+                }
+                Ok(Forgotten { events, .. }) => tracing::info!(events, "forgotten, as `[retention]` has it"),
                 Err::<_, anyhow::Error>(error) => {
                     tracing::warn!(error = format!("{error:#}"), "what is to be forgotten stays for now");
                 }

@@ -156,6 +156,7 @@ async fn under_require_review_only_what_was_approved_is_sent() {
     draft(&folder, 1, "date = 2023-07-02");
     let refused = at(&folder, DUE).await;
     assert!(refused.sent.is_empty() && fault(&refused).contains("nobody has approved it"), "{refused:?}");
+    assert!(refused.said.is_empty(), "its draft is finished and ready: {refused:?}");
 
     folder.run(&["approve", "1", "--by", "Ada Example"]);
     folder.edit("drafts/1.toml", "A queue", "Another queue");
@@ -180,6 +181,32 @@ async fn a_week_without_an_issue_is_said_once_also_by_mail() {
     assert_eq!(header(&mail[0], "Auto-Submitted"), "auto-generated");
     assert_eq!(header(&mail[0], "Subject"), "Small Hours: no issue was sent");
     assert!(mail[0].contains("no issue was started for Sun, 2023-07-02"), "{}", mail[0]);
+}
+
+#[tokio::test]
+async fn what_passed_for_a_clock_that_was_ahead_is_said_again_when_it_truly_passes() {
+    let folder = weekly();
+    assert_eq!(at(&folder, "2023-07-03T00:30:00Z").await.said.len(), 1);
+    draft(&folder, 1, "date = 2023-07-09");
+    let ahead = at(&folder, "2023-07-17T00:30:00Z").await.said;
+    assert!(ahead.len() == 2 && ahead[0].contains("longer ago than `max_late`"), "{ahead:?}");
+    assert!(is_silent(&at(&folder, "2023-07-03T01:00:00Z").await));
+    let left = at(&folder, "2023-07-11T00:30:00Z").await.said;
+    assert!(left.len() == 1 && left[0].contains("longer ago than `max_late`"), "{left:?}");
+    let missed = at(&folder, "2023-07-17T00:15:00Z").await.said;
+    assert!(missed.len() == 1 && missed[0].contains("Sun, 2023-07-16 20:00 EDT"), "{missed:?}");
+}
+
+#[tokio::test]
+async fn a_ready_draft_that_is_never_mended_is_said_to_be_too_late_and_not_to_be_finished() {
+    let folder = weekly();
+    folder.relay_is("url = \"smtps://u@127.0.0.1:1\"\npassword_env = \"PRESSROOM_NO_SUCH_VARIABLE\"");
+    folder.edit("newsletter.toml", "notify = \"operator@example.com\"\n", "");
+    draft(&folder, 1, "date = 2023-07-02");
+    let faulty = at(&folder, DUE).await;
+    assert!(fault(&faulty).contains("password cannot be had") && faulty.said.is_empty(), "{faulty:?}");
+    let late = at(&folder, "2023-07-05T00:00:00Z").await.said;
+    assert!(late.len() == 1 && late[0].contains("only `pressroom send 1` sends it"), "{late:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use pressroom::subscriber::{Choices, Consent, Entry, Joining, Origin};
 use serde_json::Value;
 
 use super::Folder;
+use super::dispatching::at as at_that_time;
 use crate::folder::header;
 use crate::reader::{get, post};
 
@@ -246,30 +247,49 @@ async fn where_all_of_a_list_are_kept_from_an_issue_the_refusal_says_by_what() {
     }
 }
 
-/// The command's own clock says that it is years after the click.
+/// How many clicks a reader has after a dispatch at this time, and what that has to note.
+async fn after_dispatch(folder: &Folder, now: &str) -> (usize, Vec<String>) {
+    let notes = at_that_time(folder, now).await.notes;
+    (length(&held(folder, ADA)["events"]), notes)
+}
+
+/// The click is of 3 July 2023.
 #[tokio::test]
 async fn clicks_that_are_older_than_the_newsletter_keeps_them_are_forgotten_by_dispatch_and_by_the_server() {
     for by_server in [false, true] {
         let folder = clicked().await;
-        folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"36500d\"\n\n[smtp]");
-        folder.run(&["dispatch"]);
-        assert_eq!(length(&held(&folder, ADA)["events"]), 1);
-        folder.edit("newsletter.toml", "[retention]\nevents = \"36500d\"", "[retention]\nevents = \"30d\"");
+        folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"30d\"\n\n[smtp]");
+        assert_eq!(after_dispatch(&folder, "2023-07-31T00:00:00Z").await, (1, Vec::new()));
+        let later = "2023-08-03T00:00:00Z";
         if by_server {
-            let server = folder.serve_at("2023-09-03T00:00:00Z").await;
+            let server = folder.serve_at(later).await;
             while length(&held(&folder, ADA)["events"]) > 0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             server.stop().await;
         } else {
-            folder.run(&["dispatch"]);
+            assert_eq!(after_dispatch(&folder, later).await, (0, Vec::new()));
         }
         let held = held(&folder, ADA);
-        assert_eq!(
-            (length(&held["events"]), length(&held["deliveries"])),
-            (0, 1),
-            "what was sent is no click"
-        );
+        assert_eq!(length(&held["deliveries"]), 1, "what was sent is no click");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_is_said_and_costs_no_clicks_for_a_day() {
+    let folder = clicked().await;
+    for (now, kept, says) in [
+        ("2023-07-04T00:00:00Z", 1, false),
+        ("2031-01-01T12:00:00Z", 1, true),
+        ("2031-01-02T11:00:00Z", 1, false),
+        ("2023-07-05T00:00:00Z", 1, false),
+        ("2031-01-01T12:00:00Z", 1, true),
+        ("2031-01-02T12:00:00Z", 0, false),
+    ] {
+        let (clicks, notes) = after_dispatch(&folder, now).await;
+        assert_eq!(clicks, kept, "{now}");
+        let told = notes.iter().filter(|note| note.contains("see whether the clock is right")).count();
+        assert_eq!(told, usize::from(says), "{now}: {notes:?}");
     }
 }
 
