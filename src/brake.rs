@@ -74,10 +74,10 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
 /// # Errors
 /// As [`queued`].
 pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
-    let state = queued(store, issue).await?;
-    match state {
-        IssueState::Finished | IssueState::Cancelled => return Ok(state),
-        IssueState::Running | IssueState::Paused => {}
+    match queued(store, issue).await? {
+        IssueState::Finished => return Ok(IssueState::Finished),
+        // Whom a sender was writing to as it was cancelled, that one may have left behind.
+        IssueState::Cancelled | IssueState::Running | IssueState::Paused => {}
     }
     if let Err(error) = tidy(app, store, issue).await {
         tracing::debug!(error = format!("{error:#}"), "what a sender may have left stays as it is");

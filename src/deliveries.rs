@@ -11,7 +11,7 @@ use crate::brake;
 use crate::delivery::{DeliveryStatus, SkipReason, SmtpReply};
 use crate::id::IssueNumber;
 use crate::mailbox::EmailAddress;
-use crate::store::{Among, Decision, Delivery, IssueState, Obstacle, Store, Undecidable};
+use crate::store::{Among, Decision, Delivery, Obstacle, Store, Undecidable};
 
 /// Records read from the store at once.
 const PAGE: u32 = 1000;
@@ -96,10 +96,7 @@ pub async fn decide(
     mut readers: Vec<EmailAddress>,
 ) -> anyhow::Result<Decided> {
     let store = app.store().await?;
-    let state = brake::in_order(app, &store, issue).await?;
-    if state == IssueState::Cancelled && decision == Decision::Resend {
-        return Err(Wrong(format!("issue {issue} was cancelled; nobody gets it any more")).into());
-    }
+    brake::in_order(app, &store, issue).await?;
     if readers.is_empty() {
         readers = in_doubt(&store, issue).await?;
     }
@@ -129,6 +126,7 @@ fn refusal(issue: IssueNumber, decision: Decision, undecidable: &[Undecidable]) 
         Decision::Accepted => "only those in doubt can be settled",
     };
     let one = |Undecidable { address, obstacle }: &Undecidable| match obstacle {
+        Obstacle::Cancelled => format!("\n  {address}: issue {issue} was cancelled; nobody gets it any more"),
         Obstacle::Suppressed => {
             format!(
                 "\n  {address} is suppressed; `pressroom subscribers show {address}` says why, and what lifts it"

@@ -39,6 +39,8 @@ pub enum Obstacle {
     Unknown,
     /// Their record stands elsewhere, as the table has it.
     Status(String),
+    /// Nobody gets the issue any more.
+    Cancelled,
     /// Nobody writes to them any more.
     Suppressed,
     /// They left the list.
@@ -100,7 +102,7 @@ async fn decide(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<Result<(), Undecidable>, StoreError> {
-    let select = "select d.subscriber, d.status, i.list, s.status as standing, s.paused_until, \
+    let select = "select d.subscriber, d.status, i.list, i.brake, s.status as standing, s.paused_until, \
         (select count(*) from suppression x where x.key = b.key) as suppressed \
         from delivery d join subscriber b on b.id = d.subscriber join issue i on i.number = d.issue \
         left join subscription s on s.list = i.list and s.subscriber = d.subscriber \
@@ -108,6 +110,9 @@ async fn decide(
     let row = sql(select).bind(issue).bind(address.key()).fetch_optional(transaction).await?;
     let undecidable = |obstacle| Ok(Err(Undecidable { address: address.clone(), obstacle }));
     let Some(row) = row.as_ref().map(Cells) else { return undecidable(Obstacle::Unknown) };
+    if decision == Decision::Resend && row.some_text("brake")? == Some("cancelled") {
+        return undecidable(Obstacle::Cancelled);
+    }
     let status = row.text("status")?;
     let update = match (decision, status) {
         (Decision::Resend, "in-doubt" | "refused") => {

@@ -5,19 +5,23 @@ use std::time::Duration;
 
 use pressroom::app::App;
 use pressroom::brake::{self, Pull};
+use pressroom::deliveries::{self, Line};
+use pressroom::delivery::{Intent, Lease, SenderId};
 use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options, Sent};
-use pressroom::store::{Among, IssueState};
+use pressroom::store::{Among, Decision, Domains, IssueState, Share};
 use pressroom::subscriber::Choices;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Folder;
-use crate::folder::{copies, options, received};
+use crate::folder::{NOW, copies, options, received};
 
 const READERS: u64 = 300;
+const LEASE: Lease = Lease { by: SenderId(7), until: jiff::Timestamp::MAX };
 
 #[tokio::test]
 async fn a_paused_issue_stops_and_goes_on_where_it_stopped() {
@@ -69,6 +73,37 @@ async fn a_cancelled_issue_skips_whoever_is_left_for_good() {
     assert_eq!((again.ending, again.accepted_now), (Ending::Cancelled, 0));
     let refused = brake::pull(&folder.app(), one(), Pull::Resume).await.unwrap_err().to_string();
     assert!(refused.contains("cancelled"), "{refused}");
+}
+
+/// As `kill -9` leaves it.
+#[tokio::test]
+async fn whom_a_sender_that_died_was_writing_to_as_its_issue_was_cancelled_is_in_doubt() {
+    let folder = Folder::with_many_readers(3);
+    let (_signal, stop) = watch::channel(true);
+    folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    let store = folder.app().store().await.unwrap();
+    let (now, all) = (NOW.parse().unwrap(), Domains::AllBut(Vec::new()));
+    let share = Share { of: &all, after: None, limit: 2 };
+    let leased = store.lease(one(), LEASE, share, now).await.unwrap();
+    let intent = Intent { subscriber: leased[1].recipient.id, by: LEASE.by, date: now };
+    store.journal(one(), &[intent], &[], now).await.unwrap();
+    assert!(store.cancel(one(), now).await.unwrap());
+
+    let app = folder.app();
+    let mut in_doubt = Vec::new();
+    let look = |line: &Line| {
+        in_doubt.push(line.address.to_string());
+        Ok(())
+    };
+    deliveries::list(&app, one(), Among::InDoubt, look).await.unwrap();
+    assert_eq!(in_doubt, ["reader1@example.com"]);
+    let resend = deliveries::decide(&app, one(), Decision::Resend, vec![leased[1].recipient.address.clone()]);
+    let refused = resend.await.unwrap_err().to_string();
+    assert!(refused.contains("issue 1 was cancelled"), "{refused}");
+    let settled = deliveries::decide(&app, one(), Decision::Accepted, Vec::new()).await.unwrap();
+    assert_eq!(settled.readers, [leased[1].recipient.address.clone()]);
+    let counts = store.counts(one()).await.unwrap();
+    assert_eq!((counts.accepted, counts.skipped, counts.waiting), (1, 2, 0));
 }
 
 #[tokio::test]
@@ -159,7 +194,7 @@ async fn nobody_is_sent_it_again_who_wants_no_more() {
     let (store, list) = (folder.app().store().await.unwrap(), "readers".parse().unwrap());
     let away = Choices { paused_until: Some("2099-01-01T00:00:00Z".parse().unwrap()), ..Choices::default() };
     let reader = store.reader(&"reader2@example.com".parse().unwrap()).await.unwrap().unwrap();
-    store.choose(&list, reader.id, &away, crate::reader::judging(crate::folder::NOW)).await.unwrap();
+    store.choose(&list, reader.id, &away, crate::reader::judging(NOW)).await.unwrap();
     assert!(folder.run(&["subscribers", "unsubscribe", "reader1@example.com"]).status.success());
     assert!(folder.run(&["subscribers", "erase", "reader3@example.com", "--yes"]).status.success());
     folder.write_readers(

@@ -4,6 +4,8 @@ use super::*;
 
 type TestStore = super::TestStore<true>;
 
+#[path = "deciding.rs"]
+mod deciding;
 #[path = "importing.rs"]
 mod importing;
 #[path = "machines.rs"]

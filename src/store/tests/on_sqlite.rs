@@ -6,6 +6,8 @@ type TestStore = super::TestStore<false>;
 
 #[path = "files.rs"]
 mod files;
+#[path = "deciding.rs"]
+mod deciding;
 #[path = "importing.rs"]
 mod importing;
 #[path = "joining.rs"]

@@ -87,7 +87,8 @@ impl Model {
     /// Whether it can be decided so about them.
     pub(super) fn decide(&mut self, reader: usize, decision: Decision) -> bool {
         let person = &self.people[reader];
-        if person.is_erased || decision == Decision::Resend && person.is_gone {
+        let is_over = person.is_gone || self.state == IssueState::Cancelled;
+        if person.is_erased || decision == Decision::Resend && is_over {
             return false;
         }
         let stand = match (decision, self.people[reader].stand) {
