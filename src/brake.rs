@@ -8,7 +8,7 @@ use crate::app::{App, Wrong};
 use crate::delivery::Counts;
 use crate::id::IssueNumber;
 use crate::send;
-use crate::store::{IssueState, Store};
+use crate::store::{IssueState, Store, StoreError};
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Braked {
 /// Does what is asked for, if the issue is in a state for it.
 ///
 /// # Errors
-/// [`Wrong`] for an issue that was never queued, is finished, or was cancelled before.
+/// [`Wrong`] for an issue that was never queued, is finished, or was cancelled before; the store's, where it cannot be told who is at work.
 pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<Braked> {
     let store = app.store().await?;
     let before = queued(&store, issue).await?;
@@ -87,7 +87,11 @@ pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> an
 
 /// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.
 async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bool> {
-    let Ok(_lock) = store.sender_lock(send::sender_id()).await else { return Ok(true) };
+    let _lock = match store.sender_lock(send::sender_id()).await {
+        Ok(lock) => lock,
+        Err(StoreError::SenderAtWork { .. }) => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
     store.recover(issue, app.now()).await?;
     store.skip_cancelled(issue, app.now()).await?;
     send::Resend::of(&app.config)?.finish(store, issue).await?;

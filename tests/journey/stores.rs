@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use pressroom::inbox::{Inbox, Keep};
 use pressroom::mailbox::EmailAddress;
-use pressroom::send::Ending;
+use pressroom::send::{Ending, Options};
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::folder::{Folder, copies, options, received};
 use crate::reader::{get, post};
@@ -163,6 +164,22 @@ async fn a_store_that_is_taken_away_stops_the_run_and_says_so() {
     assert!(said.contains("pressroom.db") && said.contains("put it back"), "{said}");
     fs::rename(&elsewhere, &store).unwrap();
     completes(&folder, &inbox);
+}
+
+#[tokio::test]
+async fn where_nobody_can_tell_who_is_at_work_no_sender_is_made_up() {
+    let folder = Folder::with_many_readers(2);
+    let (_signal, stop) = watch::channel(true);
+    folder.prepare().await.unwrap().go(Options { stop, ..options() }).await.unwrap();
+    let lock = folder.path().join("trial.db.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let said = folder.run(&["pause", "1"]);
+    let (said, out) = (String::from_utf8(said.stderr).unwrap(), String::from_utf8(said.stdout).unwrap());
+    assert!(said.contains("trial.db.lock cannot be opened") && !out.contains("at work"), "{said}{out}");
+    fs::remove_dir(&lock).unwrap();
+    let again = folder.run(&["pause", "1"]);
+    assert!(String::from_utf8(again.stdout).unwrap().starts_with("trial: issue 1 is paused already"));
 }
 
 /// A newsletter that is no trial, with an issue that everybody has.
