@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::connection::Transaction;
 use super::error::persist;
 use super::issue::lock_of;
+use super::journal::is_wanted;
 use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
@@ -163,8 +164,8 @@ impl Store {
         self.change(issue, sql(update).bind(now).bind(issue).bind(RetryPolicy::farthest(now))).await
     }
 
-    /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody who was erased since, and nobody
-    /// of an issue that was cancelled.
+    /// Who is in doubt and will be sent it again by this policy (`in_doubt = "resend"`), and when; nobody who left since or wants no mail, whose
+    /// doubt would else be forgotten, and nobody of an issue that was cancelled.
     ///
     /// # Errors
     /// A database's error.
@@ -173,9 +174,12 @@ impl Store {
         issue: IssueNumber,
         policy: RetryPolicy,
     ) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
-        let select = "select d.subscriber, d.attempts, d.first_attempt_at, d.since \
-            from delivery d join issue i on i.number = d.issue join subscriber b on b.id = d.subscriber \
-            where d.issue = $1 and d.status = 'in-doubt' and coalesce(i.brake, '') <> 'cancelled' order by d.subscriber";
+        let select = concat!(
+            "select subscriber, attempts, first_attempt_at, since from delivery \
+             where issue = $1 and status = 'in-doubt' and ",
+            is_wanted!(),
+            " and not exists (select 1 from issue where number = $1 and brake = 'cancelled') order by subscriber"
+        );
         let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         let mut resends = Vec::new();
         for row in rows.iter().map(Cells) {
@@ -208,7 +212,7 @@ impl Store {
             .push_bind(now)
             .push(" where issue = ")
             .push_bind(issue)
-            .push(" and status = 'in-doubt' and reason is null");
+            .push(concat!(" and status = 'in-doubt' and ", is_wanted!()));
         self.change_of(issue, &due, &update).await
     }
 

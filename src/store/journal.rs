@@ -6,7 +6,7 @@ mod server;
 
 use jiff::Timestamp;
 
-use self::said::is_wanted;
+pub(super) use self::said::is_wanted;
 use super::audience::recipient_columns;
 use super::connection::Connected;
 use super::error::persist;

@@ -21,8 +21,8 @@ pub(super) struct Said<'o> {
 
 pub(super) const SENDING: &str = "sending";
 
-/// Whether a message may go to the reader of the record `delivery`, which its sender has to hold: they still want it, as far as SQL can say. Who
-/// was away when it was leased is away now.
+/// Whether a message may go to the reader of the record `delivery`: they still want it, as far as SQL can say. Who was away when it came to
+/// stand where it does, leased or in doubt, is away now.
 macro_rules! is_wanted {
     () => {
         "exists (select 1 from issue i join subscription s on s.list = i.list \
@@ -31,7 +31,7 @@ macro_rules! is_wanted {
          and not exists (select 1 from subscriber b join suppression x on x.key = b.key where b.id = delivery.subscriber)"
     };
 }
-pub(super) use is_wanted;
+pub(in crate::store) use is_wanted;
 
 impl<'o> Said<'o> {
     pub(super) fn sending(intent: &Intent) -> Self {

@@ -2,6 +2,9 @@
 
 use super::sending::{intents, later, number, settlement};
 use super::*;
+use crate::delivery::RetryPolicy;
+
+const DAYS: RetryPolicy = RetryPolicy { give_up_after: SignedDuration::from_hours(72) };
 
 impl TestStore {
     /// One whose message ended so, after it was tried once.
@@ -23,4 +26,21 @@ async fn nobody_comes_back_into_the_queue_of_an_issue_that_was_cancelled_meanwhi
     assert_eq!(undecidable.obstacle, Obstacle::Cancelled);
     assert_eq!(store.counts(number()).await.unwrap().in_doubt, 1);
     assert_eq!(decide(Decision::Accepted).await, []);
+}
+
+#[tokio::test]
+async fn who_left_while_in_doubt_stays_so_and_is_not_skipped() {
+    let store = TestStore::queued(4).await;
+    let leased = store.lease_some(4).await;
+    store.write(&intents(&leased), &[]).await;
+    let in_doubt = leased.iter().map(|one| settlement(one.recipient.id, Outcome::InDoubt));
+    store.write(&[], &in_doubt.collect::<Vec<_>>()).await;
+    store.take_off(&list(), &address("r0@example.com")).await;
+    store.suppress(&address("r1@example.com"), SuppressionReason::Complained, NOW).await.unwrap();
+    let away = Choices { paused_until: Some(later(99_999)), ..Choices::default() };
+    store.choose(&list(), leased[2].recipient.id, &away, judging()).await.unwrap();
+    let resends = store.resends(number(), DAYS).await.unwrap();
+    assert_eq!(resends.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [leased[3].recipient.id]);
+    assert_eq!(store.requeue_in_doubt(number(), DAYS, later(99)).await.unwrap(), 1);
+    assert_eq!(store.counts(number()).await.unwrap().in_doubt, 3);
 }

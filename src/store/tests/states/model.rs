@@ -144,7 +144,7 @@ impl Model {
             return;
         }
         for person in &mut self.people {
-            if matches!(person.stand, Stand::InDoubt(_)) && !person.is_erased {
+            if matches!(person.stand, Stand::InDoubt(_)) && !person.is_gone {
                 (person.stand, person.may_have_it) = (Stand::Queued, false);
             }
         }
