@@ -73,9 +73,6 @@ impl Resend {
     /// # Errors
     /// A database's error.
     pub(crate) async fn finish(self, store: &Store, issue: IssueNumber) -> Result<(), StoreError> {
-        if self.count(store, issue).await? == 0 {
-            store.finish(issue).await?;
-        }
-        Ok(())
+        store.finish(issue, self.0).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::connection::Transaction;
+use super::connection::{Connected, Transaction};
 use super::error::persist;
 use super::issue::lock_of;
 use super::journal::is_wanted;
@@ -174,21 +174,7 @@ impl Store {
         issue: IssueNumber,
         policy: RetryPolicy,
     ) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
-        let select = concat!(
-            "select subscriber, attempts, first_attempt_at, since from delivery \
-             where issue = $1 and status = 'in-doubt' and ",
-            is_wanted!(),
-            " and not exists (select 1 from issue where number = $1 and brake = 'cancelled') order by subscriber"
-        );
-        let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
-        let mut resends = Vec::new();
-        for row in rows.iter().map(Cells) {
-            let (reader, at) = (SubscriberId(row.integer("subscriber")?), row.time("since")?);
-            let first = row.some_time("first_attempt_at")?.unwrap_or(at);
-            let attempt = Attempt { number: row.number("attempts")?, first, at };
-            resends.extend(policy.resend_at(reader, attempt).map(|at| (reader, at)));
-        }
-        Ok(resends)
+        due_resends(&mut self.read().await?, issue, policy).await
     }
 
     /// Queues those in doubt again whose time has come. Answers how many.
@@ -214,6 +200,29 @@ impl Store {
             .push_bind(issue)
             .push(concat!(" and status = 'in-doubt' and ", is_wanted!()));
         self.change_of(issue, &due, &update).await
+    }
+
+    /// Marks an issue as finished if none of its readers can be tried any more: nor any in doubt, where they are sent it again by a policy.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn finish(&self, number: IssueNumber, resends: Option<RetryPolicy>) -> Result<(), StoreError> {
+        persist(|| self.finish_once(number, resends)).await
+    }
+
+    async fn finish_once(&self, number: IssueNumber, resends: Option<RetryPolicy>) -> Result<(), StoreError> {
+        let update = "update issue set state = 'finished', brake = nullif(brake, 'paused') where number = $1 and not exists (select 1 from delivery d \
+            where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
+        let mut writing = self.write_as_sender().await?;
+        let mut transaction = writing.begin().await?;
+        transaction.exclude(&lock_of(number)).await?;
+        sql(update).bind(number).execute(&mut transaction).await?;
+        // Asked for before, another machine could bring somebody into doubt in between.
+        let is_over = match resends {
+            Some(policy) => due_resends(&mut transaction, number, policy).await?.is_empty(),
+            None => true,
+        };
+        if is_over { transaction.commit().await } else { transaction.rollback().await }
     }
 
     /// Queues readers again whom a sender's relay refused for no fault of theirs. Answers how many.
@@ -349,4 +358,27 @@ async fn owners(transaction: &mut Transaction<'_>, issue: IssueNumber) -> Result
     let select = "select distinct owner from delivery where issue = $1 and status in ('leased', 'sending') and owner is not null";
     let rows = sql(select).bind(issue).fetch_all(transaction).await?;
     rows.iter().map(|row| Cells(row).integer("owner").map(SenderId)).collect()
+}
+
+/// As [`Store::resends`].
+pub(super) async fn due_resends(
+    on: &mut impl Connected,
+    issue: IssueNumber,
+    policy: RetryPolicy,
+) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
+    let select = concat!(
+        "select subscriber, attempts, first_attempt_at, since from delivery \
+             where issue = $1 and status = 'in-doubt' and ",
+        is_wanted!(),
+        " and not exists (select 1 from issue where number = $1 and brake = 'cancelled') order by subscriber"
+    );
+    let rows = sql(select).bind(issue).fetch_all(on).await?;
+    let mut resends = Vec::new();
+    for row in rows.iter().map(Cells) {
+        let (reader, at) = (SubscriberId(row.integer("subscriber")?), row.time("since")?);
+        let first = row.some_time("first_attempt_at")?.unwrap_or(at);
+        let attempt = Attempt { number: row.number("attempts")?, first, at };
+        resends.extend(policy.resend_at(reader, attempt).map(|at| (reader, at)));
+    }
+    Ok(resends)
 }

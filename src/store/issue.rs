@@ -174,17 +174,6 @@ impl Store {
         let row = sql(select).fetch_optional(&mut self.read().await?).await?;
         row.map(|row| issue_number(Cells(&row).integer("number")?)).transpose()
     }
-
-    /// Marks an issue as finished if none of its readers can be tried any more. Answers its state.
-    ///
-    /// # Errors
-    /// A database's error.
-    pub async fn finish(&self, number: IssueNumber) -> Result<IssueState, StoreError> {
-        let update = "update issue set state = 'finished', brake = nullif(brake, 'paused') where number = $1 and not exists (select 1 from delivery d \
-            where d.issue = $1 and d.status in ('queued', 'leased', 'sending', 'deferred'))";
-        let finished = self.change(number, sql(update).bind(number)).await? > 0;
-        Ok(if finished { IssueState::Finished } else { IssueState::Running })
-    }
 }
 
 impl Store {

@@ -80,6 +80,28 @@ async fn until_gone(store: &Store) -> Recovered {
 }
 
 #[tokio::test]
+async fn an_issue_is_not_over_where_another_machine_brings_the_last_one_into_doubt_meanwhile() {
+    let store = TestStore::queued(1).await;
+    let leased = store.lease_some(1).await;
+    store.write(&intents(&leased), &[]).await;
+    let (here, there) = (store.again().await, store.again().await);
+    let mut writing = there.write().await.unwrap();
+    let mut transaction = writing.begin().await.unwrap();
+    transaction.exclude(&issue::lock_of(number())).await.unwrap();
+    let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_hours(72) };
+    let finish = tokio::spawn(async move { here.finish(number(), Some(policy)).await });
+    let waits = "select count(*) as waits from pg_locks where locktype = 'advisory' and not granted";
+    let mut reading = store.read().await.unwrap();
+    while Cells(&sql(waits).fetch_one(&mut reading).await.unwrap()).integer("waits").unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    store.write(&[], &[settlement(leased[0].recipient.id, Outcome::InDoubt)]).await;
+    transaction.commit().await.unwrap();
+    finish.await.unwrap().unwrap();
+    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Running));
+}
+
+#[tokio::test]
 async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
     let store = TestStore::queued(3).await;
     // Locks are the whole server's: of this id there is no other in any test.

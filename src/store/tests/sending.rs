@@ -101,7 +101,8 @@ async fn everyone_is_leased_once_sent_once_and_settled() {
         ["r0@example.com", "r1@example.com", "r2@example.com", "r3@example.com", "r4@example.com"]
     );
     assert_eq!(store.counted().await, Counts { queued: 5, accepted: 5, ..Counts::default() });
-    assert_eq!(store.finish(number()).await.unwrap(), IssueState::Finished);
+    store.finish(number(), None).await.unwrap();
+    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Finished));
     assert_eq!(store.unfinished().await.unwrap(), []);
 }
 
@@ -294,7 +295,8 @@ async fn the_deferred_come_back_when_their_time_has_come() {
     assert_eq!(store.waits(number()).await.unwrap(), [None; 2]);
     let attempts: Vec<_> = store.lease_some(9).await.iter().map(|leased| leased.attempts).collect();
     assert_eq!(attempts, [1, 0]);
-    assert_eq!(store.finish(number()).await.unwrap(), IssueState::Running);
+    store.finish(number(), None).await.unwrap();
+    assert_eq!(store.state(number()).await.unwrap(), Some(IssueState::Running));
 }
 
 #[tokio::test]

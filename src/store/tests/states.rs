@@ -241,7 +241,7 @@ impl Pair {
                 model.cancel();
             }
             Word::Finish => {
-                store.finish(number()).await.unwrap();
+                store.finish(number(), None).await.unwrap();
                 if model.is_over() && model.state != IssueState::Cancelled {
                     model.state = IssueState::Finished;
                 }
