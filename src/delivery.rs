@@ -192,6 +192,8 @@ pub enum Outcome {
         reply: SmtpReply,
         /// When.
         retry_at: Timestamp,
+        /// Since when they wait to be tried.
+        since: Timestamp,
     },
     /// Never again.
     Refused(SmtpReply),
@@ -208,7 +210,7 @@ pub enum Outcome {
 pub struct Attempt {
     /// Counted from 1, this one included.
     pub number: u32,
-    /// When the first one was.
+    /// When the first one was, or was due.
     pub first: Timestamp,
     /// When this one ended.
     pub at: Timestamp,
@@ -217,7 +219,7 @@ pub struct Attempt {
 /// How long a reader's message is tried, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// From the first attempt on, or from when it was first put off; `[send] give_up_after`.
+    /// From the first attempt on, or from when it was first put off, or an operator had it sent again; `[send] give_up_after`.
     pub give_up_after: SignedDuration,
 }
 
@@ -251,7 +253,7 @@ impl RetryPolicy {
         if now >= last {
             return Outcome::GivenUp(reply);
         }
-        Outcome::Postponed { reply, retry_at: until.min(last) }
+        Outcome::Postponed { reply, retry_at: until.min(last), since: due }
     }
 
     /// Whether a time that somebody waits for has come.

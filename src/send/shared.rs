@@ -160,8 +160,7 @@ impl Shared {
     }
 
     fn attempt(&self, leased: &Leased, first: Timestamp) -> Attempt {
-        let first = leased.due_since().map_or(first, |due| due.min(first));
-        Attempt { number: leased.attempts + 1, first, at: self.now() }
+        Attempt { number: leased.attempts + 1, first: leased.due_since().unwrap_or(first), at: self.now() }
     }
 
     pub(super) fn is_stopped(&self) -> bool {

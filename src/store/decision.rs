@@ -53,7 +53,7 @@ pub enum Obstacle {
 
 impl Store {
     /// Decides about these readers, all of them or, where it cannot be decided about some, none; those are answered. What stood there
-    /// is kept, with the time. An issue that was finished goes on.
+    /// is kept, with the time. An issue that was finished goes on, and who is sent it again is tried for as long as anybody.
     ///
     /// # Errors
     /// A database's error.
@@ -116,7 +116,7 @@ async fn decide(
     let status = row.text("status")?;
     let update = match (decision, status) {
         (Decision::Resend, "in-doubt" | "refused") => {
-            "update delivery set status = 'queued', owner = null, postponed_at = null, since = $1 \
+            "update delivery set status = 'queued', owner = null, postponed_at = $1, since = $1 \
              where issue = $2 and subscriber = $3"
         }
         (Decision::Accepted, "in-doubt") => {

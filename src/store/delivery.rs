@@ -367,7 +367,7 @@ pub(super) async fn due_resends(
     policy: RetryPolicy,
 ) -> Result<Vec<(SubscriberId, Timestamp)>, StoreError> {
     let select = concat!(
-        "select subscriber, attempts, first_attempt_at, since from delivery \
+        "select subscriber, attempts, coalesce(postponed_at, first_attempt_at, since) as first, since from delivery \
              where issue = $1 and status = 'in-doubt' and ",
         is_wanted!(),
         " and not exists (select 1 from issue where number = $1 and brake = 'cancelled') order by subscriber"
@@ -376,8 +376,7 @@ pub(super) async fn due_resends(
     let mut resends = Vec::new();
     for row in rows.iter().map(Cells) {
         let (reader, at) = (SubscriberId(row.integer("subscriber")?), row.time("since")?);
-        let first = row.some_time("first_attempt_at")?.unwrap_or(at);
-        let attempt = Attempt { number: row.number("attempts")?, first, at };
+        let attempt = Attempt { number: row.number("attempts")?, first: row.time("first")?, at };
         resends.extend(policy.resend_at(reader, attempt).map(|at| (reader, at)));
     }
     Ok(resends)

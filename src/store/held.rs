@@ -44,7 +44,7 @@ pub struct HeldDelivery {
     pub attempts: u64,
     /// When it was first tried.
     pub first_attempt_at: Option<Timestamp>,
-    /// When it was first put off untried.
+    /// Since when it is reckoned how long it is tried, if that is not the first attempt.
     pub postponed_at: Option<Timestamp>,
     /// What may be counted of it at most, where that is less than one by one.
     pub tracking: Option<Tracking>,

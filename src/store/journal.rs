@@ -26,14 +26,15 @@ pub struct Leased {
     pub attempts: u32,
     /// When it was first tried: the message's Date.
     pub first_attempt_at: Option<Timestamp>,
-    /// When it was first put off untried.
+    /// Since when it is reckoned how long they are tried, if that is not the first attempt: they were put off untried before it, or an
+    /// operator had it sent again.
     pub postponed_at: Option<Timestamp>,
 }
 
 impl Leased {
-    /// Since when it would have been tried, if it ever was to be.
+    /// Since when it is reckoned how long they are tried; `None`: from now on.
     pub fn due_since(&self) -> Option<Timestamp> {
-        self.first_attempt_at.into_iter().chain(self.postponed_at).min()
+        self.postponed_at.or(self.first_attempt_at)
     }
 }
 

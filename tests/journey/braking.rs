@@ -1,6 +1,7 @@
 //! The operator's hand on an issue that is on its way, and on what became of it.
 
 use std::process::Output;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use pressroom::app::App;
@@ -180,6 +181,23 @@ async fn the_operator_sees_who_missed_an_issue_and_why_and_sends_it_again() {
         1
     );
     assert_eq!(copies(&received(maildir.path())).values().max(), Some(&1));
+}
+
+#[tokio::test]
+async fn who_is_sent_it_again_long_after_the_first_try_is_not_given_up_at_once() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let replies = Mutex::new(["451 4.2.0 greylisted", "550 5.2.2 mailbox full"].map(String::from).to_vec());
+    let script = Script::new(move |_, stage| {
+        if stage == Stage::Recipient { replies.lock().unwrap().pop().map(Action::Reply) } else { None }
+    });
+    let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), Keep::Discard, script).await.unwrap();
+    folder.relay_through(&inbox);
+    assert_eq!(folder.send().await.unwrap().counts.refused, 1);
+    let weeks_later = folder.app_at("2023-07-24T00:00:00Z");
+    let ada = vec!["ada@example.com".parse().unwrap()];
+    deliveries::decide(&weeks_later, one(), Decision::Resend, ada).await.unwrap();
+    let sent = pressroom::send::prepare(&weeks_later, "1").await.unwrap().go(options()).await.unwrap();
+    assert_eq!((sent.ending, sent.counts.deferred), (Ending::Deferred, 1), "{sent}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

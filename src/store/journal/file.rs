@@ -18,7 +18,7 @@ const SEND: &str = concat!(
 const SETTLE: &str = "update delivery set \
     status = case when reason is not null and ?4 in ('queued', 'deferred') then 'skipped' else ?4 end, attempts = attempts + ?5, \
     first_attempt_at = coalesce(first_attempt_at, ?6), retry_at = ?7, code = ?8, enhanced = ?9, \
-    reply = case when reason is null then ?10 end, since = ?11, postponed_at = coalesce(postponed_at, ?12) \
+    reply = case when reason is null then ?10 end, since = ?11, postponed_at = coalesce(?12, postponed_at) \
     where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
 
 const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5 \

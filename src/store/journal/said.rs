@@ -15,7 +15,7 @@ pub(super) struct Said<'o> {
     pub(super) date: Option<Timestamp>,
     pub(super) retry_at: Option<Timestamp>,
     pub(super) reply: Option<&'o SmtpReply>,
-    /// When they were put off, unless they were before.
+    /// Since when they wait, where they were put off.
     pub(super) postponed: Option<Timestamp>,
 }
 
@@ -58,9 +58,11 @@ impl<'o> Said<'o> {
             Outcome::Deferred { reply, retry_at } => {
                 Self { retry_at: Some(*retry_at), ..said("deferred", Some(reply)) }
             }
-            Outcome::Postponed { reply, retry_at } => {
-                Self { retry_at: Some(*retry_at), postponed: Some(now), ..untried("deferred", Some(reply)) }
-            }
+            Outcome::Postponed { reply, retry_at, since } => Self {
+                retry_at: Some(*retry_at),
+                postponed: Some(*since),
+                ..untried("deferred", Some(reply))
+            },
             Outcome::Refused(reply) => said("refused", Some(reply)),
             Outcome::GivenUp(reply) => untried("refused", Some(reply)),
             Outcome::InDoubt => said("in-doubt", None),

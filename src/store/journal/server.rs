@@ -78,7 +78,7 @@ async fn change(
          first_attempt_at = coalesce(delivery.first_attempt_at, said.date), retry_at = said.retry_at, \
          code = said.code, enhanced = said.enhanced, \
          reply = case when delivery.reason is null then said.reply end, \
-         postponed_at = coalesce(delivery.postponed_at, said.postponed), since = ",
+         postponed_at = coalesce(said.postponed, delivery.postponed_at), since = ",
     );
     update.push_bind(now).push(" from said where delivery.issue = ").push_bind(issue);
     // Said this way too, no planner walks through the whole issue.

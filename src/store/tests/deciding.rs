@@ -1,6 +1,6 @@
 //! What comes back into the queue: by an operator's word, or by the configuration's.
 
-use super::sending::{intents, later, number, settlement};
+use super::sending::{LEASE, intents, later, number, of_all, reply, settlement};
 use super::*;
 use crate::delivery::RetryPolicy;
 
@@ -43,4 +43,24 @@ async fn who_left_while_in_doubt_stays_so_and_is_not_skipped() {
     assert_eq!(resends.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [leased[3].recipient.id]);
     assert_eq!(store.requeue_in_doubt(number(), DAYS, later(99)).await.unwrap(), 1);
     assert_eq!(store.counts(number()).await.unwrap().in_doubt, 3);
+}
+
+#[tokio::test]
+async fn who_is_sent_it_again_by_an_operator_is_tried_for_as_long_as_anybody_under_the_same_date() {
+    let store = TestStore::queued(1).await;
+    let reader = store.who_ended(Outcome::Refused(reply(550))).await;
+    let again = later(1_000_000);
+    assert_eq!(store.decide(number(), Decision::Resend, &[reader], again).await.unwrap(), []);
+    let lease = async || store.lease(number(), LEASE, of_all(1), again).await.unwrap().remove(0);
+    let leased = lease().await;
+    assert_eq!((leased.first_attempt_at, leased.due_since()), (Some(NOW), Some(again)));
+    let pause = (reply(421), again + SignedDuration::from_secs(30));
+    let put_off = DAYS.put_off(pause, again, again);
+    store.write(&[], &[settlement(leased.recipient.id, put_off)]).await;
+    store.requeue_due(number(), later(1_000_030)).await.unwrap();
+    let leased = lease().await;
+    assert_eq!(leased.due_since(), Some(again));
+    let in_doubt = settlement(leased.recipient.id, Outcome::InDoubt);
+    store.journal(number(), &[], &[in_doubt], again).await.unwrap();
+    assert_eq!(store.resends(number(), DAYS).await.unwrap().len(), 1);
 }

@@ -280,7 +280,7 @@ fn outcome(ended: Ended, retry_at: Timestamp) -> Outcome {
     match ended {
         Ended::Accepted => Outcome::Accepted(reply(250)),
         Ended::Deferred => Outcome::Deferred { reply: reply(451), retry_at },
-        Ended::Postponed => Outcome::Postponed { reply: reply(421), retry_at },
+        Ended::Postponed => Outcome::Postponed { reply: reply(421), retry_at, since: NOW },
         Ended::Refused => Outcome::Refused(reply(550)),
         Ended::GivenUp => Outcome::GivenUp(reply(421)),
         Ended::InDoubt => Outcome::InDoubt,
