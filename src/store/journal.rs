@@ -36,6 +36,12 @@ impl Leased {
     pub fn due_since(&self) -> Option<Timestamp> {
         self.postponed_at.or(self.first_attempt_at)
     }
+
+    /// What a clock wrote that ran ahead is now.
+    fn by(self, now: Timestamp) -> Self {
+        let past = |time: Option<Timestamp>| time.map(|time| time.min(now));
+        Self { first_attempt_at: past(self.first_attempt_at), postponed_at: past(self.postponed_at), ..self }
+    }
 }
 
 impl TryFrom<Cells<'_>> for Leased {
@@ -103,7 +109,7 @@ impl Store {
         match &self.0 {
             Database::Sqlite(file) => {
                 // Whoever looks for them keeps nobody from writing: it is the only sender.
-                let waiting = waiting(&mut self.read().await?, issue, share).await?;
+                let waiting = waiting(&mut self.read().await?, (issue, share), now).await?;
                 if waiting.is_empty() {
                     return Ok(waiting);
                 }
@@ -112,7 +118,7 @@ impl Store {
             Database::Postgres(_) => {
                 let mut writing = self.write_as_sender().await?;
                 let mut transaction = writing.begin().await?;
-                let leased = waiting(&mut transaction, issue, share).await?;
+                let leased = waiting(&mut transaction, (issue, share), now).await?;
                 if !leased.is_empty() {
                     server::take(&mut transaction, issue, lease, &leased, now).await?;
                 }
@@ -191,8 +197,8 @@ fn among(statement: &mut Statement, issue: IssueNumber, subscribers: impl Iterat
 /// The next readers of the queue, who on a server with several senders are nobody else's until the transaction ends.
 async fn waiting(
     on: &mut impl Connected,
-    issue: IssueNumber,
-    share: Share<'_>,
+    (issue, share): (IssueNumber, Share<'_>),
+    now: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
     let mut select = sql("with waiting as materialized (select w.subscriber from delivery w ");
     share.of.push(&mut select, issue);
@@ -206,7 +212,8 @@ async fn waiting(
           where d.subscriber in (select subscriber from waiting) and d.issue = "
     ));
     select.push_bind(issue).push(" order by d.subscriber");
-    select.fetch_all(on).await?.iter().map(|row| Cells(row).try_into()).collect()
+    let rows = select.fetch_all(on).await?;
+    rows.iter().map(|row| Leased::try_from(Cells(row)).map(|leased| leased.by(now))).collect()
 }
 
 /// What could not start although its sender holds it, where its reader has left. One who came back into the queue before it was recorded

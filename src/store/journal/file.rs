@@ -21,7 +21,9 @@ const SETTLE: &str = "update delivery set \
     reply = case when reason is null then ?10 end, since = ?11, postponed_at = coalesce(?12, postponed_at) \
     where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
 
-const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5 \
+// What a clock that ran ahead wrote is now.
+const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5, \
+    first_attempt_at = min(first_attempt_at, ?5), postponed_at = min(postponed_at, ?5) \
     where issue = ?1 and subscriber = ?2 and status = 'queued'";
 
 /// Gives these readers to a sender; answers who still waited.

@@ -21,6 +21,11 @@ pub(super) async fn take(
 ) -> Result<(), StoreError> {
     let mut update = sql("update delivery set status = 'leased', owner = ");
     update.push_bind(lease.by).push(", lease_until = ").push_bind(lease.until);
+    // What a clock that ran ahead wrote is now.
+    for time in ["first_attempt_at", "postponed_at"] {
+        update.push(", ").push(time).push(" = case when ").push(time).push(" is not null then least(");
+        update.push(time).push(", ").push_bind(now).push(") end");
+    }
     update.push(", since = ").push_bind(now).push(" where status = 'queued' and ");
     among(&mut update, issue, leased.iter().map(|one| one.recipient.id));
     update.execute(on).await?;

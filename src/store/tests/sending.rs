@@ -316,6 +316,26 @@ async fn who_was_deferred_under_a_clock_that_was_years_ahead_need_not_wait_for_i
 }
 
 #[tokio::test]
+async fn what_a_clock_that_was_years_ahead_took_for_the_first_attempt_is_now_once_it_is_right() {
+    let store = TestStore::queued(2).await;
+    let ahead = later(100_000_000);
+    let leased = store.lease_some(2).await;
+    let intent = Intent { date: ahead, ..intents(&leased)[0] };
+    let untried = Outcome::Postponed { reply: reply(421), retry_at: ahead, since: ahead };
+    let settled = [settlement(leased[1].recipient.id, untried)];
+    store.journal(number(), &[intent], &settled, ahead).await.unwrap();
+    let tried = Outcome::Deferred { reply: reply(451), retry_at: ahead };
+    store.journal(number(), &[], &[settlement(intent.subscriber, tried)], ahead).await.unwrap();
+    store.requeue_due(number(), later(1)).await.unwrap();
+    for now in [later(1), later(90)] {
+        let leased = store.lease(number(), LEASE, of_all(9), now).await.unwrap();
+        let times = leased.iter().map(|one| (one.first_attempt_at, one.due_since())).collect::<Vec<_>>();
+        assert_eq!(times, [(Some(later(1)), Some(later(1))), (None, Some(later(1)))], "at {now}");
+        store.release(number(), ME, now).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_sender_that_ends_puts_back_what_it_holds() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;
