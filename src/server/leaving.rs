@@ -1,10 +1,12 @@
 //! Leaving: by one click in the mail program (RFC 8058), or by the button on a page. Looking at the page changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use tera::Context;
+use tokio::time::timeout;
 
 use super::answer::{Answer, text};
 use super::form::Fields;
@@ -17,15 +19,13 @@ use crate::track::{Counters, Left};
 
 /// The longest reason that is kept, in characters.
 const REASON: usize = 300;
+/// How long the page waits for what the store knows of whoever came; its button works without.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /{issue}/unsubscribe/{token}`.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let path = request.uri().path();
-    let parts = Path::parse(path);
-    match site.visitor(Purpose::Unsubscribe, &parts).await {
-        Ok(visitor) => answer(&site, path, &visitor, "").await,
-        Err(closed) => site.closed(path, closed),
-    }
+    look(&site, path, &Path::parse(path)).await.unwrap_or_else(|closed| site.closed(path, closed))
 }
 
 /// `POST /{issue}/unsubscribe/{token}`: no cookie, no login, no redirect (requirement 14).
@@ -37,15 +37,12 @@ pub(super) async fn leave(State(site): State<Arc<Site>>, uri: Uri, fields: Field
     }
     let done = match fields.get("action") {
         Some("leave") => by_button(&site, path, &parts).await,
-        Some("undo") => undo(&site, &parts).await,
-        Some("reason") => reason(&site, &parts, &fields).await,
+        Some("undo") => undo(&site, path, &parts).await,
+        Some("reason") => reason(&site, path, &parts, &fields).await,
         // Whatever else is sent here is no wish to leave.
-        Some(_) | None => site.visitor(Purpose::Unsubscribe, &parts).await.map(|visitor| (visitor, "")),
+        Some(_) | None => look(&site, path, &parts).await,
     };
-    match done {
-        Ok((visitor, said)) => answer(&site, path, &visitor, said).await,
-        Err(closed) => site.closed(path, closed),
-    }
+    done.unwrap_or_else(|closed| site.closed(path, closed))
 }
 
 /// `/unsubscribe` and `/preferences`: where one's own link is, for those who come from the web edition.
@@ -71,15 +68,42 @@ async fn go(site: &Site, parts: &Path<'_>, way: Way) -> Result<Left, Closed> {
     Ok(site.tracker.leave(reference, issue, way).await)
 }
 
-type Done = Result<(Visitor, &'static str), Closed>;
-
-async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Done {
-    match go(site, parts, Way::Page).await? {
-        Left::Done => Ok((site.visitor(Purpose::Unsubscribe, parts).await?, "")),
-        Left::Noted => {
-            let answer = site.notice(path, StatusCode::OK, "left_noted", &["left_noted_what"]);
-            Err(Closed::Said(Box::new(answer)))
+/// The page with its button, whatever the store does: who cannot be looked up can leave all the same.
+async fn look(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
+    let looked = async {
+        let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
+        present(site, path, &visitor, "").await
+    };
+    // The token is believed before the store is first waited for.
+    match timeout(PATIENCE, looked).await {
+        Ok(Err(Closed::Away(error))) => {
+            tracing::warn!(error = format!("{error:#}"), "the page to leave is shown without whose it is");
+            Ok(unseen(site, path))
         }
+        Ok(shown) => shown,
+        Err(_) => Ok(unseen(site, path)),
+    }
+}
+
+/// The page for whom only their link is known of.
+fn unseen(site: &Site, path: &str) -> Answer {
+    site.door.doubt();
+    let mut context = Context::new();
+    for unknown in ["address", "list", "others", "said", "preferences_url"] {
+        context.insert(unknown, "");
+    }
+    site.page(path, StatusCode::OK, "unsubscribe.html", context)
+}
+
+async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
+    match go(site, parts, Way::Page).await? {
+        Left::Done => match site.visitor(Purpose::Unsubscribe, parts).await {
+            Ok(visitor) => present(site, path, &visitor, "").await,
+            // They have left, whatever became of the store since.
+            Err(Closed::Away(_)) => Ok(site.notice(path, StatusCode::OK, "left", &["left_by_click"])),
+            Err(closed) => Err(closed),
+        },
+        Left::Noted => Ok(site.notice(path, StatusCode::OK, "left_noted", &["left_noted_what"])),
         Left::Unknown => Err(Closed::Unknown),
         Left::Failed => {
             Err(Closed::Away(anyhow::anyhow!("neither the store nor the disk took somebody's leaving")))
@@ -87,7 +111,7 @@ async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Done {
     }
 }
 
-async fn undo(site: &Site, parts: &Path<'_>) -> Done {
+async fn undo(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
     let list = list(site, &visitor).await?;
     if visitor.store.come_back(&list, visitor.reader.id, site.app.now()).await? {
@@ -101,10 +125,10 @@ async fn undo(site: &Site, parts: &Path<'_>) -> Done {
         Some(_) => "undone_unsent",
         None => "undone",
     };
-    Ok((visitor, said))
+    present(site, path, &visitor, said).await
 }
 
-async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
+async fn reason(site: &Site, path: &str, parts: &Path<'_>, fields: &Fields) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
     let words =
         [fields.get("reason"), fields.get("words")].into_iter().flatten().filter(|words| !words.is_empty());
@@ -113,7 +137,7 @@ async fn reason(site: &Site, parts: &Path<'_>, fields: &Fields) -> Done {
     if !said.is_empty() {
         visitor.store.give_reason(&list(site, &visitor).await?, visitor.reader.id, &said).await?;
     }
-    Ok((visitor, "why_thanks"))
+    present(site, path, &visitor, "why_thanks").await
 }
 
 /// The list of the issue whose link it was.
@@ -133,11 +157,8 @@ fn lists_on(visitor: &Visitor) -> impl Iterator<Item = &ListName> {
 }
 
 /// The page as it is for this reader now.
-async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answer {
-    let list = match list(site, visitor).await {
-        Ok(list) => list,
-        Err(closed) => return site.closed(path, closed),
-    };
+async fn present(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Result<Answer, Closed> {
+    let list = list(site, visitor).await?;
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
     let titles = offered(site, &visitor.reader.subscriptions);
     let title =
@@ -157,5 +178,5 @@ async fn answer(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Answe
         Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone) => "unsubscribe.html",
         Some(SubscriptionStatus::Left) | None => "left.html",
     };
-    site.page(path, StatusCode::OK, page, context)
+    Ok(site.page(path, StatusCode::OK, page, context))
 }

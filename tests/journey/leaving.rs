@@ -123,6 +123,29 @@ async fn what_is_not_to_the_letter_leaves_nobody_off() {
 }
 
 #[tokio::test]
+async fn with_the_store_away_the_page_still_has_its_button_and_whoever_presses_it_has_left() {
+    let folder = sent().await;
+    let away = folder.take_store_away();
+    let server = folder.serve().await;
+    let path = folder.links().to("unsubscribe");
+    for page in [get(&server, &path).await, post(&server, &path, "x=1").await] {
+        assert_eq!(page.status, 200, "{}", page.body);
+        let button = page.body.contains("<button name=\"action\" value=\"leave\">");
+        assert!(button && page.body.contains("that this link came to"), "{}", page.body);
+        assert!(!page.body.contains("example.com") && !page.body.contains("at once"), "{}", page.body);
+    }
+    let forged = format!("/1/unsubscribe/{}A", "Z".repeat(33));
+    assert_eq!(get(&server, &forged).await.status, 404);
+    let left = post(&server, &path, "action=leave").await;
+    assert!(left.status == 200 && left.body.contains("You are leaving"), "{}", left.body);
+    assert_eq!(Folder::counted(&server, "failures_total").await, 0);
+    away.put_back();
+    until_gone(&folder, &server).await;
+    assert_eq!(ways(&folder.app()).await, [(Way::Page, None, false)]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
     let folder = sent().await;
     let server = folder.serve().await;
