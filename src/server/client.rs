@@ -33,9 +33,9 @@ pub(super) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]
     address
 }
 
-/// Whether it came through one of our proxies.
-pub(super) fn is_proxied(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
-    headers.contains_key("x-forwarded-for") && trusted.iter().any(|network| network.holds(peer.ip()))
+/// Whether it came through a proxy, ours or not: whoever says so is no neighbour that asks directly.
+pub(super) fn is_proxied(headers: &HeaderMap) -> bool {
+    ["x-forwarded-for", "forwarded"].iter().any(|said| headers.contains_key(*said))
 }
 
 /// How often each client asked to join lately.

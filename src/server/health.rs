@@ -1,10 +1,9 @@
 //! How the server is, for balancers and for Prometheus.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::answer::{Answer, answer, text};
@@ -31,12 +30,8 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Answer {
 }
 
 /// The numbers, for those who ask directly: what comes through a proxy comes from the world.
-pub(super) async fn metrics(
-    State(site): State<Arc<Site>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-) -> Answer {
-    if client::is_proxied(peer, &headers, &site.app.config.serve.trusted_proxies) {
+pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
+    if client::is_proxied(&headers) {
         return site.unknown("/metrics");
     }
     answer(

@@ -115,6 +115,25 @@ async fn the_log_at_its_most_talkative_has_no_address_no_token_and_no_program() 
 }
 
 #[tokio::test]
+async fn the_world_sees_no_numbers_whether_its_proxy_is_named_or_not() {
+    let folder = Folder::with_readers(&[]);
+    for named in ["trusted_proxies = []", "trusted_proxies = [\"127.0.0.1\"]"] {
+        folder.edit("newsletter.toml", "[smtp]", &format!("[serve]\n{named}\n\n[smtp]"));
+        let server = folder.serve().await;
+        for said in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")] {
+            assert_eq!(
+                ask(server.addr(), "GET", "/metrics", &[said], "").await.status,
+                404,
+                "{said:?}, {named}"
+            );
+        }
+        assert_eq!(ask(server.addr(), "GET", "/metrics", &[], "").await.status, 200, "{named}");
+        server.stop().await;
+        folder.edit("newsletter.toml", &format!("[serve]\n{named}\n\n"), "");
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_is_under_way_when_the_server_is_stopped_is_answered() {
     let folder = Folder::with_readers(&[]);
     let server = folder.serve().await;
