@@ -13,7 +13,7 @@ use super::form::Fields;
 use super::lists::offered;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::id::ListName;
-use crate::subscriber::{SubscriptionStatus, Way};
+use crate::subscriber::{Consent, SubscriptionStatus, Way};
 use crate::token::{Purpose, is_specimen, preferences_url};
 use crate::track::{Counters, Left};
 
@@ -114,7 +114,10 @@ async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, 
 async fn undo(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
     let list = list(site, &visitor).await?;
-    if visitor.store.come_back(&list, visitor.reader.id, site.app.now()).await? {
+    let from = format!("{}/unsubscribe", site.app.config.newsletter.base_url.0);
+    let wording = Some(site.joining.wording(&list));
+    let consent = Consent { at: site.app.now(), asked_at: None, from: Some(from), wording };
+    if visitor.store.come_back(&list, visitor.reader.id, consent).await? {
         Counters::count(&site.counters.returned);
     }
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
@@ -169,6 +172,7 @@ async fn present(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Resu
     context.insert("others", &others.join(", "));
     context.insert("address", &site.phrases.isolate(&visitor.reader.address.masked()));
     context.insert("said", &site.say(said));
+    context.insert("wording", &site.joining.wording(&list));
     context.insert(
         "preferences_url",
         &preferences_url(&site.app.config.newsletter.base_url, visitor.issue, token.as_str()),

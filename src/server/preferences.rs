@@ -146,6 +146,11 @@ impl Form<'_> {
 
 async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Timestamp) -> Result<(), Closed> {
     let reader = &visitor.reader;
+    let consent = |title: &str| {
+        let from = Some(format!("{}/preferences", site.app.config.newsletter.base_url.0));
+        let wording = Some(format!("{}: {title}", site.say("preferences_lists")));
+        Consent { at: now, asked_at: None, from, wording }
+    };
     for (name, title) in offered(site, &reader.subscriptions) {
         let is_wanted = fields.all("list").any(|wanted| wanted == name.as_str());
         let status = reader.subscriptions.iter().find(|held| held.list == name).map(|held| held.status);
@@ -156,14 +161,10 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
                 visitor.store.leave(&name, reader.id, leaving).await?;
             }
             (true, Some(SubscriptionStatus::Left)) => {
-                visitor.store.come_back(&name, reader.id, now).await?;
+                visitor.store.come_back(&name, reader.id, consent(&title)).await?;
             }
             (true, None | Some(SubscriptionStatus::Gone)) => {
-                let from = format!("{}/preferences", site.app.config.newsletter.base_url.0);
-                let wording = format!("{}: {title}", site.say("preferences_lists"));
-                let consent =
-                    Some(Consent { at: now, asked_at: None, from: Some(from), wording: Some(wording) });
-                let joining = Joining { origin: Origin::Page, at: now, consent };
+                let joining = Joining { origin: Origin::Page, at: now, consent: Some(consent(&title)) };
                 visitor.store.put_on(&name, reader.id, joining).await?;
             }
             (true, Some(SubscriptionStatus::Subscribed)) | (false, None | Some(SubscriptionStatus::Left)) => {

@@ -1,14 +1,12 @@
 //! Who left, and what they said about it.
 
-use jiff::Timestamp;
-
 use super::connection::Transaction;
 use super::issue::issue_number;
 use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName, SubscriberId};
-use crate::subscriber::{Departure, Leaving};
+use crate::subscriber::{Consent, Departure, Leaving};
 
 impl TryFrom<Cells<'_>> for Departure {
     type Error = StoreError;
@@ -49,7 +47,8 @@ impl Store {
         Ok(changed)
     }
 
-    /// Takes the last leaving back: the reader is on the list again, as before. Answers whether anything changed.
+    /// Takes the last leaving back, as its reader agrees to now: they are on the list again, with what it has of them. Answers whether
+    /// anything changed.
     ///
     /// # Errors
     /// A database's error.
@@ -57,17 +56,20 @@ impl Store {
         &self,
         list: &ListName,
         subscriber: SubscriberId,
-        now: Timestamp,
+        consent: Consent,
     ) -> Result<bool, StoreError> {
-        let update = "update subscription set status = 'subscribed', left_at = null, origin = 'page' \
+        let update = "update subscription set status = 'subscribed', left_at = null, origin = 'page', \
+            consented_at = $3, consent_asked_at = $4, consented_from = $5, consent_wording = $6 \
             where list = $1 and subscriber = $2 and status = 'left'";
         let undo =
             "update departure set undone_at = $1 where list = $2 and subscriber = $3 and undone_at is null";
+        let Consent { at, asked_at, from, wording } = consent;
+        let update = sql(update).bind(list).bind(subscriber).bind(at).bind(asked_at).bind(from).bind(wording);
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let changed = sql(update).bind(list).bind(subscriber).execute(&mut transaction).await? > 0;
+        let changed = update.execute(&mut transaction).await? > 0;
         if changed {
-            sql(undo).bind(now).bind(list).bind(subscriber).execute(&mut transaction).await?;
+            sql(undo).bind(at).bind(list).bind(subscriber).execute(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(changed)

@@ -13,7 +13,9 @@ use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Tracking;
 use crate::subscriber::list::{Doubts, More, Row as ListRow, Standing};
-use crate::subscriber::{Choices, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason};
+use crate::subscriber::{
+    Choices, Consent, Entry, Format, Joining, Origin, SubscriptionStatus, SuppressionReason,
+};
 
 #[path = "../../tests/postgres/server.rs"]
 mod server;
@@ -65,6 +67,11 @@ fn suppressed(
 ) -> Vec<(String, SuppressionReason, Option<String>)> {
     let key = address.key();
     vec![(key.clone(), reason, Some(format!("hash of {key}")))]
+}
+
+/// What somebody agrees to who comes back by a page.
+fn agreed(at: Timestamp) -> Consent {
+    Consent { at, asked_at: None, from: Some("a page".into()), wording: Some("Send me this".into()) }
 }
 
 fn row(entry: Entry) -> ListRow {

@@ -84,6 +84,9 @@ async fn a_list_that_is_unticked_is_left_and_one_that_is_ticked_again_is_joined_
     post(&server, &path, "lists=chosen&list=readers").await;
     let held = subscriptions(&folder).await;
     assert_eq!((held.len(), held[0].status), (1, SubscriptionStatus::Subscribed));
+    let consent = held[0].consent.as_ref().unwrap();
+    assert_eq!(consent.from.as_deref(), Some("https://mail.example.com/preferences"));
+    assert_eq!(consent.wording.as_deref(), Some("Lists: Every Sunday"));
     for lists in ["&list=readers&list=outages", "&list=readers"] {
         post(&server, &path, &format!("lists=chosen{lists}")).await;
     }

@@ -59,10 +59,11 @@ async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_befo
     assert_eq!(Folder::counted(&server, "joined_total").await, 1);
     let (store, ada) = (folder.app().store().await.unwrap(), "ada@example.com".parse().unwrap());
     let ada = store.reader(&ada).await.unwrap().unwrap();
+    let consent = ada.subscriptions[0].consent.clone().unwrap();
     let leaving = Leaving { at: folder.app().now(), issue: None, way: Way::Page };
     assert!(store.leave(&"readers".parse().unwrap(), ada.id, leaving).await.unwrap());
     is_over(&server, &path).await;
-    assert!(store.come_back(&"readers".parse().unwrap(), ada.id, folder.app().now()).await.unwrap());
+    assert!(store.come_back(&"readers".parse().unwrap(), ada.id, consent).await.unwrap());
     server.stop().await;
     let reader =
         folder.app().store().await.unwrap().reader(&"ada@example.com".parse().unwrap()).await.unwrap();

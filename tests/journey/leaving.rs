@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use pressroom::app::App;
 use pressroom::server::Server;
+use pressroom::store::Reader;
 use pressroom::subscriber::{SubscriptionStatus, SuppressionReason, Way};
 
 use super::Folder;
 use crate::reader::{ask, get, post};
 
 const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+const AGREED: &str = "Send me Small Hours by email. I can leave at any time, by one click in every issue.";
 
 async fn sent() -> Folder {
     let folder = Folder::with_readers(&["ada@example.com"]);
@@ -23,8 +25,12 @@ async fn status(app: &App) -> SubscriptionStatus {
 
 /// Of her lists, by their names.
 async fn status_of(app: &App, list: usize) -> SubscriptionStatus {
+    reader(app).await.subscriptions[list].status
+}
+
+async fn reader(app: &App) -> Reader {
     let store = app.store().await.unwrap();
-    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap().subscriptions[list].status
+    store.reader(&"ada@example.com".parse().unwrap()).await.unwrap().unwrap()
 }
 
 async fn until_gone(folder: &Folder, server: &Server) {
@@ -154,7 +160,7 @@ async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
     assert!(left.body.contains("You have left") || left.body.contains("You are leaving"));
     until_gone(&folder, &server).await;
     let page = get(&server, &path).await.body;
-    assert!(page.contains("You have left") && page.contains("Undo"), "{page}");
+    assert!(page.contains("You have left") && page.contains("Undo") && page.contains(AGREED), "{page}");
     assert_eq!(status(&folder.app()).await, SubscriptionStatus::Left);
 
     let thanked = post(&server, &path, "reason=other&words=%3Cb%3Etoo+long%3C%2Fb%3E&action=reason").await;
@@ -166,6 +172,9 @@ async fn the_pages_button_leaves_undo_comes_back_and_a_reason_is_kept() {
     assert_eq!(status(&folder.app()).await, SubscriptionStatus::Subscribed);
     assert!(ways(&folder.app()).await[0].2);
     assert_eq!(Folder::counted(&server, "returned_total").await, 1);
+    let consent = reader(&folder.app()).await.subscriptions.remove(0).consent.unwrap();
+    assert_eq!((consent.at, consent.wording.as_deref()), (folder.app().now(), Some(AGREED)));
+    assert_eq!(consent.from.as_deref(), Some("https://mail.example.com/unsubscribe"));
     server.stop().await;
 }
 

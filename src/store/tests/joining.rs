@@ -68,7 +68,7 @@ async fn a_confirmation_repeated_after_its_reader_left_says_nothing_of_a_welcome
     store.leave(&list(), confirmed.subscriber, leaving).await.unwrap();
     assert_eq!(store.pending("h", later(3)).await.unwrap(), None, "nor asks what it would not do");
     assert_eq!(store.confirm("h", Reference(9), later(3), unerased).await.unwrap(), None);
-    assert!(store.come_back(&list(), confirmed.subscriber, later(4)).await.unwrap());
+    assert!(store.come_back(&list(), confirmed.subscriber, agreed(later(4))).await.unwrap());
     assert!(store.pending("h", later(5)).await.unwrap().is_some());
     assert!(store.confirm("h", Reference(9), later(5), unerased).await.unwrap().is_some());
     store.suppress(suppressed(&confirmed.address, SuppressionReason::Complained), later(6)).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_leaving_after_somebody_asked_makes_their_confirmation_over_and_they_m
     let (id, _) = store.served().await;
     store.take_off(&list(), &address("r0@example.com")).await;
     store.ask("r0@example.com", "h", later(1)).await;
-    store.come_back(&list(), id, later(2)).await.unwrap();
+    store.come_back(&list(), id, agreed(later(2))).await.unwrap();
     assert!(store.pending("h", later(3)).await.unwrap().is_some(), "they are on the list");
     store.leave(&list(), id, Leaving { at: later(3), issue: None, way: Way::OneClick }).await.unwrap();
     assert!(store.take("a", later(4)).await.is_none(), "no mail asks for what is over");

@@ -104,10 +104,11 @@ async fn who_leaves_is_gone_at_once_says_why_and_may_come_back() {
     assert_eq!((departure.leaving, departure.reason.as_deref()), (leaving, Some("too often")));
     assert_eq!(store.audience_of().await, ["r1@example.com"]);
 
-    assert!(store.come_back(&list(), id, later(9)).await.unwrap());
-    assert!(!store.come_back(&list(), id, later(9)).await.unwrap());
+    assert!(store.come_back(&list(), id, agreed(later(9))).await.unwrap());
+    assert!(!store.come_back(&list(), id, agreed(later(10))).await.unwrap());
     assert_eq!(store.departures(number()).await.unwrap()[0].undone_at, Some(later(9)));
     assert_eq!(store.audience_of().await, ["r0@example.com", "r1@example.com"]);
+    assert_eq!(store.reader_of("r0@example.com").await.subscriptions[0].consent, Some(agreed(later(9))));
 }
 
 #[tokio::test]
@@ -116,7 +117,7 @@ async fn a_leaving_that_is_told_after_its_reader_came_back_is_over_and_a_new_one
     let (id, _) = store.served().await;
     let leaving = |at| Leaving { at, issue: Some(number()), way: Way::Page };
     assert!(store.leave(&list(), id, leaving(later(3))).await.unwrap());
-    assert!(store.come_back(&list(), id, later(9)).await.unwrap());
+    assert!(store.come_back(&list(), id, agreed(later(9))).await.unwrap());
     assert!(!store.leave(&list(), id, leaving(later(2))).await.unwrap());
     assert_eq!(store.audience_of().await.len(), 2);
     assert!(store.leave(&list(), id, leaving(later(10))).await.unwrap());
