@@ -19,7 +19,7 @@ use crate::subscriber::{
     Choices, Consent, Format, Joining, Leaving, Origin, Subscription, SubscriptionStatus, Way,
 };
 use crate::token::{Purpose, unsubscribe_url};
-use crate::track::LinkTable;
+use crate::track::{Counters, LinkTable};
 
 /// How many weeks a pause may last.
 const PAUSES: [i64; 4] = [1, 2, 4, 8];
@@ -158,10 +158,14 @@ async fn choose_lists(site: &Site, visitor: &Visitor, fields: &Fields, now: Time
             // Also of who is gone from the file: it may have them again, and they were shown that nothing comes.
             (false, Some(SubscriptionStatus::Subscribed | SubscriptionStatus::Gone)) => {
                 let leaving = Leaving { at: now, issue: Some(visitor.issue), way: Way::Page };
-                visitor.store.leave(&name, reader.id, leaving).await?;
+                if visitor.store.leave(&name, reader.id, leaving).await? {
+                    Counters::count(&site.counters.left);
+                }
             }
             (true, Some(SubscriptionStatus::Left)) => {
-                visitor.store.come_back(&name, reader.id, consent(&title)).await?;
+                if visitor.store.come_back(&name, reader.id, consent(&title)).await? {
+                    Counters::count(&site.counters.returned);
+                }
             }
             (true, None | Some(SubscriptionStatus::Gone)) => {
                 let joining = Joining { origin: Origin::Page, at: now, consent: Some(consent(&title)) };

@@ -90,6 +90,8 @@ async fn a_list_that_is_unticked_is_left_and_one_that_is_ticked_again_is_joined_
     for lists in ["&list=readers&list=outages", "&list=readers"] {
         post(&server, &path, &format!("lists=chosen{lists}")).await;
     }
+    assert_eq!(Folder::counted(&server, "left_total").await, 2);
+    assert_eq!(Folder::counted(&server, "returned_total").await, 1);
     server.stop().await;
     let store = folder.app().store().await.unwrap();
     let left = store.departures("1".parse().unwrap()).await.unwrap();
