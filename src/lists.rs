@@ -1,8 +1,9 @@
-//! What commands do to lists: import, export, add, show, unsubscribe, erase, count.
+//! What commands and readers do to lists: import, export, add, show, choose, leave, erase, count.
 //!
 //! Journeys: each returns an outcome that a face prints. An address is shown whole where the operator named it, and masked elsewhere.
 
 mod add;
+mod choose;
 mod erase;
 mod export;
 mod import;
@@ -23,10 +24,13 @@ use crate::subscriber::{Suppression, SuppressionReason};
 use crate::token::Keys;
 
 pub use self::add::{AddOutcome, Added, add};
+pub use self::choose::{ChooseOutcome, Chooser, PAUSES, Pause, Preferences, Wanted, choose, counted};
 pub use self::erase::{EraseOutcome, erase};
 pub use self::export::{HeldOutcome, export, held};
 pub use self::import::{Import, ImportError, ImportOutcome, import, joined_otherwise};
-pub use self::leaving::{MailedOutcome, leave, leave_by_mail, leave_copy};
+pub use self::leaving::{
+    Back, MailedOutcome, ReturnOutcome, come_back, leave, leave_by_mail, leave_copy, say_why,
+};
 pub use self::show::{ShowOutcome, show};
 pub use self::stats::{Month, StatsOutcome, stats};
 pub use self::suppress::{SuppressError, SuppressOutcome, suppress};

@@ -13,12 +13,11 @@ use super::form::Fields;
 use super::lists::offered;
 use super::site::{Closed, Path, Site, Visitor};
 use crate::id::ListName;
+use crate::lists::{self, Back, ReturnOutcome};
 use crate::subscriber::{Consent, SubscriptionStatus, Way};
 use crate::token::{Purpose, is_specimen, preferences_url};
 use crate::track::{Counters, Left};
 
-/// The longest reason that is kept, in characters.
-const REASON: usize = 300;
 /// How long the page waits for what the store knows of whoever came; its button works without.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -117,29 +116,25 @@ async fn undo(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Close
     let from = format!("{}/unsubscribe", site.app.config.newsletter.base_url.0);
     let wording = Some(site.joining.wording(&list));
     let consent = Consent { at: site.app.now(), asked_at: None, from: Some(from), wording };
-    if visitor.store.come_back(&list, visitor.reader.id, consent).await? {
+    let done = lists::come_back(&visitor.store, &visitor.reader, &list, consent).await?;
+    let ReturnOutcome { reader, back, is_new } = done.ok_or(Closed::Unknown)?;
+    if is_new {
         Counters::count(&site.counters.returned);
     }
-    let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
-    let said = match &visitor.reader.suppression {
-        // Gone from the file meanwhile, say.
-        _ if status(&visitor, &list) != Some(SubscriptionStatus::Subscribed) => "",
+    let said = match back {
+        Back::On => "undone",
         // Whoever has this link may know: it is their mail, and no reason is told.
-        Some(_) => "undone_unsent",
-        None => "undone",
+        Back::Unsent => "undone_unsent",
+        Back::Off => "",
     };
-    present(site, path, &visitor, said).await
+    present(site, path, &Visitor { reader, ..visitor }, said).await
 }
 
 async fn reason(site: &Site, path: &str, parts: &Path<'_>, fields: &Fields) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
-    let words =
-        [fields.get("reason"), fields.get("words")].into_iter().flatten().filter(|words| !words.is_empty());
-    let said: String =
-        words.collect::<Vec<_>>().join(": ").chars().filter(|c| !c.is_control()).take(REASON).collect();
-    if !said.is_empty() {
-        visitor.store.give_reason(&list(site, &visitor).await?, visitor.reader.id, &said).await?;
-    }
+    let list = list(site, &visitor).await?;
+    let words = ["reason", "words"].map(|name| fields.get(name).unwrap_or_default());
+    lists::say_why(&visitor.store, &list, visitor.reader.id, &words).await?;
     present(site, path, &visitor, "why_thanks").await
 }
 

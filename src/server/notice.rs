@@ -44,7 +44,6 @@ impl Site {
                 tracing::error!(error = format!("{error:#}"), "a page cannot be shown");
                 self.away(path)
             }
-            Closed::Said(answer) => *answer,
         }
     }
 

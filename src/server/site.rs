@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
-use super::answer::Answer;
 use super::client::Limits;
 use super::pages::Pages;
 use super::timeouts::Timeouts;
@@ -64,8 +63,6 @@ pub(super) enum Closed {
     Unknown,
     /// The store is away, or failed.
     Away(anyhow::Error),
-    /// Something else is to be said.
-    Said(Box<Answer>),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Closed {
