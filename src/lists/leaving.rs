@@ -42,16 +42,9 @@ pub async fn leave_copy(
     reference: Reference,
     leaving: Leaving,
 ) -> Result<Option<bool>, StoreError> {
-    let Some(reader) = store.referred(reference).await? else { return Ok(None) };
-    let Some(list) = list_of(store, leaving.issue).await? else { return Ok(None) };
-    copy.leave(&list, reader.id, leaving).await.map(Some)
-}
-
-async fn list_of(store: &Store, issue: Option<IssueNumber>) -> Result<Option<ListName>, StoreError> {
-    match issue {
-        Some(issue) => Ok(store.issue(issue).await?.map(|issue| issue.list)),
-        None => Ok(None),
-    }
+    let Some(issue) = leaving.issue else { return Ok(None) };
+    let Some((list, subscriber)) = store.followed(issue, reference).await? else { return Ok(None) };
+    copy.leave(&list, subscriber, leaving).await.map(Some)
 }
 
 /// How somebody stands on a list who took their leaving back.

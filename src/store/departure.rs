@@ -5,7 +5,7 @@ use super::issue::issue_number;
 use super::statement::sql;
 use super::word::{Cells, word};
 use super::{Store, StoreError};
-use crate::id::{IssueNumber, ListName, SubscriberId};
+use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::subscriber::{Consent, Departure, Leaving};
 
 impl TryFrom<Cells<'_>> for Departure {
@@ -22,6 +22,24 @@ impl TryFrom<Cells<'_>> for Departure {
 }
 
 impl Store {
+    /// The list of an issue, and the reader whose link in it bears this reference: all that leaving needs, and somebody waits for it. `None`
+    /// where there is no such issue, nobody has the reference, or they were erased.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn followed(
+        &self,
+        issue: IssueNumber,
+        reference: Reference,
+    ) -> Result<Option<(ListName, SubscriberId)>, StoreError> {
+        let select = "select i.list, r.subscriber from reader_reference r, issue i \
+            where r.reference = $1 and i.number = $2";
+        let select = sql(select).bind(reference).bind(issue);
+        let row = select.fetch_optional(&mut self.read().await?).await?;
+        let followed = |row: Cells<'_>| Ok((row.parsed("list")?, SubscriberId(row.integer("subscriber")?)));
+        row.as_ref().map(|row| followed(Cells(row))).transpose()
+    }
+
     /// Takes a reader off a list at once, also for a run under way. Twice is the same as once; one that was told late, by whom since came
     /// back, is over. Answers whether anything changed.
     ///

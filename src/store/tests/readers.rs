@@ -112,6 +112,17 @@ async fn who_leaves_is_gone_at_once_says_why_and_may_come_back() {
 }
 
 #[tokio::test]
+async fn a_link_leads_to_its_reader_and_the_list_of_its_issue_until_they_are_erased() {
+    let store = TestStore::queued(2).await;
+    let (id, reference) = store.served().await;
+    assert_eq!(store.followed(number(), reference).await.unwrap(), Some((list(), id)));
+    assert_eq!(store.followed("2".parse().unwrap(), reference).await.unwrap(), None);
+    assert_eq!(store.followed(number(), Reference(1)).await.unwrap(), None);
+    store.erase(&address("r0@example.com"), "hash", judging()).await.unwrap();
+    assert_eq!(store.followed(number(), reference).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_leaving_that_is_told_after_its_reader_came_back_is_over_and_a_new_one_is_not() {
     let store = TestStore::queued(2).await;
     let (id, _) = store.served().await;
