@@ -10,7 +10,7 @@ pub(super) type Answer = Response<Body>;
 const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;";
 
 /// What every answer says.
-pub(super) const EVERYWHERE: [(HeaderName, &str); 4] = [
+const EVERYWHERE: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
@@ -25,12 +25,17 @@ pub(super) const ISSUE: &str = "default-src 'none'; style-src 'unsafe-inline'; i
 
 /// An answer with this body.
 pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Answer {
-    let mut answer = Response::new(body.into());
+    headed(status, (CONTENT_TYPE, HeaderValue::from_static(content_type)), body.into())
+}
+
+/// The same, with one header of its own and those of all.
+fn headed(status: StatusCode, (name, value): (HeaderName, HeaderValue), body: Body) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    // The type, and what the server adds: length and date.
+    // Its own, and what the server adds: length and date.
     headers.reserve(EVERYWHERE.len() + 3);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(name, value);
     for (name, value) in EVERYWHERE {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -56,13 +61,6 @@ pub(super) fn pixel() -> Answer {
 
 /// On to where a link leads; `None` where a header cannot hold it.
 pub(super) fn redirect(target: &str) -> Option<Answer> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::FOUND;
-    let headers = answer.headers_mut();
-    headers.reserve(EVERYWHERE.len() + 3);
-    headers.insert(LOCATION, HeaderValue::from_str(target).ok()?);
-    for (name, value) in EVERYWHERE {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    Some(answer)
+    let target = HeaderValue::from_str(target).ok()?;
+    Some(headed(StatusCode::FOUND, (LOCATION, target), Body::empty()))
 }

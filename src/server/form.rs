@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::site::Site;
 
 /// A form at most, in octets.
-pub(super) const LARGEST_FORM: usize = 16 * 1024;
+const LARGEST_FORM: usize = 16 * 1024;
 
 /// The fields of a request's body, in order. Of multipart only fields of plain text are read: nobody sends us files.
 pub(super) struct Fields(Vec<(String, String)>);
@@ -20,17 +20,19 @@ pub(super) struct Fields(Vec<(String, String)>);
 impl FromRequest<Arc<Site>> for Fields {
     type Rejection = Answer;
 
-    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Answer> {
-        let (head, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, LARGEST_FORM).await else { return Err(site.unknown(head.uri.path())) };
-        let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
+    async fn from_request(mut request: Request, site: &Arc<Site>) -> Result<Self, Answer> {
+        let (path, head) = (request.uri().path().to_owned(), request.headers().clone());
+        let refused = |status| site.notice(&path, status, "no_form", &["no_form_why"]);
+        DefaultBodyLimit::max(LARGEST_FORM).apply(&mut request);
+        // Too large, or cut short.
+        let body = Bytes::from_request(request, site).await.map_err(|error| refused(error.status()))?;
+        let content_type = head.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
         let fields = Self::parse(content_type.unwrap_or_default(), &body);
         // Whoever leaves by one click is believed whatever their program calls it.
         if content_type.is_none_or(is_form) || fields.is_one_click() {
             return Ok(fields);
         }
-        let path = head.uri.path();
-        Err(site.notice(path, StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_form", &["no_form_why"]))
+        Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
 }
 

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
-use super::answer::{Answer, EVERYWHERE};
-use super::form::LARGEST_FORM;
+use super::answer::Answer;
 use super::site::Site;
 use super::{clicks, health, joining, leaving, pages, preferences, web};
 
@@ -28,10 +26,7 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .route("/issues/{issue}", get(web::edition))
         .route("/style.css", get(pages::style))
         .fallback(nothing)
-        .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
-        .layer(from_fn_with_state(Arc::clone(&site), in_time))
-        // What the limit answers by itself says so too.
-        .layer(map_response(with_heads));
+        .layer(from_fn_with_state(Arc::clone(&site), in_time));
     // No layer more than they need: these are asked for most.
     Router::new()
         .route("/{issue}/{place}/{token}", get(clicks::click))
@@ -52,13 +47,6 @@ async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) ->
         Ok(answer) => answer,
         Err(_) => site.away(&path),
     }
-}
-
-async fn with_heads(mut answer: Answer) -> Answer {
-    for (name, value) in EVERYWHERE {
-        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    answer
 }
 
 async fn not_allowed(State(site): State<Arc<Site>>, request: Request) -> Answer {

@@ -362,8 +362,11 @@ async fn floods_of_nonsense_and_what_is_too_large_are_turned_away() {
     let folder = sent().await;
     let server = folder.serve().await;
     let large = "x".repeat(40_000);
-    let body = ask(server.addr(), "POST", "/subscribe", &BROWSER, &large).await;
-    assert_eq!(body.status, 413);
+    for path in ["/subscribe".to_owned(), folder.links().to("unsubscribe")] {
+        let body = ask(server.addr(), "POST", &path, &BROWSER, &large).await;
+        assert_eq!((body.status, body.header("cache-control")), (413, "no-store"));
+        assert!(body.body.contains("This was not understood"), "{}", body.body);
+    }
     let head = ask(server.addr(), "GET", &format!("/{}", &large[..30_000]), &BROWSER, "").await;
     assert!([414, 431].contains(&head.status), "{}", head.status);
     for method in ["PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"] {

@@ -185,6 +185,18 @@ async fn who_takes_too_long_for_a_form_is_told_to_try_again_and_counted_as_a_fai
 }
 
 #[tokio::test]
+async fn a_form_that_is_garbled_on_its_way_is_no_link_that_leads_nowhere() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    let request = "POST /subscribe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("This was not understood"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn no_more_connections_are_served_at_once_than_there_may_be_and_who_waits_has_their_turn() {
     let folder = Folder::with_readers(&[]);
     folder.edit("newsletter.toml", "[smtp]", "[serve]\nconnections = 1\n\n[smtp]");
