@@ -22,7 +22,7 @@ use crate::mailbox::EmailAddress;
 use crate::store::{Asked, Confirmed, JoinRequest, Pending};
 use crate::track::Counters;
 
-pub use self::list::{joinable, title};
+pub use self::list::{joinable, offered, title};
 
 /// How long a confirmation can be answered.
 const VALID: SignedDuration = SignedDuration::from_hours(48);

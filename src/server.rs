@@ -11,13 +11,11 @@ mod form;
 mod health;
 mod joining;
 mod leaving;
-mod lists;
 mod notice;
 mod pages;
 mod preferences;
 mod routes;
 mod site;
-mod timeouts;
 mod web;
 
 use std::io;
@@ -33,10 +31,24 @@ use tokio::task::JoinHandle;
 use crate::app::{App, Wrong};
 use crate::track::{self, Keeping};
 use site::Site;
-pub use timeouts::Timeouts;
 
 /// How long requests under way may take once it is told to stop, and then what waits for the store.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long clients may take: each keeps a slow one out of everybody's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a request's head, and idle before it.
+    pub head: Duration,
+    /// Until an answer is ready, its request's body included.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(20), answer: Duration::from_secs(10) }
+    }
+}
 
 /// A server that runs.
 pub struct Server {

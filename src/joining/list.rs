@@ -4,12 +4,22 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::id::ListName;
+use crate::subscriber::Subscription;
 
 /// All of them; the newsletter's own is always among them.
 pub fn joinable(config: &Config) -> BTreeMap<ListName, String> {
     let newsletter = &config.newsletter;
     let mut lists = config.serve.lists.clone();
     lists.entry(newsletter.list.clone()).or_insert_with(|| newsletter.name.clone());
+    lists
+}
+
+/// Lists that a reader may choose: those that anybody may join, and those they are or were on.
+pub fn offered(config: &Config, held: &[Subscription]) -> BTreeMap<ListName, String> {
+    let mut lists = joinable(config);
+    for Subscription { list, .. } in held {
+        lists.entry(list.clone()).or_insert_with(|| list.to_string());
+    }
     lists
 }
 

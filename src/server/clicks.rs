@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{self, Method, StatusCode};
 
 use super::answer::{Answer, pixel, redirect};
-use super::site::{Closed, Path, Site};
+use super::site::{Closed, Parts, Site};
 use crate::event::{self, EventKind, Heard};
 use crate::id::Place;
 use crate::track::{Landing, LinkTable};
@@ -21,7 +21,7 @@ pub(super) fn at_once<B>(site: &Site, request: &http::Request<B>) -> Option<Answ
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let parts = Path::parse(request.uri().path().strip_prefix('/').filter(|path| !path.starts_with('/'))?);
+    let parts = Parts::parse(request.uri().path().strip_prefix('/').filter(|path| !path.starts_with('/'))?);
     let issue = parts.issue.filter(|_| !parts.token.is_empty() && !parts.token.contains('/'))?;
     if parts.what == "open" {
         site.tracker.open(issue, parts.token, hear(site, request, EventKind::Open));
@@ -36,7 +36,7 @@ pub(super) fn at_once<B>(site: &Site, request: &http::Request<B>) -> Option<Answ
 /// `/{issue}/{place}/{token}`.
 pub(super) async fn click(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let path = request.uri().path();
-    let parts = Path::parse(path);
+    let parts = Parts::parse(path);
     let (Some(issue), Ok(place)) = (parts.issue, parts.what.parse().map(Place)) else {
         return site.unknown(path);
     };
@@ -57,7 +57,7 @@ pub(super) async fn click(State(site): State<Arc<Site>>, request: Request) -> An
 
 /// `/{issue}/open/{token}`: an image, whatever else happens (requirement 50).
 pub(super) async fn open(State(site): State<Arc<Site>>, request: Request) -> Answer {
-    let parts = Path::parse(request.uri().path());
+    let parts = Parts::parse(request.uri().path());
     if let Some(issue) = parts.issue {
         site.tracker.open(issue, parts.token, hear(&site, &request, EventKind::Open));
     }

@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, text};
 use super::form::Fields;
-use super::lists::offered;
-use super::site::{Closed, Path, Site, Visitor};
+use super::site::{Closed, Parts, Site, Visitor};
 use crate::id::ListName;
+use crate::joining::offered;
 use crate::lists::{self, Back, ReturnOutcome};
 use crate::subscriber::{Consent, SubscriptionStatus, Way};
 use crate::token::{Purpose, is_specimen, preferences_url};
@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// `GET /{issue}/unsubscribe/{token}`.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let path = request.uri().path();
-    look(&site, path, &Path::parse(path)).await.unwrap_or_else(|closed| site.closed(path, closed))
+    look(&site, path, &Parts::parse(path)).await.unwrap_or_else(|closed| site.closed(path, closed))
 }
 
 /// `POST /{issue}/unsubscribe/{token}`: no cookie, no login, no redirect (requirement 14).
 pub(super) async fn leave(State(site): State<Arc<Site>>, uri: Uri, fields: Fields) -> Answer {
     let path = uri.path();
-    let parts = Path::parse(path);
+    let parts = Parts::parse(path);
     if fields.is_one_click() {
         return one_click(&site, path, &parts).await;
     }
@@ -49,7 +49,7 @@ pub(super) async fn where_to(State(site): State<Arc<Site>>, request: Request) ->
     site.notice(request.uri().path(), StatusCode::OK, "where_to", &["where_to_why", "where_to_button"])
 }
 
-async fn one_click(site: &Site, path: &str, parts: &Path<'_>) -> Answer {
+async fn one_click(site: &Site, path: &str, parts: &Parts<'_>) -> Answer {
     match go(site, parts, Way::OneClick).await {
         Ok(Left::Done | Left::Noted) => text(StatusCode::OK, site.say("left_by_click") + "\n"),
         Ok(Left::Unknown) => site.unknown(path),
@@ -58,7 +58,7 @@ async fn one_click(site: &Site, path: &str, parts: &Path<'_>) -> Answer {
     }
 }
 
-async fn go(site: &Site, parts: &Path<'_>, way: Way) -> Result<Left, Closed> {
+async fn go(site: &Site, parts: &Parts<'_>, way: Way) -> Result<Left, Closed> {
     if is_specimen(parts.token) {
         return Err(Closed::Specimen);
     }
@@ -68,7 +68,7 @@ async fn go(site: &Site, parts: &Path<'_>, way: Way) -> Result<Left, Closed> {
 }
 
 /// The page with its button, whatever the store does: who cannot be looked up can leave all the same.
-async fn look(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
+async fn look(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Answer, Closed> {
     let looked = async {
         let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
         present(site, path, &visitor, "").await
@@ -94,7 +94,7 @@ fn unseen(site: &Site, path: &str) -> Answer {
     site.page(path, StatusCode::OK, "unsubscribe.html", context)
 }
 
-async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
+async fn by_button(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Answer, Closed> {
     match go(site, parts, Way::Page).await? {
         Left::Done => match site.visitor(Purpose::Unsubscribe, parts).await {
             Ok(visitor) => present(site, path, &visitor, "").await,
@@ -110,7 +110,7 @@ async fn by_button(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, 
     }
 }
 
-async fn undo(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Closed> {
+async fn undo(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
     let list = list(site, &visitor).await?;
     let from = format!("{}/unsubscribe", site.app.config.newsletter.base_url.0);
@@ -130,7 +130,7 @@ async fn undo(site: &Site, path: &str, parts: &Path<'_>) -> Result<Answer, Close
     present(site, path, &Visitor { reader, ..visitor }, said).await
 }
 
-async fn reason(site: &Site, path: &str, parts: &Path<'_>, fields: &Fields) -> Result<Answer, Closed> {
+async fn reason(site: &Site, path: &str, parts: &Parts<'_>, fields: &Fields) -> Result<Answer, Closed> {
     let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
     let list = list(site, &visitor).await?;
     let words = ["reason", "words"].map(|name| fields.get(name).unwrap_or_default());
@@ -158,7 +158,7 @@ fn lists_on(visitor: &Visitor) -> impl Iterator<Item = &ListName> {
 async fn present(site: &Site, path: &str, visitor: &Visitor, said: &str) -> Result<Answer, Closed> {
     let list = list(site, visitor).await?;
     let token = site.keys.keys().token(Purpose::Preferences, visitor.issue, visitor.reference);
-    let titles = offered(site, &visitor.reader.subscriptions);
+    let titles = offered(&site.app.config, &visitor.reader.subscriptions);
     let title =
         |list: &ListName| site.phrases.isolate(titles.get(list).map_or(list.as_str(), String::as_str));
     let others: Vec<String> = lists_on(visitor).filter(|on| **on != list).map(title).collect();

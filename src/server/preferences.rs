@@ -11,9 +11,9 @@ use tera::Context;
 
 use super::answer::Answer;
 use super::form::Fields;
-use super::lists::offered;
-use super::site::{Closed, Path, Site};
+use super::site::{Closed, Parts, Site};
 use crate::id::ListName;
+use crate::joining::offered;
 use crate::lists::{self, Chooser, PAUSES, Pause, Preferences, Wanted};
 use crate::mailbox::display_name;
 use crate::newsletter::{Tracking, TrackingPolicy};
@@ -44,8 +44,8 @@ pub(super) async fn save(State(site): State<Arc<Site>>, uri: Uri, fields: Fields
 }
 
 async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed> {
-    let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
-    let Ok(wanted) = wanted(site, fields, offered(site, &visitor.reader.subscriptions)) else {
+    let visitor = site.visitor(Purpose::Preferences, &Parts::parse(path)).await?;
+    let Ok(wanted) = wanted(site, fields, offered(&site.app.config, &visitor.reader.subscriptions)) else {
         return Ok(site.notice(path, StatusCode::UNPROCESSABLE_ENTITY, "no_form", &["no_form_why"]));
     };
     if wanted.name.as_deref().is_some_and(|name| display_name(name).is_err()) {
@@ -118,14 +118,14 @@ struct Row {
 }
 
 async fn present(site: &Site, path: &str, said: &str) -> Result<Answer, Closed> {
-    let visitor = site.visitor(Purpose::Preferences, &Path::parse(path)).await?;
+    let visitor = site.visitor(Purpose::Preferences, &Parts::parse(path)).await?;
     let table = site.tracker.links(visitor.issue).await?.ok_or(Closed::Unknown)?;
     let subscriptions = &visitor.reader.subscriptions;
     let held = subscriptions.iter().find(|held| held.list == table.list).ok_or(Closed::Unknown)?;
     let policy = counted(site, &table);
     let counts = Preferences::of(held, most(policy));
     let token = site.keys.keys().token(Purpose::Unsubscribe, visitor.issue, visitor.reference);
-    let lists: Vec<Row> = offered(site, subscriptions)
+    let lists: Vec<Row> = offered(&site.app.config, subscriptions)
         .into_iter()
         .map(|(name, words)| Row {
             is_chosen: subscriptions.iter().any(|held| held.list == name && is_on(held)),

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
+use super::Timeouts;
 use super::client::Limits;
 use super::pages::Pages;
-use super::timeouts::Timeouts;
 use crate::app::App;
 use crate::app::door::Door;
 use crate::app::keys::KeyRing;
@@ -37,7 +37,7 @@ pub(super) struct Site {
     pub(super) editions: Mutex<HashMap<IssueNumber, Edition>>,
     /// Whose turn it is to make one.
     pub(super) making: Mutex<()>,
-    /// Whether it takes traffic: not before it knows the links, not while it ends.
+    /// Whether it takes traffic: until it is told to end, whatever the store does.
     pub(super) ready: AtomicBool,
     /// Why there was no store at the start.
     pub(super) away: Option<String>,
@@ -120,12 +120,12 @@ impl Site {
     }
 
     /// Who it is that a token stands for.
-    pub(super) async fn visitor(&self, purpose: Purpose, path: &Path<'_>) -> Result<Visitor, Closed> {
-        if crate::token::is_specimen(path.token) {
+    pub(super) async fn visitor(&self, purpose: Purpose, parts: &Parts<'_>) -> Result<Visitor, Closed> {
+        if crate::token::is_specimen(parts.token) {
             return Err(Closed::Specimen);
         }
-        let issue = path.issue.ok_or(Closed::Unknown)?;
-        let reference = self.tracker.believe(purpose, issue, path.token).ok_or(Closed::Unknown)?;
+        let issue = parts.issue.ok_or(Closed::Unknown)?;
+        let reference = self.tracker.believe(purpose, issue, parts.token).ok_or(Closed::Unknown)?;
         let store = self.door.store().await?;
         let reader = store.referred(reference).await?.ok_or(Closed::Unknown)?;
         Ok(Visitor { issue, reference, reader, store })
@@ -134,14 +134,14 @@ impl Site {
 
 /// `/{issue}/{what}/{token}`, taken apart.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Path<'p> {
+pub(super) struct Parts<'p> {
     /// `None` where it is no number.
     pub(super) issue: Option<IssueNumber>,
     pub(super) what: &'p str,
     pub(super) token: &'p str,
 }
 
-impl<'p> Path<'p> {
+impl<'p> Parts<'p> {
     pub(super) fn parse(path: &'p str) -> Self {
         let mut parts = path.trim_start_matches('/').splitn(3, '/');
         let mut part = || parts.next().unwrap_or_default();
