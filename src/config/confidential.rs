@@ -6,13 +6,12 @@
 use std::ops::Range;
 
 /// Tables and keys that hold what every reader may know, or words of ours.
-const OPEN: [&str; 36] = [
+const OPEN: [&str; 35] = [
     "affiliation",
     "base_url",
     "check",
     "clicks",
     "confirmations",
-    "connections",
     "disclosure",
     "domains",
     "events",
@@ -83,7 +82,9 @@ impl Scan {
         let begins_with = |c| line.trim_start().starts_with(c);
         match line.split_once('=') {
             _ if begins_with('[') => self.header(line),
-            None if begins_with('#') && self.is_open || self.goes_on => without_user(line),
+            None if begins_with('#') && self.is_open => without_user(line),
+            // A postal address or names of hosts: whose line bears an `@` came there by a slip.
+            None if self.goes_on && !line.contains('@') => line.len(),
             Some((key, value)) if !begins_with('#') => self.entry(line, key.trim(), value),
             _ => 0,
         }
@@ -100,7 +101,8 @@ impl Scan {
     fn entry(&mut self, line: &str, key: &str, value: &str) -> usize {
         let segments: Vec<_> = key.split('.').map(str::trim).collect();
         if self.is_open && OPEN.contains(&segments[0]) {
-            self.goes_on = ["\"\"\"", "'''", "["].iter().any(|opening| value.contains(opening));
+            self.goes_on =
+                ["\"\"\"", "'''", "["].iter().any(|opening| value.trim_start().starts_with(opening));
             return without_user(line);
         }
         self.goes_on = false;

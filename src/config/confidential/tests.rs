@@ -101,6 +101,8 @@ smtp]~password = "%"
 
 /// On the line of a key that every reader may know.
 const OPEN: &str = r#"language = "https://user:%@mail.example.com"
+postal_address = "14 Rope Walk""[serve.lists]~"user:%@ 1
+trusted_proxies = [~"user:%@h"
 language = "x"password = "%""#;
 
 /// Each case as a file's text, its secret still to be put in.
