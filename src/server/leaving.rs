@@ -19,7 +19,7 @@ use crate::token::{Purpose, is_specimen, preferences_url};
 use crate::track::{Counters, Left};
 
 /// How long the page waits for what the store knows of whoever came; its button works without.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `GET /{issue}/unsubscribe/{token}`.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
@@ -69,24 +69,32 @@ async fn go(site: &Site, parts: &Parts<'_>, way: Way) -> Result<Left, Closed> {
 
 /// The page with its button, whatever the store does: who cannot be looked up can leave all the same.
 async fn look(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Answer, Closed> {
+    Ok(known(site, path, parts).await?.unwrap_or_else(|| unseen(site, path)))
+}
+
+/// The page as it is for whoever came; `None` where the store does not say soon who that is. Their token is believed before that.
+async fn known(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Option<Answer>, Closed> {
     let looked = async {
         let visitor = site.visitor(Purpose::Unsubscribe, parts).await?;
         present(site, path, &visitor, "").await
     };
-    // The token is believed before the store is first waited for.
     match timeout(PATIENCE, looked).await {
         Ok(Err(Closed::Away(error))) => {
+            site.door.doubt();
             tracing::warn!(error = format!("{error:#}"), "the page to leave is shown without whose it is");
-            Ok(unseen(site, path))
+            Ok(None)
         }
-        Ok(shown) => shown,
-        Err(_) => Ok(unseen(site, path)),
+        Ok(shown) => shown.map(Some),
+        Err(_) => {
+            site.door.doubt();
+            tracing::warn!("the store is slow; the page to leave is shown without whose it is");
+            Ok(None)
+        }
     }
 }
 
 /// The page for whom only their link is known of.
 fn unseen(site: &Site, path: &str) -> Answer {
-    site.door.doubt();
     let mut context = Context::new();
     for unknown in ["address", "list", "others", "said", "preferences_url"] {
         context.insert(unknown, "");
@@ -96,12 +104,10 @@ fn unseen(site: &Site, path: &str) -> Answer {
 
 async fn by_button(site: &Site, path: &str, parts: &Parts<'_>) -> Result<Answer, Closed> {
     match go(site, parts, Way::Page).await? {
-        Left::Done => match site.visitor(Purpose::Unsubscribe, parts).await {
-            Ok(visitor) => present(site, path, &visitor, "").await,
-            // They have left, whatever became of the store since.
-            Err(Closed::Away(_)) => Ok(site.notice(path, StatusCode::OK, "left", &["left_by_click"])),
-            Err(closed) => Err(closed),
-        },
+        // They have left, whatever becomes of the store since.
+        Left::Done => Ok(known(site, path, parts)
+            .await?
+            .unwrap_or_else(|| site.notice(path, StatusCode::OK, "left", &["left_by_click"]))),
         Left::Noted => Ok(site.notice(path, StatusCode::OK, "left_noted", &["left_noted_what"])),
         Left::Unknown => Err(Closed::Unknown),
         Left::Failed => {
