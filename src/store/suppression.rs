@@ -46,12 +46,17 @@ impl Store {
         readers: &[(SubscriberId, String)],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let insert = "insert into suppression (key, reason, at, detail) \
-            select key, 'bounced', $2, $3 from subscriber where id = $1 on conflict (key) do nothing";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         for (reader, detail) in readers {
-            sql(insert).bind(*reader).bind(at).bind(detail).execute(&mut transaction).await?;
+            let mut insert = sql("insert into suppression (key, reason, at, detail) select key, 'bounced', ");
+            insert.push_bind(at).push(", ").push_bind(detail).push(" from subscriber where id = ");
+            // Whoever is being erased is waited for, and then not there.
+            insert
+                .push_bind(*reader)
+                .push_on_postgres(" for key share")
+                .push(" on conflict (key) do nothing");
+            insert.execute(&mut transaction).await?;
         }
         transaction.commit().await
     }

@@ -6,6 +6,8 @@ type TestStore = super::TestStore<true>;
 
 #[path = "deciding.rs"]
 mod deciding;
+#[path = "erasing.rs"]
+mod erasing;
 #[path = "importing.rs"]
 mod importing;
 #[path = "machines.rs"]

@@ -8,6 +8,8 @@ type TestStore = super::TestStore<false>;
 mod files;
 #[path = "deciding.rs"]
 mod deciding;
+#[path = "erasing.rs"]
+mod erasing;
 #[path = "importing.rs"]
 mod importing;
 #[path = "joining.rs"]
