@@ -55,8 +55,9 @@ fn has(file: &Path, address: &EmailAddress) -> bool {
     rows.into_iter().flatten().flatten().flatten().any(|row| row.entry.address.key() == key)
 }
 
-impl fmt::Display for EraseOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl EraseOutcome {
+    /// What was removed, in words.
+    fn removed(&self) -> String {
         let Erased {
             subscriptions,
             unsent,
@@ -66,6 +67,7 @@ impl fmt::Display for EraseOutcome {
             decisions,
             requests,
             suppressions,
+            lingers: _,
         } = self.erased;
         let words = [
             (subscriptions, "subscription removed", "subscriptions removed"),
@@ -98,11 +100,22 @@ impl fmt::Display for EraseOutcome {
             .filter(|(count, ..)| *count > 0)
             .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
             .collect();
-        let said = if said.is_empty() { "nothing was held".to_owned() } else { said.join(", ") };
-        write!(f, "{} is erased: {said}; no import brings them back", self.address)?;
+        if said.is_empty() { "nothing was held".to_owned() } else { said.join(", ") }
+    }
+}
+
+impl fmt::Display for EraseOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is erased: {}; no import brings them back", self.address, self.removed())?;
         for file in &self.files {
             let remedy = if is_list(file) { "take their line out" } else { "delete it" };
             write!(f, "\nthe file {} still has them; {remedy}", file.display())?;
+        }
+        if self.erased.lingers {
+            write!(
+                f,
+                "\nthe bytes of the store's file still hold them, for another program reads there; once that has ended, run this again"
+            )?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::nobodys::{Judging, make_nobodys};
 use super::statement::sql;
 use super::subscriber::keep_people;
 use super::word::Cells;
-use super::{Store, StoreError, notification};
+use super::{PATIENCE, Store, StoreError, notification};
 use crate::mailbox::EmailAddress;
 
 /// What was removed, each by how many rows.
@@ -32,6 +32,8 @@ pub struct Erased {
     pub requests: u64,
     /// What stood against mail to them: the hash stands for it now.
     pub suppressions: u64,
+    /// Whether they are still to be found in the bytes of the store's file or of its log, since somebody reads what stood there before.
+    pub lingers: bool,
 }
 
 impl Store {
@@ -46,7 +48,7 @@ impl Store {
         judging: Judging<'_>,
     ) -> Result<Erased, StoreError> {
         let mut writing = self.write().await?;
-        overwrite(&mut writing, true).await?;
+        overwrite(&mut writing).await?;
         let mut transaction = writing.begin().await?;
         // Whoever an import under way brings is seen when it is over.
         keep_people(&mut transaction).await?;
@@ -67,27 +69,37 @@ impl Store {
         let keep = "insert into suppression (key, reason, at) values ($1, 'erased', $2) on conflict (key) do nothing";
         sql(keep).bind(hash).bind(judging.at).execute(&mut transaction).await?;
         transaction.commit().await?;
-        overwrite(&mut writing, false).await?;
+        erased.lingers = !empty_log(&mut writing).await?;
         Ok(erased)
     }
 }
 
 /// What SQLite frees of a page is overwritten always; of whole pages that it frees, for the time of an erasure, since that is more to be
-/// written. And the log holds pages as they were before.
-async fn overwrite(on: &mut impl Connected, is_to: bool) -> Result<(), StoreError> {
+/// written.
+async fn overwrite(on: &mut impl Connected) -> Result<(), StoreError> {
+    match on.connection() {
+        Connection::Sqlite(_) => sql("pragma secure_delete = on").fetch_all(on).await.map(drop),
+        // There an operator's `vacuum` does as much.
+        Connection::Postgres(_) => Ok(()),
+    }
+}
+
+/// What was overwritten is so in the log, which also holds pages as they were before: it is brought into the file and emptied, where nobody
+/// reads what was before, or whoever does ends soon. Answers whether it is.
+async fn empty_log(on: &mut impl Connected) -> Result<bool, StoreError> {
     match on.connection() {
         Connection::Sqlite(_) => {}
-        // There an operator's `vacuum` does as much.
-        Connection::Postgres(_) => return Ok(()),
+        Connection::Postgres(_) => return Ok(true),
     }
-    if is_to {
-        sql("pragma secure_delete = on").fetch_all(on).await?;
-    } else {
-        sql("pragma wal_checkpoint(truncate)").fetch_all(on).await?;
-        sql("pragma secure_delete = fast").fetch_all(on).await?;
-    }
-    Ok(())
+    sql("pragma busy_timeout = 2000").fetch_all(on).await?;
+    let done = sql("pragma wal_checkpoint(truncate)").fetch_one(on).await?;
+    sql(PATIENTLY).fetch_all(on).await?;
+    sql("pragma secure_delete = fast").fetch_all(on).await?;
+    Ok(Cells(&done).integer("busy")? == 0)
 }
+
+const PATIENTLY: &str = "pragma busy_timeout = 30000";
+const _: () = assert!(PATIENCE.as_millis() == 30_000, "as `PATIENTLY` has it");
 
 async fn erase(
     transaction: &mut Transaction<'_>,

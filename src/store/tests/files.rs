@@ -88,6 +88,27 @@ async fn a_first_import_goes_on_beside_whoever_has_the_store_open() {
     assert_eq!(pragma(&store, "pragma journal_mode").await, "wal");
 }
 
+#[tokio::test]
+async fn who_is_erased_while_another_program_reads_is_in_the_files_until_that_has_ended() {
+    let store = TestStore::new().await;
+    store.import(&["ada@example.com"]).await;
+    let options = SqliteConnectOptions::new().filename(store.folder.path().join("pressroom.db"));
+    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut reading = other.begin().await.unwrap();
+    sqlx::query("select * from subscriber").fetch_all(&mut *reading).await.unwrap();
+    let erase = async || store.erase(&address("ada@example.com"), "hash", judging()).await.unwrap();
+    let is_there = || {
+        ["pressroom.db", "pressroom.db-wal"].iter().any(|name| {
+            let bytes = std::fs::read(store.folder.path().join(name)).unwrap();
+            memchr::memmem::find(&bytes, b"ada@example.com").is_some()
+        })
+    };
+    assert!(erase().await.lingers && is_there());
+    reading.rollback().await.unwrap();
+    assert!(!erase().await.lingers && !is_there());
+    assert_eq!(pragma(&store, "select cast(timeout as text) from pragma_busy_timeout").await, "30000");
+}
+
 /// As SQLite does by itself where the disk is full.
 #[tokio::test]
 async fn a_transaction_that_was_rolled_back_behind_its_back_keeps_nobody_from_writing() {
