@@ -48,15 +48,15 @@ impl Store {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         transaction.exclude("notification").await?;
+        let id = next_id(&mut transaction, now).await?;
         let dropped = match issue {
             Some(issue) => take_issue(&mut transaction, issue).await?,
             None => 0,
         };
-        let insert = "insert into notification (id, said_at, issue, text, dropped) \
-            select coalesce((select max(id) from notification), 0) + 1, $1, $2, $3, $4 \
-            where not exists (select 1 from notification where text = $5)";
+        let insert = "insert into notification (id, said_at, issue, text, dropped) select $1, $2, $3, $4, $5 \
+            where not exists (select 1 from notification where text = $6)";
         let text: String = text.chars().take(LENGTH).collect();
-        let insert = sql(insert).bind(now).bind(issue.map(|issue| i64::from(issue.get())));
+        let insert = sql(insert).bind(id).bind(now).bind(issue.map(|issue| i64::from(issue.get())));
         insert.bind(&text).bind(dropped).bind(&text).execute(&mut transaction).await?;
         make_room(&mut transaction).await?;
         if let Some(subject) = noted {
@@ -96,6 +96,13 @@ impl Store {
     }
 }
 
+/// Above all there are and, since a line that is gone may be in a mail that just leaves, above those there were: one at a time they take
+/// longer than the milliseconds that they are named by.
+async fn next_id(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<i64, StoreError> {
+    let row = sql("select coalesce(max(id), 0) as last from notification").fetch_one(transaction).await?;
+    Ok(now.as_millisecond().max(Cells(&row).integer("last")? + 1))
+}
+
 /// Takes away what waits about an issue. Answers how many lines had to make room for it.
 async fn take_issue(transaction: &mut Transaction<'_>, issue: IssueNumber) -> Result<i64, StoreError> {
     let select =
@@ -129,7 +136,7 @@ pub(super) async fn forget_person(
 ) -> Result<(), StoreError> {
     let rows = sql("select id, text from notification").fetch_all(transaction).await?;
     for row in rows.iter().map(Cells) {
-        if row.text("text")?.to_lowercase().contains(&address.key()) {
+        if names(&row.text("text")?.to_lowercase(), &address.key()) {
             sql("delete from notification where id = $1")
                 .bind(row.integer("id")?)
                 .execute(transaction)
@@ -137,6 +144,15 @@ pub(super) async fn forget_person(
         }
     }
     Ok(())
+}
+
+/// Whether an address stands in a text, and not as a part of a longer one.
+fn names(text: &str, key: &str) -> bool {
+    text.match_indices(key).any(|(at, key)| {
+        let before = text[..at].trim_end_matches(['.', '_', '%', '+', '-']);
+        let after = text[at + key.len()..].trim_start_matches(['.', '-']);
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    })
 }
 
 impl TryFrom<Cells<'_>> for Notification {
