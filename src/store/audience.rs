@@ -33,6 +33,15 @@ macro_rules! recipient_columns {
 }
 pub(super) use recipient_columns;
 
+/// The lists that anybody is or was on, and a null, as the table `known` of a `with recursive`: each costs one look into the index.
+macro_rules! known_lists {
+    () => {
+        "known (list) as (select min(list) from subscription union all \
+         select (select min(s.list) from subscription s where s.list > known.list) from known where known.list is not null)"
+    };
+}
+pub(super) use known_lists;
+
 /// How many readers an issue would go to, and how many of the list's are skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audience {
@@ -152,14 +161,13 @@ impl Store {
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
-    /// The lists that anybody is or was on, by name. Each costs one look into the index.
+    /// The lists that anybody is or was on, by name.
     ///
     /// # Errors
     /// A database's error.
     pub async fn lists(&self) -> Result<Vec<ListName>, StoreError> {
-        let select = "with recursive known (list) as (select min(list) from subscription union all \
-            select (select min(s.list) from subscription s where s.list > known.list) from known \
-            where known.list is not null) select list from known where list is not null";
+        let select =
+            concat!("with recursive ", known_lists!(), " select list from known where list is not null");
         let rows = sql(select).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).parsed("list")).collect()
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::audience::known_lists;
 use super::connection::Transaction;
 use super::departure::depart;
 use super::nobodys::{Judging, make_nobodys};
@@ -78,7 +79,12 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn subscriptions(&self, subscriber: SubscriberId) -> Result<Vec<Subscription>, StoreError> {
-        let select = "select * from subscription where subscriber = $1 order by list";
+        // There is no index by person: each list is looked into.
+        let select = concat!(
+            "with recursive ",
+            known_lists!(),
+            " select s.* from known join subscription s on s.list = known.list and s.subscriber = $1 order by s.list"
+        );
         let rows = sql(select).bind(subscriber).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
