@@ -56,19 +56,10 @@ impl SmtpReply {
     }
 }
 
-/// Who holds a lease: one connection of one run. Random, so that no two runs share one.
+/// Who holds a lease: a process that sends, one issue after the other. Random, so that no two share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SenderId(pub i64);
-
-/// What a sender takes readers under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// Who.
-    pub by: SenderId,
-    /// When others may take them.
-    pub until: Timestamp,
-}
 
 /// Where one message to one reader stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,12 +67,10 @@ pub struct Lease {
 pub enum DeliveryStatus {
     /// Waits for a sender.
     Queued,
-    /// A sender has it in hand; nothing has left yet.
+    /// A sender has it in hand, as long as that one lives; nothing has left yet.
     Leased {
         /// Who.
         by: SenderId,
-        /// When others may take it.
-        until: Timestamp,
     },
     /// The message may be on the wire.
     Sending {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Quick, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
@@ -15,14 +15,12 @@ use tokio::time::Instant;
 use super::cooling::Cooling;
 use super::destination::{Claim, Destination, Full, LineId};
 use crate::config::DomainPace;
-use crate::delivery::{Lease, SenderId};
+use crate::delivery::SenderId;
 use crate::id::{IssueNumber, SubscriberId};
 use crate::store::{Domains, Leased, Share, Store, StoreError};
 
 /// How many readers one lease takes.
 const LEASE: u16 = 256;
-/// A lease outlives any message; the sender lock, not this, tells who is dead.
-const LEASE_LASTS: SignedDuration = SignedDuration::from_mins(30);
 /// A lane whose pace is slow takes no more than it can serve in this time.
 const HORIZON: Duration = Duration::from_mins(5);
 
@@ -160,9 +158,8 @@ impl Queue {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Leased>, StoreError>> + use<> {
         let (store, issue, domains) = (Arc::clone(&self.store), self.issue, lane.domains.clone());
-        let lease = Lease { by: self.by, until: now + LEASE_LASTS };
-        let (after, limit) = (lane.after, lane.batch);
-        async move { store.lease(issue, lease, Share { of: &domains, after, limit }, now).await }
+        let (by, after, limit) = (self.by, lane.after, lane.batch);
+        async move { store.lease(issue, by, Share { of: &domains, after, limit }, now).await }
     }
 
     /// Ready as soon as a connection has done with a message after this call.

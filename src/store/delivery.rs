@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::connection::{Connected, Transaction};
 use super::error::persist;
 use super::issue::lock_of;
-use super::journal::is_wanted;
+use super::journal::{RELEASE, is_wanted};
 use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Decision, Store, StoreError};
@@ -91,7 +91,7 @@ fn status(row: Cells<'_>) -> Result<DeliveryStatus, StoreError> {
     let by = || row.integer("owner").map(SenderId);
     Ok(match row.text("status")? {
         "queued" => DeliveryStatus::Queued,
-        "leased" => DeliveryStatus::Leased { by: by()?, until: row.time("lease_until")? },
+        "leased" => DeliveryStatus::Leased { by: by()? },
         "sending" => DeliveryStatus::Sending { by: by()?, since: row.time("since")? },
         "accepted" => DeliveryStatus::Accepted(reply(row)?),
         "deferred" => DeliveryStatus::Deferred { reply: reply(row)?, retry_at: row.time("retry_at")? },
@@ -123,8 +123,6 @@ impl Store {
     }
 
     async fn recover_once(&self, issue: IssueNumber, now: Timestamp) -> Result<Recovered, StoreError> {
-        let requeue = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
-            where issue = $2 and status = 'leased' and owner = $3";
         let refused = concat!(
             queue_refused!(),
             "$1 where issue = $2 and status = 'refused' and owner = $3 \
@@ -143,7 +141,7 @@ impl Store {
                 recovered.at_work = true;
                 continue;
             }
-            for (update, is_doubt) in [(requeue, false), (refused, false), (doubt, true)] {
+            for (update, is_doubt) in [(RELEASE, false), (refused, false), (doubt, true)] {
                 let update = sql(update).bind(now).bind(issue).bind(owner);
                 let count = if is_doubt { &mut recovered.in_doubt } else { &mut recovered.queued };
                 *count += update.execute(&mut transaction).await?;

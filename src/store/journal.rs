@@ -13,7 +13,7 @@ use super::error::persist;
 use super::statement::{Statement, sql};
 use super::word::Cells;
 use super::{Database, Store, StoreError};
-use crate::delivery::{Intent, Lease, SenderId, Settlement};
+use crate::delivery::{Intent, SenderId, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::subscriber::Recipient;
 
@@ -102,7 +102,7 @@ impl Store {
     pub async fn lease(
         &self,
         issue: IssueNumber,
-        lease: Lease,
+        by: SenderId,
         share: Share<'_>,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
@@ -113,14 +113,14 @@ impl Store {
                 if waiting.is_empty() {
                     return Ok(waiting);
                 }
-                file.write_rows(move |on| file::take(on, issue, lease, waiting, now)).await
+                file.write_rows(move |on| file::take(on, issue, by, waiting, now)).await
             }
             Database::Postgres(_) => {
                 let mut writing = self.write_as_sender().await?;
                 let mut transaction = writing.begin().await?;
                 let leased = waiting(&mut transaction, (issue, share), now).await?;
                 if !leased.is_empty() {
-                    server::take(&mut transaction, issue, lease, &leased, now).await?;
+                    server::take(&mut transaction, issue, by, &leased, now).await?;
                 }
                 transaction.commit().await?;
                 Ok(leased)
@@ -133,9 +133,7 @@ impl Store {
     /// # Errors
     /// A database's error.
     pub async fn release(&self, issue: IssueNumber, by: SenderId, now: Timestamp) -> Result<u64, StoreError> {
-        let update = "update delivery set status = 'queued', owner = null, lease_until = null, since = $1 \
-            where issue = $2 and status = 'leased' and owner = $3";
-        self.change(issue, sql(update).bind(now).bind(issue).bind(by)).await
+        self.change(issue, sql(RELEASE).bind(now).bind(issue).bind(by)).await
     }
 
     /// Records, in one transaction, what is about to be sent and how earlier attempts ended. Once it answers, it is on the disk.
@@ -184,6 +182,10 @@ impl Store {
         Ok(granted)
     }
 }
+
+/// Since when, of which issue, whose.
+pub(super) const RELEASE: &str = "update delivery set status = 'queued', owner = null, since = $1 \
+    where issue = $2 and status = 'leased' and owner = $3";
 
 /// Rows a statement.
 const CHUNK: usize = 512;

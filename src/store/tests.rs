@@ -5,9 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::statement::sql;
 use super::*;
-use crate::delivery::{
-    Counts, DeliveryStatus, Intent, Lease, Outcome, SenderId, Settlement, SkipReason, SmtpReply,
-};
+use crate::delivery::{Counts, DeliveryStatus, Intent, Outcome, SenderId, Settlement, SkipReason, SmtpReply};
 use crate::event::Rules;
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::mailbox::EmailAddress;

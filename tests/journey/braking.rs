@@ -7,7 +7,7 @@ use std::time::Duration;
 use pressroom::app::App;
 use pressroom::brake::{self, Pull};
 use pressroom::deliveries::{self, Line};
-use pressroom::delivery::{Intent, Lease, SenderId};
+use pressroom::delivery::{Intent, SenderId};
 use pressroom::id::IssueNumber;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options, Sent};
@@ -22,7 +22,6 @@ use super::Folder;
 use crate::folder::{NOW, copies, options, received};
 
 const READERS: u64 = 300;
-const LEASE: Lease = Lease { by: SenderId(7), until: jiff::Timestamp::MAX };
 
 #[tokio::test]
 async fn a_paused_issue_stops_and_goes_on_where_it_stopped() {
@@ -85,8 +84,9 @@ async fn whom_a_sender_that_died_was_writing_to_as_its_issue_was_cancelled_is_in
     let store = folder.app().store().await.unwrap();
     let (now, all) = (NOW.parse().unwrap(), Domains::AllBut(Vec::new()));
     let share = Share { of: &all, after: None, limit: 2 };
-    let leased = store.lease(one(), LEASE, share, now).await.unwrap();
-    let intent = Intent { subscriber: leased[1].recipient.id, by: LEASE.by, date: now };
+    let by = SenderId(7);
+    let leased = store.lease(one(), by, share, now).await.unwrap();
+    let intent = Intent { subscriber: leased[1].recipient.id, by, date: now };
     store.journal(one(), &[intent], &[], now).await.unwrap();
     assert!(store.cancel(one(), now).await.unwrap());
 

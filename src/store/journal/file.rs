@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 
 use super::Leased;
 use super::said::{Said, is_wanted};
-use crate::delivery::{Intent, Lease, Settlement};
+use crate::delivery::{Intent, SenderId, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 
 const SEND: &str = concat!(
@@ -22,23 +22,22 @@ const SETTLE: &str = "update delivery set \
     where issue = ?1 and subscriber = ?2 and owner = ?3 and (status = 'leased' or status = 'sending' or status = 'in-doubt')";
 
 // What a clock that ran ahead wrote is now.
-const TAKE: &str = "update delivery set status = 'leased', owner = ?3, lease_until = ?4, since = ?5, \
-    first_attempt_at = min(first_attempt_at, ?5), postponed_at = min(postponed_at, ?5) \
+const TAKE: &str = "update delivery set status = 'leased', owner = ?3, since = ?4, \
+    first_attempt_at = min(first_attempt_at, ?4), postponed_at = min(postponed_at, ?4) \
     where issue = ?1 and subscriber = ?2 and status = 'queued'";
 
 /// Gives these readers to a sender; answers who still waited.
 pub(super) fn take(
     on: &Transaction<'_>,
     issue: IssueNumber,
-    lease: Lease,
+    by: SenderId,
     waiting: Vec<Leased>,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Leased>> {
-    let (until, since) = (lease.until.as_millisecond(), now.as_millisecond());
     let mut take = on.prepare_cached(TAKE)?;
     let mut taken = Vec::with_capacity(waiting.len());
     for one in waiting {
-        if take.execute(params![issue.get(), one.recipient.id.0, lease.by.0, until, since])? > 0 {
+        if take.execute(params![issue.get(), one.recipient.id.0, by.0, now.as_millisecond()])? > 0 {
             taken.push(one);
         }
     }

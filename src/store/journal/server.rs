@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::said::{SENDING, Said, is_wanted};
 use super::{CHUNK, Leased, among};
-use crate::delivery::{Intent, Lease, Settlement};
+use crate::delivery::{Intent, SenderId, Settlement};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::store::StoreError;
 use crate::store::connection::{Connected, Writing};
@@ -15,12 +15,12 @@ use crate::store::word::Cells;
 pub(super) async fn take(
     on: &mut impl Connected,
     issue: IssueNumber,
-    lease: Lease,
+    by: SenderId,
     leased: &[Leased],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut update = sql("update delivery set status = 'leased', owner = ");
-    update.push_bind(lease.by).push(", lease_until = ").push_bind(lease.until);
+    update.push_bind(by);
     // What a clock that ran ahead wrote is now.
     for time in ["first_attempt_at", "postponed_at"] {
         update.push(", ").push(time).push(" = case when ").push(time).push(" is not null then least(");

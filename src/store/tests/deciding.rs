@@ -1,6 +1,6 @@
 //! What comes back into the queue: by an operator's word, or by the configuration's.
 
-use super::sending::{LEASE, intents, later, number, of_all, reply, settlement};
+use super::sending::{intents, later, number, of_all, reply, settlement};
 use super::*;
 use crate::delivery::RetryPolicy;
 
@@ -51,7 +51,7 @@ async fn who_is_sent_it_again_by_an_operator_is_tried_for_as_long_as_anybody_und
     let reader = store.who_ended(Outcome::Refused(reply(550))).await;
     let again = later(1_000_000);
     assert_eq!(store.decide(number(), Decision::Resend, &[reader], again).await.unwrap(), []);
-    let lease = async || store.lease(number(), LEASE, of_all(1), again).await.unwrap().remove(0);
+    let lease = async || store.lease(number(), ME, of_all(1), again).await.unwrap().remove(0);
     let leased = lease().await;
     assert_eq!((leased.first_attempt_at, leased.due_since()), (Some(NOW), Some(again)));
     let pause = (reply(421), again + SignedDuration::from_secs(30));

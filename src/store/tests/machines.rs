@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::AssertSqlSafe;
 
 use super::connection::{Connected, Connection};
-use super::sending::{LEASE, intents, later, number, of_all, settlement};
+use super::sending::{intents, later, number, of_all, settlement};
 use super::*;
 use crate::store::word::Cells;
 
@@ -13,7 +13,7 @@ const OTHER: SenderId = SenderId(8);
 
 impl TestStore {
     async fn ids_leased(&self, by: SenderId, limit: u16) -> BTreeSet<SubscriberId> {
-        let leased = self.lease(number(), Lease { by, ..LEASE }, of_all(limit), NOW).await.unwrap();
+        let leased = self.lease(number(), by, of_all(limit), NOW).await.unwrap();
         leased.into_iter().map(|leased| leased.recipient.id).collect()
     }
 }
@@ -53,7 +53,7 @@ async fn a_dead_senders_share_comes_back_and_that_of_the_living_stays() {
     let _alive = one.sender_lock(ME).await.unwrap();
     let dying = other.sender_lock(OTHER).await.unwrap();
     store.ids_leased(ME, 3).await;
-    let theirs = other.lease(number(), Lease { by: OTHER, ..LEASE }, of_all(3), NOW).await.unwrap();
+    let theirs = other.lease(number(), OTHER, of_all(3), NOW).await.unwrap();
     let begun: Vec<_> =
         intents(&theirs[..1]).into_iter().map(|intent| Intent { by: OTHER, ..intent }).collect();
     other.journal(number(), &begun, &[], NOW).await.unwrap();
@@ -107,8 +107,7 @@ async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
     // Locks are the whole server's: of this id there is no other in any test.
     let dropped = SenderId(1_000_000 + i64::from(std::process::id()));
     let _lock = store.sender_lock(dropped).await.unwrap();
-    let lease = Lease { by: dropped, ..LEASE };
-    let leased = store.lease(number(), lease, of_all(3), NOW).await.unwrap();
+    let leased = store.lease(number(), dropped, of_all(3), NOW).await.unwrap();
     let drop = "select count(pg_terminate_backend(pid)) as dropped from pg_locks \
         where locktype = 'advisory' and objsubid = 1 and classid = 0 and objid = $1::bigint and pid <> pg_backend_pid() \
         and database = (select oid from pg_database where datname = current_database())";
@@ -124,7 +123,7 @@ async fn a_sender_that_the_server_has_dropped_cannot_write_any_more() {
 async fn what_gave_way_in_a_deadlock_or_could_not_be_put_in_an_order_is_written_once_all_the_same() {
     let store = TestStore::queued(3).await;
     let _lock = store.sender_lock(ME).await.unwrap();
-    let leased = store.lease(number(), LEASE, of_all(3), NOW).await.unwrap();
+    let leased = store.lease(number(), ME, of_all(3), NOW).await.unwrap();
     give_way(&store, &["40P01", "40001", "40P01"]).await;
     assert_eq!(store.journal(number(), &intents(&leased), &[], NOW).await.unwrap().len(), 3);
     give_way(&store, &["40001"]).await;

@@ -2,7 +2,6 @@ use super::*;
 use crate::delivery::RetryPolicy;
 
 const ISSUE: i64 = 379;
-pub(super) const LEASE: Lease = Lease { by: ME, until: Timestamp::constant(1_700_000_060, 0) };
 
 static ALL: Domains = Domains::AllBut(Vec::new());
 
@@ -53,7 +52,7 @@ impl TestStore {
     }
 
     pub(super) async fn lease_some(&self, limit: u16) -> Vec<Leased> {
-        self.lease(number(), LEASE, of_all(limit), NOW).await.unwrap()
+        self.lease(number(), ME, of_all(limit), NOW).await.unwrap()
     }
 
     pub(super) async fn write(&self, intents: &[Intent], settlements: &[Settlement]) -> Vec<SubscriberId> {
@@ -174,7 +173,7 @@ async fn after_a_kill_only_what_may_have_gone_out_is_in_doubt() {
     let over = RetryPolicy { give_up_after: SignedDuration::from_secs(1) };
     assert_eq!(store.requeue_in_doubt(number(), over, later(99)).await.unwrap(), 0, "tried for long enough");
     assert_eq!(store.requeue_in_doubt(number(), policy, later(39)).await.unwrap(), 1);
-    let again = store.lease(number(), LEASE, of_all(9), later(39)).await.unwrap();
+    let again = store.lease(number(), ME, of_all(9), later(39)).await.unwrap();
     assert_eq!((again.len(), again[0].attempts, again[0].first_attempt_at), (3, 1, Some(NOW)));
 }
 
@@ -328,7 +327,7 @@ async fn what_a_clock_that_was_years_ahead_took_for_the_first_attempt_is_now_onc
     store.journal(number(), &[], &[settlement(intent.subscriber, tried)], ahead).await.unwrap();
     store.requeue_due(number(), later(1)).await.unwrap();
     for now in [later(1), later(90)] {
-        let leased = store.lease(number(), LEASE, of_all(9), now).await.unwrap();
+        let leased = store.lease(number(), ME, of_all(9), now).await.unwrap();
         let times = leased.iter().map(|one| (one.first_attempt_at, one.due_since())).collect::<Vec<_>>();
         assert_eq!(times, [(Some(later(1)), Some(later(1))), (None, Some(later(1)))], "at {now}");
         store.release(number(), ME, now).await.unwrap();
@@ -371,7 +370,7 @@ async fn a_lane_takes_the_readers_of_its_domain_alone_and_goes_on_behind_the_las
     let slow = Domains::Only("slow.example".into());
     let others = Domains::AllBut(vec!["slow.example".into(), "example.com".into()]);
     let lease = async |of: &Domains, after, limit| {
-        let leased = store.lease(number(), LEASE, Share { of, after, limit }, NOW).await.unwrap();
+        let leased = store.lease(number(), ME, Share { of, after, limit }, NOW).await.unwrap();
         leased.into_iter().map(|leased| leased.recipient).collect::<Vec<_>>()
     };
     let first = lease(&slow, None, 1).await;

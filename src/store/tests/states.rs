@@ -131,8 +131,7 @@ impl Pair {
         let model = &mut self.model;
         match event {
             Event::Lease { by, limit } => {
-                let lease = Lease { by: SENDERS[*by], until: now + SignedDuration::from_mins(1) };
-                let leased = store.lease(number(), lease, of_all(*limit), now).await.unwrap();
+                let leased = store.lease(number(), SENDERS[*by], of_all(*limit), now).await.unwrap();
                 let leased: Vec<_> = leased.iter().map(|leased| leased.recipient.id).collect();
                 let expected = model.lease(*by, *limit).into_iter().map(|reader| self.ids[reader]);
                 assert_eq!(leased, expected.collect::<Vec<_>>());
@@ -293,7 +292,7 @@ fn stand(status: &DeliveryStatus) -> Stand {
     let sender = |by: &SenderId| SENDERS.iter().position(|sender| sender == by).unwrap();
     match status {
         DeliveryStatus::Queued => Stand::Queued,
-        DeliveryStatus::Leased { by, .. } => Stand::Leased(sender(by)),
+        DeliveryStatus::Leased { by } => Stand::Leased(sender(by)),
         DeliveryStatus::Sending { by, .. } => Stand::Sending(sender(by)),
         DeliveryStatus::Accepted(_) => Stand::Accepted(None),
         DeliveryStatus::Deferred { retry_at, .. } => Stand::Deferred { retry_at: *retry_at },
