@@ -93,7 +93,6 @@ async fn tidy(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<bo
         Err(error) => return Err(error.into()),
     };
     store.recover(issue, app.now()).await?;
-    store.skip_cancelled(issue, app.now()).await?;
     send::Resend::of(&app.config)?.finish(store, issue).await?;
     Ok(!store.is_only_sender().await?)
 }

@@ -262,7 +262,6 @@ impl Run {
         })?;
         self.store.suppress_bounced(&bounced, self.app.now()).await?;
         self.store.recover(number, self.app.now()).await?;
-        self.store.skip_cancelled(number, self.app.now()).await?;
         resend.finish(&self.store, number).await?;
         Ok((ended?, accepted, lacking))
     }

@@ -122,9 +122,7 @@ impl Shared {
 
     /// Takes over what senders that died left, on this machine or another. Answers whether any other is at work.
     pub(super) async fn recover(&self) -> Result<bool, StoreError> {
-        let recovered = self.store.recover(self.issue, self.now()).await?;
-        self.store.skip_cancelled(self.issue, self.now()).await?;
-        Ok(recovered.at_work)
+        Ok(self.store.recover(self.issue, self.now()).await?.at_work)
     }
 
     /// One more has an outcome.

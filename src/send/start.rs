@@ -147,7 +147,6 @@ pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> a
     if recovered.in_doubt > 0 {
         warn!(issue = %queued.number, readers = recovered.in_doubt, "in doubt since a run that did not end");
     }
-    store.skip_cancelled(queued.number, app.now()).await?;
     let resends = Resend::of(&app.config)?.count(&store, queued.number).await?;
     let counts = store.counts(queued.number).await?;
     Ok(Run {

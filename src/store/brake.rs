@@ -59,18 +59,10 @@ impl Store {
         transaction.commit().await?;
         Ok(done)
     }
-
-    /// Skips whoever came back into the queue of a cancelled issue; in any other it changes nothing.
-    ///
-    /// # Errors
-    /// A database's error.
-    pub async fn skip_cancelled(&self, number: IssueNumber, now: Timestamp) -> Result<(), StoreError> {
-        self.change(number, skip_rest(number, now)).await?;
-        Ok(())
-    }
 }
 
-fn skip_rest(number: IssueNumber, now: Timestamp) -> Statement {
+/// Skips whoever is left, or came back into the queue, of an issue that is cancelled; of any other nobody.
+pub(super) fn skip_rest(number: IssueNumber, now: Timestamp) -> Statement {
     let update = "update delivery set status = 'skipped', reason = 'cancelled', owner = null, since = $1 \
         where issue = $2 and status in ('queued', 'leased', 'deferred') \
         and exists (select 1 from issue where number = $2 and brake = 'cancelled')";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::brake::skip_rest;
 use super::connection::{Connected, Transaction};
 use super::error::persist;
 use super::issue::lock_of;
@@ -114,7 +115,7 @@ impl Store {
     /// After runs that ended however they ended, while a sender's lock is held and nothing of its own is in hand: what the dead had leased
     /// waits again; what they were sending is in doubt, since its message may have gone out. Readers who were refused to one that died at
     /// work, and that no relay had taken anything from, wait again too: they may be none the worse for it, and it could not say so any more.
-    /// Who waits and is nobody any more is skipped: they would be waited for without end.
+    /// Who waits and is nobody any more is skipped: they would be waited for without end; so is whoever waits for an issue that was cancelled.
     ///
     /// # Errors
     /// A database's error.
@@ -148,6 +149,7 @@ impl Store {
             }
         }
         sql(nobody).bind(now).bind(issue).execute(&mut transaction).await?;
+        skip_rest(issue, now).execute(&mut transaction).await?;
         transaction.commit().await?;
         Ok(recovered)
     }

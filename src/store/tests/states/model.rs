@@ -128,6 +128,7 @@ impl Model {
                 person.stand = Stand::Skipped;
             }
         }
+        self.skip_cancelled();
     }
 
     /// Nobody waits who is nobody.
@@ -161,6 +162,11 @@ impl Model {
         if matches!(self.state, IssueState::Running | IssueState::Paused) {
             self.state = IssueState::Cancelled;
         }
+        self.skip_cancelled();
+    }
+
+    /// Nobody waits for what was cancelled.
+    fn skip_cancelled(&mut self) {
         if self.state == IssueState::Cancelled {
             self.move_all(|stand| match stand {
                 Stand::Queued | Stand::Leased(_) | Stand::Deferred { .. } => Stand::Skipped,
