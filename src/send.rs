@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostics;
 use crate::inbox::Inbox;
 use crate::message::dkim::Signer;
 use crate::message::{Edition, FrozenIssue};
-use crate::store::{self, IssueState, Queued, SenderLock, Store, StoredIssue};
+use crate::store::{self, IssueState, SenderLock, Store, StoredIssue};
 use crate::token::Keys;
 
 mod audience;
@@ -208,10 +208,10 @@ impl Run {
             state: IssueState::Running,
         };
         match self.store.queue(&issue).await? {
-            Queued::Now => {
+            None => {
                 info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
             }
-            Queued::Before(issue) => self.frozen = start::thaw(&issue)?,
+            Some(issue) => self.frozen = start::thaw(&issue)?,
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ pub(crate) use self::event::{agent, agent_number, method, method_number};
 pub use self::held::Held;
 pub use self::import::{ImportCounts, Imported, Incoming, TakingIn};
 pub use self::invitation::{Invitation, Progress};
-pub use self::issue::{IssueState, Queued, StoredIssue};
+pub use self::issue::{IssueState, StoredIssue};
 pub use self::journal::{Domains, Leased, Share};
 pub use self::link::LinkChange;
 pub use self::lock::SenderLock;

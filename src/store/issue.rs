@@ -51,15 +51,6 @@ pub struct StoredIssue {
     pub state: IssueState,
 }
 
-/// Whether an issue was queued now, or had been before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Queued {
-    /// Now.
-    Now,
-    /// Before, as this.
-    Before(StoredIssue),
-}
-
 impl TryFrom<Cells<'_>> for StoredIssue {
     type Error = StoreError;
 
@@ -78,11 +69,11 @@ impl TryFrom<Cells<'_>> for StoredIssue {
 
 impl Store {
     /// Keeps a frozen issue and queues its whole audience, in one transaction: everyone or nobody. An issue that is there already is
-    /// left as it is.
+    /// left as it is, and answered.
     ///
     /// # Errors
     /// A database's error.
-    pub async fn queue(&self, issue: &StoredIssue) -> Result<Queued, StoreError> {
+    pub async fn queue(&self, issue: &StoredIssue) -> Result<Option<StoredIssue>, StoreError> {
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         transaction.exclude(&lock_of(issue.number)).await?;
@@ -100,7 +91,7 @@ impl Store {
         if inserted == 0 {
             transaction.rollback().await?;
             drop(writing);
-            return Ok(self.issue(issue.number).await?.map_or(Queued::Now, Queued::Before));
+            return self.issue(issue.number).await;
         }
         let queue = concat!(
             "insert into delivery (issue, subscriber, status, reason, since, tracking) \
@@ -117,7 +108,7 @@ impl Store {
         sql(refer).bind(issue.number).execute(&mut transaction).await?;
         transaction.commit().await?;
         writing.count_for_planner("analyze delivery, reader_reference").await?;
-        Ok(Queued::Now)
+        Ok(None)
     }
 
     /// An issue as it was frozen; `None` where it was never queued.

@@ -247,7 +247,7 @@ impl Pair {
             }
             Word::QueueAgain => {
                 let queued = store.queue(&issue()).await.unwrap();
-                assert!(matches!(queued, Queued::Before(_)));
+                assert!(queued.is_some());
             }
         }
     }
