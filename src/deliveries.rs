@@ -11,10 +11,7 @@ use crate::brake;
 use crate::delivery::{DeliveryStatus, SkipReason, SmtpReply};
 use crate::id::IssueNumber;
 use crate::mailbox::EmailAddress;
-use crate::store::{Among, Decision, Delivery, Obstacle, Store, Undecidable};
-
-/// Records read from the store at once.
-const PAGE: u32 = 1000;
+use crate::store::{Among, Decision, Delivery, Obstacle, StoreError, Undecidable};
 
 /// One reader's record, shown to the operator who asked.
 #[derive(Debug, Clone, Serialize)]
@@ -58,15 +55,7 @@ pub async fn list(
 ) -> anyhow::Result<()> {
     let store = app.store().await?;
     brake::in_order(app, &store, issue).await?;
-    let mut after = None;
-    loop {
-        let page = store.deliveries(issue, among, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.subscriber);
-        for delivery in page {
-            look(&delivery.into())?;
-        }
-    }
+    store.each_delivery(issue, among, |delivery| look(&delivery.into())).await
 }
 
 /// What was decided.
@@ -98,7 +87,11 @@ pub async fn decide(
     let store = app.store().await?;
     brake::in_order(app, &store, issue).await?;
     if readers.is_empty() {
-        readers = in_doubt(&store, issue).await?;
+        let look = |delivery: Delivery| {
+            readers.push(delivery.address);
+            Ok(())
+        };
+        store.each_delivery::<StoreError>(issue, Among::InDoubt, look).await?;
     }
     let mut seen = BTreeSet::new();
     readers.retain(|reader| seen.insert(reader.key()));
@@ -107,17 +100,6 @@ pub async fn decide(
         return Ok(Decided { issue, trial: app.is_trial(), decision, readers, at: app.now() });
     }
     Err(Wrong(refusal(issue, decision, &undecidable)).into())
-}
-
-async fn in_doubt(store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<EmailAddress>> {
-    let mut readers = Vec::new();
-    let mut after = None;
-    loop {
-        let page = store.deliveries(issue, Among::InDoubt, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(readers) };
-        after = Some(last.subscriber);
-        readers.extend(page.into_iter().map(|delivery| delivery.address));
-    }
 }
 
 fn refusal(issue: IssueNumber, decision: Decision, undecidable: &[Undecidable]) -> String {

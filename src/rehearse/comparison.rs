@@ -5,10 +5,7 @@ use serde::Serialize;
 use crate::delivery::DeliveryStatus;
 use crate::id::IssueNumber;
 use crate::inbox::Inbox;
-use crate::store::{Among, Store};
-
-/// Records read from the store at once.
-const PAGE: u32 = 1000;
+use crate::store::{Among, Delivery, Store, StoreError};
 
 /// Where the two do not agree, or cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -34,24 +31,20 @@ enum Verdict {
 ///
 /// # Errors
 /// The store's.
-pub async fn compare(store: &Store, issue: IssueNumber, inbox: &Inbox) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::default();
-    let (mut after, mut known) = (None, 0);
-    loop {
-        let page = store.deliveries(issue, Among::All, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.subscriber);
-        for record in &page {
-            let copies = inbox.copies(&record.address);
-            known += u64::from(copies);
-            match verdict(&record.status, copies) {
-                Verdict::AsSaid => {}
-                Verdict::Lost => comparison.lost += 1,
-                Verdict::Doubled => comparison.doubled += 1,
-                Verdict::InDoubtAndArrived => comparison.in_doubt_and_arrived += 1,
-            }
+pub async fn compare(store: &Store, issue: IssueNumber, inbox: &Inbox) -> Result<Comparison, StoreError> {
+    let (mut comparison, mut known) = (Comparison::default(), 0);
+    let look = |record: Delivery| {
+        let copies = inbox.copies(&record.address);
+        known += u64::from(copies);
+        match verdict(&record.status, copies) {
+            Verdict::AsSaid => {}
+            Verdict::Lost => comparison.lost += 1,
+            Verdict::Doubled => comparison.doubled += 1,
+            Verdict::InDoubtAndArrived => comparison.in_doubt_and_arrived += 1,
         }
-    }
+        Ok(())
+    };
+    store.each_delivery::<StoreError>(issue, Among::All, look).await?;
     comparison.doubled += inbox.counts().recipients.saturating_sub(known);
     Ok(comparison)
 }

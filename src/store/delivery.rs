@@ -27,6 +27,8 @@ macro_rules! queue_refused {
 
 /// Readers that a statement names at most.
 const NAMED: usize = 1000;
+/// Records read at once.
+const PAGE: u32 = 1000;
 
 /// One reader's record of one issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -318,7 +320,26 @@ impl Store {
         rows.iter().map(Cells).map(|row| Ok((row.word("reason")?, row.number("readers")?))).collect()
     }
 
-    /// An issue's records, or some of them, in the order of their rows: a page after a reader or from the first.
+    /// Shows an issue's records, or some of them, to `look`, one by one in the order of their rows; memory does not grow with the list.
+    ///
+    /// # Errors
+    /// A database's error; whatever `look` says.
+    pub async fn each_delivery<E: From<StoreError>>(
+        &self,
+        issue: IssueNumber,
+        among: Among,
+        mut look: impl FnMut(Delivery) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after = None;
+        loop {
+            let page = self.deliveries(issue, among, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.subscriber);
+            page.into_iter().try_for_each(&mut look)?;
+        }
+    }
+
+    /// A page of the same, after a reader or from the first.
     ///
     /// # Errors
     /// A database's error.
