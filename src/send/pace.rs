@@ -127,13 +127,15 @@ mod tests {
 
     #[test]
     fn under_a_rate_for_all_near_those_of_the_relays_as_much_goes_out_as_the_lowest_allows() {
-        let each = Duration::from_millis(30);
-        let two = sent(a_second(10), vec![a_second(6), a_second(6)], 4, each);
-        assert!((995..=1005).contains(&two.iter().sum::<u32>()), "ten a second in all: {two:?}");
-        let two = sent(a_second(13), vec![a_second(6), a_second(6)], 4, each);
-        assert!(two.iter().all(|sent| (597..=603).contains(sent)), "six a second each: {two:?}");
-        let one = sent(a_second(10), vec![a_second(10)], 1, each);
-        assert!((995..=1005).contains(&one[0]), "ten a second: {one:?}");
+        // One connection each, which is just enough: whoever has to wait for nothing is in time.
+        let each = Duration::from_micros(19_600);
+        for (all, each_relay) in [(100, 50), (100, 60), (130, 50)] {
+            let sent = sent(a_second(all), vec![a_second(each_relay), a_second(each_relay)], 1, each);
+            assert!(
+                (9950..=10_050).contains(&sent.iter().sum::<u32>()),
+                "{all} a second in all, {each_relay} a relay: {sent:?}"
+            );
+        }
     }
 
     #[test]
