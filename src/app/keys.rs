@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use super::{Later, Wrong};
+use super::Wrong;
 use crate::token::Keys;
 
 /// Where keys come from if not from the file, in the file's own form.
@@ -89,15 +89,22 @@ pub fn rotate(path: &Path) -> anyhow::Result<usize> {
         );
         return Err(Wrong(message).into());
     }
+    let _held = hold(path);
     let keys = load_or_make(path, false)?.rotate(super::random).map_err(|error| Wrong(error.to_string()))?;
-    let new = path.with_extension("keys.new");
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
-    written
-        .and_then(|file| write(file, &keys))
-        .and_then(|()| fs::rename(&new, path))
-        .inspect_err(|_| drop(fs::remove_file(&new)))
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+    put(&keys, path, |new| fs::rename(new, path)).with_context(|| unwritable(path))?;
     Ok(keys.count())
+}
+
+/// The file that stands there now, which whoever else would change it waits for. Where there is none, or no locks are known, nobody does.
+fn hold(path: &Path) -> Option<File> {
+    loop {
+        let file = File::open(path).ok()?;
+        file.lock().ok()?;
+        let (held, there) = (file.metadata().ok()?, fs::metadata(path).ok()?);
+        if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
+            return Some(file);
+        }
+    }
 }
 
 fn parse(place: &str, text: &str) -> anyhow::Result<Keys> {
@@ -134,21 +141,64 @@ pub(super) fn strange(path: &Path) -> Wrong {
     ))
 }
 
+/// Whoever makes them at the same time has those of the first.
 fn make(path: &Path) -> anyhow::Result<Keys> {
     let keys = Keys::generate(super::random);
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => write(file, &keys)
-            .inspect_err(|_| drop(fs::remove_file(path)))
-            .with_context(|| format!("{} cannot be written", path.display()))
-            .map(|()| keys),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Later(format!("{} is being made by another command; run this again", path.display())).into())
-        }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
+    match put(&keys, path, |new| fs::hard_link(new, path)) {
+        Ok(()) => Ok(keys),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load_or_make(path, false),
+        Err(error) => Err(error).with_context(|| unwritable(path)),
     }
+}
+
+fn unwritable(path: &Path) -> String {
+    format!("{} cannot be written", path.display())
+}
+
+/// Writes keys under a name of their own, and `name`s them as they are to be called once they are on the disk: whoever reads them, or finds
+/// them after a crash, finds them whole.
+fn put(keys: &Keys, path: &Path, name: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut own = [0; 8];
+    super::random(&mut own);
+    let new = path.with_extension(format!("{:016x}.keys", u64::from_ne_bytes(own)));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let named = write(file, keys).and_then(|()| name(&new));
+    // Where it was renamed, it is gone already.
+    let _ = fs::remove_file(&new);
+    named?;
+    // The name is on the disk too.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 fn write(mut file: File, keys: &Keys) -> io::Result<()> {
     file.write_all(keys.to_file().expose_secret().as_bytes())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// What each of eight that do the same at once has.
+    fn all_at_once<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(&work)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn several_that_make_the_keys_at_once_have_the_same_and_none_that_rotates_them_loses_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pressroom.keys");
+        let made = all_at_once(|| load_or_make(&path, true).unwrap().fingerprint());
+        assert!(made.iter().all(|one| *one == made[0]));
+        let mut counts = all_at_once(|| rotate(&path).unwrap());
+        counts.sort_unstable();
+        assert_eq!(counts, (2..=9).collect::<Vec<_>>());
+        assert_eq!(load_or_make(&path, false).unwrap().count(), 9);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
+    }
 }
