@@ -201,7 +201,7 @@ impl App {
     /// The same error, with the store's name if it is the store's.
     pub fn naming_store(&self, error: anyhow::Error) -> anyhow::Error {
         let is_unnamed = |cause: &(dyn std::error::Error + 'static)| {
-            matches!(cause.downcast_ref(), Some(StoreError::Database(_)))
+            matches!(cause.downcast_ref(), Some(StoreError::Database(_) | StoreError::File(_)))
         };
         if error.chain().any(is_unnamed) {
             return error.context(store::name(&self.workspace.store(&self.config)));
@@ -247,6 +247,26 @@ pub fn random_in_bulk() -> impl FnMut(&mut [u8]) + Send {
             }
             some.copy_from_slice(&page[used..used + some.len()]);
             used += some.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_says_is_told_with_its_name_whichever_way_it_was_asked() {
+        let app =
+            App::open(Path::new(env!("CARGO_MANIFEST_DIR")), Arc::new(|| Timestamp::UNIX_EPOCH)).unwrap();
+        let store = store::name(&app.workspace.store(&app.config));
+        let asked = [
+            StoreError::Database(sqlx::Error::WorkerCrashed),
+            StoreError::File(rusqlite::Error::InvalidQuery),
+        ];
+        for error in asked {
+            let said = format!("{:#}", app.naming_store(anyhow::Error::new(error).context("reading")));
+            assert!(said.starts_with(&format!("{store}: reading: the store cannot be used")), "{said}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::app::relay::Route;
 use crate::app::{App, Later, random};
@@ -160,12 +160,13 @@ impl Run {
         info!(issue = %number, list = %self.frozen.list, readers = self.readers, relay = self.app.relay_name(), trial = self.app.is_trial(), "run begins");
         let pool = Pool::new(routes, &self.store, self.app.config.pace.window);
         let ended = Box::pin(self.deliver(pool.clone(), options)).await;
-        let given_back = pool.give_back().await;
+        if let Err(error) = pool.give_back().await {
+            warn!(error = %error, "what was booked of a quota and not needed stays counted until its time has passed");
+        }
         if let Some(inbox) = inbox {
             inbox.stop().await;
         }
         let (ended, accepted_now, lacking) = ended?;
-        given_back?;
         let counts = self.store.counts(number).await?;
         let troubles = pool.troubles();
         let relay_said = (!troubles.is_empty()).then(|| troubles.join("; "));

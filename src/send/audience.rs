@@ -123,7 +123,7 @@ async fn each(
     now: Timestamp,
     mut look: impl FnMut(&Recipient) -> anyhow::Result<Result<(), MissingField>>,
 ) -> anyhow::Result<()> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     let mut after = None;
     loop {
         let page = store.recipients(list, after, PAGE, now).await?;
@@ -131,19 +131,39 @@ async fn each(
         after = Some(recipient.id);
         for recipient in &page {
             if let Err(fault) = look(recipient)? {
-                faults.push(fault.to_string());
+                faults.add(&fault);
             }
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faulty(&faults).into()) }
+    faults.refuse()
 }
 
-fn faulty(faults: &[String]) -> Wrong {
-    let named = faults.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("\n  ");
-    let more = match faults.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("\n  and {more} more"),
-    };
-    let messages = if faults.len() == 1 { "a message" } else { "some messages" };
-    Wrong(format!("nothing was sent: {messages} cannot be built\n  {named}{more}"))
+/// Readers whose message cannot be built: all of a list may be such.
+#[derive(Debug, Default)]
+struct Faults {
+    named: Vec<String>,
+    count: usize,
+}
+
+impl Faults {
+    fn add(&mut self, fault: &MissingField) {
+        self.count += 1;
+        if self.named.len() < NAMED {
+            self.named.push(fault.to_string());
+        }
+    }
+
+    fn refuse(self) -> anyhow::Result<()> {
+        let messages = match self.count {
+            0 => return Ok(()),
+            1 => "a message",
+            _ => "some messages",
+        };
+        let more = match self.count - self.named.len() {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
+        let named = self.named.join("\n  ");
+        Err(Wrong(format!("nothing was sent: {messages} cannot be built\n  {named}{more}")).into())
+    }
 }

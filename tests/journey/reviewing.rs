@@ -49,6 +49,13 @@ fn a_readers_missing_field_is_found_before_the_first_message_leaves() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("city") && said.contains("bo@example.org"), "{said}");
+    assert!(said.contains("a message cannot be built") && !said.contains("more"), "{said}");
+    let readers: Vec<String> = (10..22).map(|n| format!("reader{n}@example.com,")).collect();
+    folder.write("subscribers/readers.csv", &format!("email,city\n{}\n", readers.join("\n")));
+    for how in ["--yes", "--dry-run"] {
+        let said = String::from_utf8(folder.run(&["send", "1", how]).stderr).unwrap();
+        assert!(said.matches("@example.com").count() == 10 && said.contains("and 2 more"), "{said}");
+    }
     assert!(folder.received().is_empty());
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::folder::Folder;
 
@@ -113,6 +114,24 @@ fn a_log_onto_a_full_disk_keeps_nothing_from_being_sent() {
     let ended = folder.command(&send).stderr(full).output().unwrap();
     let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((ended.status.code(), &told["accepted"]), (Some(0), &1.into()), "{told}");
+}
+
+#[tokio::test]
+async fn a_store_that_takes_back_nothing_of_a_quota_takes_nothing_from_what_was_done() {
+    let folder = Folder::with_readers(&["ada@example.com", "bo@example.org"]);
+    folder.relay_also("window = \"1000/h\"");
+    assert!(folder.run(&["subscribers", "import"]).status.success());
+    let path = format!("sqlite://{}", folder.path().join("trial.db").display());
+    let mut store = SqliteConnection::connect(&path).await.unwrap();
+    let refuse = "create trigger refuse before update on quota when new.messages < old.messages begin \
+        select raise(abort, 'not now'); end";
+    sqlx::query(refuse).execute(&mut store).await.unwrap();
+    store.close().await.unwrap();
+    let ended = folder.run(&["--json", "--log", "warn", "send", "1", "--yes"]);
+    let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let logged = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), &told["accepted"]), (Some(0), &2.into()), "{told}");
+    assert!(logged.contains("stays counted") && logged.contains("not now"), "{logged}");
 }
 
 #[test]
