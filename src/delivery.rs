@@ -33,7 +33,7 @@ impl Rate {
 
 /// What a relay said: the code, the enhanced code where there was one (RFC 3463), the words.
 ///
-/// Where the connection broke before anything was said, one of our own with 421 and 4.4.2.
+/// Where the connection broke before anything was said, one of our own with 451.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmtpReply {
     /// Three digits, as in 250.

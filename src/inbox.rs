@@ -74,21 +74,12 @@ impl Inbox {
     /// # Errors
     /// An address beyond loopback, a port in use, a Maildir that cannot be made.
     pub async fn start(addr: SocketAddr, options: impl Into<Options>) -> io::Result<Self> {
-        Self::open(addr, options.into()).await
-    }
-
-    /// As [`Inbox::start`], with a say in its replies.
-    pub async fn scripted(addr: SocketAddr, keep: Keep, script: Script) -> io::Result<Self> {
-        Self::open(addr, Options { script: Some(script), ..keep.into() }).await
-    }
-
-    async fn open(addr: SocketAddr, options: Options) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let reason =
                 format!("the inbox listens on loopback only, and {} is not; use 127.0.0.1", addr.ip());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
-        let Options { keep, script, chunking } = options;
+        let Options { keep, script, chunking } = options.into();
         let tally = if keep == Keep::Count { Tally::by_reader() } else { Tally::default() };
         let maildir = match keep {
             Keep::Maildir(path) => Some(Maildir::open(path)?),
@@ -99,6 +90,11 @@ impl Inbox {
         let tally = Arc::new(tally);
         let house = Arc::new(serve::House { maildir, script, chunking, tally: Arc::clone(&tally) });
         Ok(Self { addr, tally, acceptor: tokio::spawn(serve::accept(listener, house)) })
+    }
+
+    /// As [`Inbox::start`], with a say in its replies.
+    pub async fn scripted(addr: SocketAddr, keep: Keep, script: Script) -> io::Result<Self> {
+        Self::start(addr, Options { script: Some(script), ..keep.into() }).await
     }
 
     /// Where it listens.

@@ -135,8 +135,8 @@ struct Countable {
 
 impl Looked {
     async fn at(store: &Store, number: IssueNumber) -> anyhow::Result<Self> {
-        let StoredIssue { queued_at, frozen, .. } = stored(store, number).await?;
-        let frozen = thawed(&frozen)?;
+        let issue = stored(store, number).await?;
+        let (queued_at, frozen) = (issue.queued_at, issue.thaw()?);
         let sent_at = store.first_attempt_at(number).await?.unwrap_or(queued_at);
         let purged_until = store.purged_until().await?;
         Ok(Self { frozen, queued_at, sent_at, purged_until })
@@ -218,9 +218,4 @@ async fn read(
 async fn stored(store: &Store, number: IssueNumber) -> anyhow::Result<StoredIssue> {
     brake::queued(store, number).await?;
     store.issue(number).await?.with_context(|| format!("issue {number} is gone from the store"))
-}
-
-fn thawed(frozen: &str) -> anyhow::Result<FrozenIssue> {
-    serde_json::from_str(frozen)
-        .context("the frozen issue cannot be read; was it written by a newer pressroom?")
 }

@@ -47,6 +47,7 @@ pub mod test_copy;
 use brake::Brake;
 use comebacks::Comebacks;
 use cooling::Cooling;
+pub(crate) use cooling::pause;
 use deliver::Ended;
 use hashing::Hashing;
 use journal::Journal;
@@ -212,7 +213,7 @@ impl Run {
             None => {
                 info!(issue = %issue.number, list = %issue.list, readers = self.readers, digest = issue.digest, "audience queued");
             }
-            Some(issue) => self.frozen = start::thaw(&issue)?,
+            Some(issue) => self.frozen = issue.thaw()?,
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! the way at once, and far-away relays are kept busy. Every step ends within its timeout, and every error says by
 //! its shape what may be done about the message: try again, give up, or leave it in doubt.
 //!
-//! lettre gives the greeting and the authentication. The transactions are ours: lettre's need five turns a message,
+//! lettre gives the words of AUTH. All else is ours: lettre's transactions need five turns a message,
 //! lose the connection with a refused recipient, let a bare LF through and keep what came in clear behind STARTTLS.
 
 mod auth;

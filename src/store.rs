@@ -70,6 +70,7 @@ pub use self::subscriber::{Newcomer, Reader};
 pub use self::subscription::Member;
 use crate::config::StoreUrl;
 use crate::delivery::SenderId;
+use crate::id::IssueNumber;
 
 /// What people call a store: its path, or the server and the database, and never the password.
 pub fn name(url: &StoreUrl) -> String {
@@ -116,6 +117,14 @@ pub enum StoreError {
         path: PathBuf,
         /// As `/proc/self/mountinfo` names it.
         kind: String,
+    },
+    /// An issue in a form that is not ours to read.
+    #[error("issue {issue} was frozen by a newer pressroom; use that one")]
+    Frozen {
+        /// Which.
+        issue: IssueNumber,
+        /// What is strange in it.
+        source: serde_json::Error,
     },
     /// Its tables are not ours to read.
     #[error("the store {store} was written by a newer pressroom; use that one")]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{App, password};
 use crate::config::{self, Security, Smtp};
-use crate::delivery::Rate;
+use crate::delivery::{Rate, SmtpReply};
 use crate::inbox::{Inbox, Keep, Options};
-use crate::smtp::{Credentials, Relay, Timeouts, Tls, Trust};
+use crate::smtp::{Connection, Credentials, Failure, Relay, SmtpError, Step, Timeouts, Tls, Trust};
 
 /// One of the relays to send through.
 #[derive(Debug, Clone)]
@@ -95,6 +95,23 @@ impl App {
         let password = password::fetch(&login.password, self.workspace.root(), &self.caller).await?;
         Ok(Credentials { user: login.user.clone(), password, is_token: login.is_token })
     }
+}
+
+/// A connection to the first relay that takes one.
+///
+/// # Errors
+/// Why the last one did not.
+pub async fn connect(routes: &[Route]) -> Result<Connection, SmtpError> {
+    let reply = SmtpReply { code: 421, enhanced: None, text: "newsletter.toml names no relay".to_owned() };
+    let mut last =
+        SmtpError::Permanent(Failure { step: Step::Connect, reply, said_by_relay: false, timed_out: false });
+    for route in routes {
+        match Connection::open(&route.relay).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// This host's full name, where the kernel knows it. A bare `web1` is none (RFC 5321 2.3.5), and neither is the domain of `from`: EHLO tells who speaks, not

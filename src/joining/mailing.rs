@@ -17,6 +17,7 @@ use crate::app::keys::KeyRing;
 use crate::app::phrases::Phrases;
 use crate::app::{App, random};
 use crate::letter::{self, Letter};
+use crate::send::pause;
 use crate::smtp::{SmtpError, Step};
 use crate::store::{Invitation, Progress, Store};
 use crate::track::Counters;
@@ -26,9 +27,6 @@ use crate::wrap::wrap;
 const ROUND: Duration = Duration::from_secs(15);
 /// Nobody else takes a confirmation for so long.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
-/// The first pause after a relay did not take one; it doubles, up to the longest.
-const FIRST: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 /// A letter's width.
 const COLUMNS: usize = 72;
 
@@ -173,11 +171,6 @@ fn said(error: &SmtpError) -> String {
     error.failure().reply.masked()
 }
 
-fn pause(tries: u32) -> SignedDuration {
-    let doubled = FIRST.as_secs().checked_shl(tries.saturating_sub(1).min(16));
-    doubled.map_or(LONGEST, SignedDuration::from_secs).min(LONGEST)
-}
-
 /// 128 random bits.
 pub(super) fn new_token() -> String {
     let mut token = [0; 16];
@@ -188,16 +181,4 @@ pub(super) fn new_token() -> String {
 /// By what a token is known in the store: nobody finds its 128 bits from this.
 pub(super) fn hash(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay_within_a_quarter_of_an_hour() {
-        let pauses: Vec<_> = (1..8).map(|tries| pause(tries).as_secs()).collect();
-        assert_eq!(pauses, [30, 60, 120, 240, 480, 900, 900]);
-        assert_eq!(pause(u32::MAX), LONGEST);
-    }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use super::{stored, thawed};
+use super::stored;
 use crate::app::{App, Wrong};
 use crate::document::web_address;
 use crate::id::{IssueNumber, Place};
@@ -96,7 +96,7 @@ pub async fn mend(app: &App, issue: IssueNumber, place: Place, to: &str) -> anyh
     let url = to.to_owned();
     let store = app.store().await?;
     let places = places(&store, issue).await?;
-    let untracked = thawed(&stored(&store, issue).await?.frozen)?.tracking.clicks == Tracking::None;
+    let untracked = stored(&store, issue).await?.thaw()?.tracking.clicks == Tracking::None;
     let lacks = || {
         let last = places.len();
         Wrong(format!(
@@ -130,7 +130,7 @@ fn leads_back(url: &Url, base: &BaseUrl) -> bool {
 }
 
 async fn places(store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<Leading>> {
-    let frozen = thawed(&stored(store, issue).await?.frozen)?;
+    let frozen = stored(store, issue).await?.thaw()?;
     let leading = |(place, Link { url, words, part }): (u16, Link)| Leading {
         place: Place(place),
         words,

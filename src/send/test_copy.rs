@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Ending;
-use crate::app::relay::Route;
+use crate::app::relay::{self, Route};
 use crate::app::{App, random};
 use crate::compose::{self, specimen};
 use crate::delivery::{Counts, SmtpReply};
@@ -15,7 +15,7 @@ use crate::id::{IssueNumber, Reference};
 use crate::mailbox::EmailAddress;
 use crate::message::Edition;
 use crate::render::Piece;
-use crate::smtp::{Connection, Envelope, Failure, SmtpError, Step};
+use crate::smtp::{Connection, Envelope, SmtpError};
 use crate::token::Keys;
 
 /// What became of the copies.
@@ -136,7 +136,7 @@ impl Line<'_> {
         let opened = match (usable, &self.away) {
             (Some(connection), _) => Ok(connection),
             (None, Some(away)) => Err(away.clone()),
-            (None, None) => open(self.routes).await,
+            (None, None) => relay::connect(self.routes).await,
         };
         match opened {
             Ok(connection) => copy(self.connection.insert(connection), envelope, message).await,
@@ -154,23 +154,6 @@ impl Line<'_> {
         }
         self.away
     }
-}
-
-/// A connection to the first relay that takes one.
-///
-/// # Errors
-/// Why the last one did not.
-pub(crate) async fn open(routes: &[Route]) -> Result<Connection, SmtpError> {
-    let reply = SmtpReply { code: 421, enhanced: None, text: "newsletter.toml names no relay".to_owned() };
-    let mut last =
-        SmtpError::Permanent(Failure { step: Step::Connect, reply, said_by_relay: false, timed_out: false });
-    for route in routes {
-        match Connection::open(&route.relay).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 async fn copy(connection: &mut Connection, envelope: Envelope, message: &[u8]) -> Copied {

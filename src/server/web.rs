@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::answer::{Answer, ISSUE, html};
 use super::site::{Closed, Site};
 use crate::id::IssueNumber;
-use crate::message::{FrozenIssue, web_edition};
+use crate::message::web_edition;
 use crate::track::LinkTable;
 
 /// Editions that are kept in memory.
@@ -59,6 +59,5 @@ async fn make(site: &Site, number: IssueNumber) -> Result<Arc<str>, Closed> {
     let issue = store.issue(number).await?.ok_or(Closed::Unknown)?;
     let changes = store.link_changes(number).await?;
     let changes: Vec<_> = changes.iter().map(|change| (change.place, change.url.as_str())).collect();
-    let frozen: FrozenIssue = serde_json::from_str(&issue.frozen)?;
-    Ok(web_edition(frozen, &changes)?.html.into())
+    Ok(web_edition(issue.thaw()?, &changes)?.html.into())
 }

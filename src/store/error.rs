@@ -17,15 +17,13 @@ impl StoreError {
     /// Whether another time may do: exit code 75.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::SenderAtWork { .. }
-            | Self::Gone
-            | Self::ErasedMeanwhile
-            | Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::SenderAtWork { .. } | Self::Gone | Self::ErasedMeanwhile => true,
             Self::Database(error) => is_transient(error),
             Self::File(error) => file_code(error).is_some_and(is_passing),
             Self::Open { source, .. } => source.kind() == ErrorKind::StorageFull,
             Self::NoText { .. }
             | Self::Network { .. }
+            | Self::Frozen { .. }
             | Self::Newer { .. }
             | Self::Migrate { .. }
             | Self::Unreadable { .. } => false,

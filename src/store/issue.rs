@@ -9,6 +9,7 @@ use super::statement::{Statement, sql};
 use super::word::{Cells, unreadable};
 use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName};
+use crate::message::FrozenIssue;
 
 /// An issue's state, as a select's column: what an operator said outranks that some readers are left.
 macro_rules! state {
@@ -49,6 +50,16 @@ pub struct StoredIssue {
     pub slot: Option<Timestamp>,
     /// Whether there is anything left to do.
     pub state: IssueState,
+}
+
+impl StoredIssue {
+    /// What was frozen.
+    ///
+    /// # Errors
+    /// [`StoreError::Frozen`] for what a newer pressroom froze.
+    pub fn thaw(&self) -> Result<FrozenIssue, StoreError> {
+        serde_json::from_str(&self.frozen).map_err(|source| StoreError::Frozen { issue: self.number, source })
+    }
 }
 
 impl TryFrom<Cells<'_>> for StoredIssue {

@@ -155,7 +155,7 @@ impl Links {
             if !is_known && let Some(issue) = store.issue(number).await? {
                 // Every change ever made to it is taken in below.
                 looked.mended = Timestamp::UNIX_EPOCH;
-                match serde_json::from_str(&issue.frozen) {
+                match issue.thaw() {
                     Ok(frozen) => {
                         tables.insert(number, LinkTable::of(&frozen, queued_at));
                     }

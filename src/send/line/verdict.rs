@@ -4,7 +4,7 @@ use super::{Letter, Line};
 use crate::delivery::{Cause, Outcome, Settlement, SmtpReply};
 use crate::message::MissingField;
 use crate::send::belief::{Bounced, Doubt};
-use crate::send::log::{self, Place};
+use crate::send::log;
 use crate::send::pool::Seat;
 use crate::smtp::{Failure, SmtpError};
 use crate::store::Leased;
@@ -171,7 +171,7 @@ impl Line {
 
     pub(super) async fn settle(&mut self, leased: &Leased, outcome: Outcome) -> anyhow::Result<()> {
         let relay = self.seat.as_ref().map_or("", |seat| &seat.relay().host);
-        log::settled(Place { issue: self.shared.issue, relay }, leased, &outcome);
+        log::settled(self.shared.issue, relay, leased, &outcome);
         if !matches!(outcome, Outcome::PutBack | Outcome::Postponed { .. }) {
             self.shared.count(&outcome);
         }
