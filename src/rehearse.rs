@@ -104,10 +104,10 @@ pub async fn rehearse(
     )
     .await?;
     let ahead = Arc::new(AtomicI64::new(0));
-    let stage = app.on_stage(scratch.store(), inbox.addr(), running_ahead(app, &ahead));
+    let stand_in = app.for_rehearsal(scratch.store(), inbox.addr(), running_ahead(app, &ahead));
 
-    let sender = Sender::take(&stage).await?;
-    let run = Box::pin(send::begin(&stage, &sender, prepared)).await?;
+    let sender = Sender::take(&stand_in).await?;
+    let run = Box::pin(send::begin(&stand_in, &sender, prepared)).await?;
     let (findings, notes) = (run.findings().clone(), run.notes().to_vec());
     let domains = cast(&sender.store, &list, &faults, app.now()).await?;
     let options = send::Options { patience: SignedDuration::ZERO, ..options.clone() };
@@ -115,7 +115,7 @@ pub async fn rehearse(
     let first = Box::pin(run.go(options.clone())).await?;
     let took = began.elapsed();
     let (ended, runs) =
-        Rounds { stage: &stage, sender: &sender, ahead: &ahead, options }.go(first.clone()).await?;
+        Rounds { app: &stand_in, sender: &sender, ahead: &ahead, options }.go(first.clone()).await?;
 
     let comparison = compare(&sender.store, number, &inbox).await?;
     inbox.stop().await;
@@ -146,7 +146,7 @@ fn running_ahead(app: &App, ahead: &Arc<AtomicI64>) -> Clock {
 
 /// The runs after the first.
 struct Rounds<'a> {
-    stage: &'a App,
+    app: &'a App,
     sender: &'a Sender,
     ahead: &'a AtomicI64,
     options: send::Options,
@@ -173,14 +173,14 @@ impl Rounds<'_> {
             let queued = self.sender.store.issue(last.issue).await?.filter(|_| resumes);
             let Some(queued) = queued else { return Ok((last, runs)) };
             self.pass_time(last.next_attempt);
-            last = send::resume(self.stage, self.sender, queued).await?.go(self.options.clone()).await?;
+            last = send::resume(self.app, self.sender, queued).await?.go(self.options.clone()).await?;
             runs += 1;
         }
     }
 
     /// Lets the time pass until the next attempt, and a third more: those who were deferred together come back a little apart.
     fn pass_time(&self, next: Option<Timestamp>) {
-        let wait = next.map_or(0, |next| next.duration_since(self.stage.now()).as_millis());
+        let wait = next.map_or(0, |next| next.duration_since(self.app.now()).as_millis());
         let wait = i64::try_from(wait).unwrap_or_default();
         self.ahead.fetch_add((wait + wait / 3).max(STRIDE), Ordering::Relaxed);
     }

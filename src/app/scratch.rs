@@ -126,7 +126,7 @@ impl App {
     /// The same newsletter for a rehearsal: with that store, the inbox at that address as its only relay, no limits of pace, another clock,
     /// and specimen keys.
     #[must_use]
-    pub fn on_stage(&self, store: PathBuf, inbox: SocketAddr, clock: Clock) -> Self {
+    pub fn for_rehearsal(&self, store: PathBuf, inbox: SocketAddr, clock: Clock) -> Self {
         let relay = Relay {
             host: inbox.ip().to_string(),
             port: inbox.port(),
