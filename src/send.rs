@@ -37,6 +37,7 @@ mod pace;
 mod pool;
 mod queue;
 mod quota;
+mod refusals;
 mod resend;
 pub mod review;
 mod sent;

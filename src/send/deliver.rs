@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::line;
@@ -36,10 +37,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built.
 pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
-    // Rounds in a row that took nobody.
-    let mut in_vain = 0;
+    // Rounds in a row that took nobody, and since when.
+    let (mut in_vain, mut since) = (0, Instant::now());
     loop {
-        in_vain = if round(shared).await? { 0 } else { in_vain + 1 };
+        (in_vain, since) = if round(shared).await? { (0, Instant::now()) } else { (in_vain + 1, since) };
         if shared.is_stopped() {
             return Ok(Ended::Stopped);
         }
@@ -59,6 +60,11 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
             let at_work = shared.recover().await?;
             if in_vain > 1 && !at_work {
                 warn!(issue = %shared.issue, "some wait who cannot be taken; the run ends");
+                return Ok(Ended::Finished { held_until });
+            }
+            let waited = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+            if at_work && waited > shared.options.patience {
+                warn!(issue = %shared.issue, "another machine has the rest in hand; the run ends");
                 return Ok(Ended::Finished { held_until });
             }
             if in_vain > 0 || at_work {

@@ -308,13 +308,17 @@ impl Line {
         Ok(None)
     }
 
-    /// After a connection that could not be opened. Patience is for the last one: where there is another relay, nobody waits.
+    /// After a connection that could not be opened. Patience is for the last one: where there is another relay, nobody waits. A relay that
+    /// will not have it for good may still have those that are there.
     fn count_failure(&mut self, seat: &Seat, error: SmtpError, took: Duration) {
         log::unreached(&seat.relay().host, &error);
+        let is_for_good = matches!(error, SmtpError::Permanent(_));
         let patience = self.fruitless < WAITS.len() && seat.is_the_last() && took < SILENCE;
-        if matches!(error, SmtpError::Permanent(_)) || !patience {
+        if is_for_good || !patience {
             self.fruitless = 0;
-            seat.give_up(error);
+            if !(is_for_good && seat.is_too_many()) {
+                seat.give_up(error);
+            }
         }
     }
 

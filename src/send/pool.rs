@@ -10,6 +10,7 @@ use super::belief::{Bounced, Bounces, Doubt};
 use super::log;
 use super::pace::Pace;
 use super::quota::Quota;
+use super::refusals::Refusals;
 use crate::app::relay::Route;
 use crate::delivery::Rate;
 use crate::id::SubscriberId;
@@ -42,7 +43,11 @@ struct State {
     /// Messages in a row that it did not take, for no fault of their readers.
     troubles: u32,
     /// Recipients in a row that it would not have, for no fault of theirs.
-    turned_away: u32,
+    turned_away: Refusals,
+    /// The same, of messages of which it would have the recipient.
+    sent_back: Refusals,
+    /// So many connections it lets us have, as far as it has shown.
+    most_lines: Option<u32>,
     /// Readers in whose messages it would not have our sender, since it last took one.
     sender_refused: Vec<SubscriberId>,
     /// Whether it took a message in this run.
@@ -91,7 +96,11 @@ impl Pool {
 
     /// A place at the relay that has the fewest connections for its weight; `None` while none takes anything.
     pub(super) fn seat(&self, now: Timestamp) -> Option<Seat> {
-        let is_open = |index: &usize| self.0[*index].standing(now) == Standing::Open;
+        let has_room = |state: &mut State| state.most_lines.is_none_or(|most| state.lines < most);
+        let is_open = |index: &usize| {
+            let member = &self.0[*index];
+            member.standing(now) == Standing::Open && member.state(has_room)
+        };
         let present = (0..self.0.len()).filter(is_open);
         // Compared as fractions: lines after this one, over weight.
         let load = |index: &usize| {
@@ -255,7 +264,9 @@ impl Seat {
     /// The relay took a message for this domain, which was begun after so many bounces.
     pub(super) fn took_one(&self, domain: &str, begun: u64) {
         self.member().state(|state| {
-            (state.troubles, state.turned_away, state.took_any) = (0, 0, true);
+            (state.troubles, state.took_any) = (0, true);
+            state.turned_away.end();
+            state.sent_back.end();
             state.doubted.clear();
             state.sender_refused.clear();
             state.bounces.took_one(domain, begun);
@@ -274,21 +285,29 @@ impl Seat {
 
     /// The relay would have a recipient: it lets us write to some.
     pub(super) fn let_in(&self) {
-        self.member().state(|state| state.turned_away = 0);
+        self.member().state(|state| state.turned_away.end());
     }
 
-    /// The relay refused a reader for no fault of theirs, at this step; answers as [`Seat::took_none`].
-    pub(super) fn refused(&self, subscriber: SubscriberId, step: Step) -> bool {
-        let is_turned_away = self.member().state(|state| {
-            if !state.took_any {
+    /// The relay refused a reader at this domain for no fault of theirs, at this step; who is to blame for so many in a row, if anybody.
+    /// `is_last`: they have been tried for long enough, and the refusal stands.
+    pub(super) fn refused(&self, subscriber: SubscriberId, domain: &str, step: Step, is_last: bool) -> Doubt {
+        self.member().state(|state| {
+            if !state.took_any && !is_last {
                 state.doubted.push(subscriber);
             }
-            (step == Step::Recipient).then(|| {
-                state.turned_away += 1;
-                state.turned_away > state.lines + 1
-            })
-        });
-        is_turned_away.unwrap_or_else(|| self.took_none())
+            let refusals =
+                if step == Step::Recipient { &mut state.turned_away } else { &mut state.sent_back };
+            refusals.add(domain, state.lines + 1)
+        })
+    }
+
+    /// The relay would not have this connection, for good. Answers whether there are others: then those are what it lets us have.
+    pub(super) fn is_too_many(&self) -> bool {
+        self.member().state(|state| {
+            let others = state.lines - 1;
+            state.most_lines = (others > 0).then_some(others);
+            others > 0
+        })
     }
 
     /// The relay would not have our sender in this reader's message; whether it would in nobody's: it says so of more than there are

@@ -23,7 +23,7 @@ use crate::delivery::{Attempt, Intent, Outcome, RetryPolicy, SenderId, SmtpReply
 use crate::id::{IssueNumber, SubscriberId};
 use crate::message::Edition;
 use crate::message::dkim::Signer;
-use crate::store::{Leased, Store, StoreError};
+use crate::store::{Domains, Leased, Store, StoreError};
 use crate::token::Keys;
 
 /// For so long a connection waits for a destination whatever the run's patience.
@@ -123,6 +123,11 @@ impl Shared {
     /// Takes over what senders that died left, on this machine or another. Answers whether any other is at work.
     pub(super) async fn recover(&self) -> Result<bool, StoreError> {
         Ok(self.store.recover(self.issue, self.now()).await?.at_work)
+    }
+
+    /// Whether anybody waits whose address is at another domain than this.
+    pub(super) async fn is_left_elsewhere(&self, domain: &str) -> Result<bool, StoreError> {
+        self.store.is_left(self.issue, &Domains::AllBut(vec![domain.to_owned()])).await
     }
 
     /// One more has an outcome.

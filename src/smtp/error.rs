@@ -149,6 +149,17 @@ impl Failure {
         self.reply.code == 421 && !matches!(self.step, Step::Recipient | Step::Data | Step::Body)
     }
 
+    /// Whether the relay as a whole has no room or no strength for the moment, whoever reads (RFC 3463, 3.4; RFC 5321, 4.2.3). Of a recipient
+    /// it may be said of their own system alone.
+    pub fn is_about_system(&self) -> bool {
+        let is_of_system = self.reply.enhanced.as_deref().is_some_and(|code| code.starts_with("4.3."));
+        match self.step {
+            Step::Mail => is_of_system || self.reply.code == 452,
+            Step::Data | Step::Body => is_of_system,
+            _ => false,
+        }
+    }
+
     /// Whether the relay fell silent over a reader: of an envelope that went out in one piece it may hold all replies back until the last.
     pub fn is_silence_over_reader(&self) -> bool {
         self.timed_out && matches!(self.step, Step::Mail | Step::Recipient | Step::Data | Step::Body)

@@ -128,6 +128,17 @@ impl Store {
         }
     }
 
+    /// Whether any of these readers wait to be written to, or are in a sender's hands.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn is_left(&self, issue: IssueNumber, of: &Domains) -> Result<bool, StoreError> {
+        let mut select = sql("select 1 as one from delivery w ");
+        of.push(&mut select, issue);
+        select.push(" and w.status in ('queued', 'leased') limit 1");
+        Ok(select.fetch_optional(&mut self.read().await?).await?.is_some())
+    }
+
     /// Puts back what a sender holds and will not send. Answers how many there were.
     ///
     /// # Errors

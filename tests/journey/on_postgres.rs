@@ -5,6 +5,8 @@ type Folder = crate::folder::Fixture<true>;
 /// What people call it.
 const STORE: &str = "PostgreSQL";
 
+#[path = "blaming.rs"]
+mod blaming;
 #[path = "braking.rs"]
 mod braking;
 #[path = "chaos.rs"]

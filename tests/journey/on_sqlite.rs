@@ -5,6 +5,8 @@ type Folder = crate::folder::Fixture<false>;
 /// What people call it.
 const STORE: &str = "SQLite";
 
+#[path = "blaming.rs"]
+mod blaming;
 #[path = "braking.rs"]
 mod braking;
 #[path = "chaos.rs"]

@@ -691,7 +691,7 @@ fn alone(address: &'static str, at: Stage, action: Action) -> Script {
 }
 
 /// A relay that replies by a script, with its Maildir.
-async fn relay(folder: &Folder, script: Script) -> (Inbox, TempDir) {
+pub(super) async fn relay(folder: &Folder, script: Script) -> (Inbox, TempDir) {
     let maildir = TempDir::new().unwrap();
     let keep = Keep::Maildir(maildir.path().to_owned());
     let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();

@@ -49,6 +49,13 @@ impl Line {
             SmtpError::Transient(_) if !failure.said_by_relay || failure.is_about_relay() => {
                 self.once_more(letter, failure)
             }
+            // It has no room for anything: more readers would only be put off by it, and another relay may take them.
+            SmtpError::Transient(_) if failure.is_about_system() => {
+                if self.took_none() {
+                    self.give_up(error.clone());
+                }
+                self.once_more(letter, failure)
+            }
             // The relay was given up for what it said to the one before.
             SmtpError::Permanent(_) if self.seat.is_none() => Outcome::PutBack,
             // Our sender is not wanted here, whoever reads: that is for the operator to mend.
@@ -67,8 +74,8 @@ impl Line {
                 self.once_more(letter, failure)
             }
             SmtpError::Transient(_) | SmtpError::Permanent(_) => {
-                if matches!(error, SmtpError::Permanent(_)) && self.is_relays_fault(letter, failure) {
-                    self.give_up(error.clone());
+                if matches!(error, SmtpError::Permanent(_)) {
+                    self.blame(letter, error).await?;
                 }
                 self.hear(letter, &failure.reply);
                 self.shared.judge(failure.reply.clone(), &letter.leased, letter.date)
@@ -101,31 +108,37 @@ impl Line {
         self.seat.as_ref().is_none_or(Seat::is_the_last)
     }
 
-    /// After a letter that was refused for good: whether too many were in a row for it to be its readers' fault.
-    fn is_relays_fault(&self, letter: &Letter, failure: &Failure) -> bool {
-        let reader = letter.leased.recipient.id;
-        let refused = || self.seat.as_ref().is_some_and(|seat| seat.refused(reader, failure.step));
-        match failure.reply.cause() {
-            Cause::Mailbox => self.doubt(letter, failure) == Doubt::Relay,
+    /// After a letter that was refused for good: where too many were in a row for it to be their readers' fault, the destination is left
+    /// alone, or the relay given up.
+    async fn blame(&mut self, letter: &Letter, error: &SmtpError) -> anyhow::Result<()> {
+        let failure = error.failure();
+        let Some(seat) = &self.seat else { return Ok(()) };
+        let (reader, domain) = (letter.leased.recipient.id, letter.envelope.to.domain());
+        let is_last = self.shared.is_last(&letter.leased, letter.date);
+        let doubt = match failure.reply.cause() {
+            Cause::Mailbox => seat.bounced(Bounced {
+                subscriber: reader,
+                domain: domain.to_owned(),
+                detail: format!("{} (issue {})", failure.reply.masked(), self.shared.issue),
+                is_last,
+            }),
             // A relay that lets us write to nobody says so in many words.
-            Cause::Policy | Cause::Other => failure.said_by_relay && !failure.is_about_mailbox() && refused(),
+            Cause::Policy | Cause::Other if failure.said_by_relay && !failure.is_about_mailbox() => {
+                let doubt = seat.refused(reader, domain, failure.step, is_last);
+                // It has taken nothing yet: where nobody waits at other destinations, it may as well be itself who refuses us.
+                let is_open = doubt == Doubt::Destination && !seat.took_any();
+                if is_open && !self.shared.is_left_elsewhere(domain).await? { Doubt::Relay } else { doubt }
+            }
+            Cause::Policy | Cause::Other => Doubt::None,
+        };
+        match doubt {
+            Doubt::None => {}
+            Doubt::Destination => {
+                self.shared.cooling.leave_alone(domain, &failure.reply, self.shared.now());
+            }
+            Doubt::Relay => self.give_up(error.clone()),
         }
-    }
-
-    /// After a mailbox that is none: who has said so too often to be believed. A destination that has is left alone.
-    fn doubt(&self, letter: &Letter, failure: &Failure) -> Doubt {
-        let Some(seat) = &self.seat else { return Doubt::None };
-        let domain = letter.envelope.to.domain();
-        let doubt = seat.bounced(Bounced {
-            subscriber: letter.leased.recipient.id,
-            domain: domain.to_owned(),
-            detail: format!("{} (issue {})", failure.reply.masked(), self.shared.issue),
-            is_last: self.shared.is_last(&letter.leased, letter.date),
-        });
-        if doubt == Doubt::Destination {
-            self.shared.cooling.leave_alone(domain, &failure.reply, self.shared.now());
-        }
-        doubt
+        Ok(())
     }
 
     fn hear(&self, letter: &Letter, reply: &SmtpReply) {
