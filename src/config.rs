@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::delivery::{InDoubt, Rate};
+use crate::delivery::{DomainPace, InDoubt, Rate};
 use crate::mailbox::EmailAddress;
 use crate::newsletter::Newsletter;
 use crate::schedule::{Timetable, WeeklyTime};
@@ -165,15 +165,6 @@ impl Default for Pace {
             domains: BTreeMap::new(),
         }
     }
-}
-
-/// How fast to send to one destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DomainPace {
-    /// Connections at once.
-    pub connections: Option<NonZeroU16>,
-    /// Messages a second or a minute.
-    pub rate: Option<Rate>,
 }
 
 /// One signature.

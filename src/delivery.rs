@@ -6,7 +6,7 @@ pub mod forecast;
 mod refusal;
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,15 @@ impl Rate {
     pub fn per_second(self) -> f64 {
         f64::from(self.messages.get()) / self.per.as_secs_f64()
     }
+}
+
+/// How fast to send to one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DomainPace {
+    /// Connections at once.
+    pub connections: Option<NonZeroU16>,
+    /// Messages a time.
+    pub rate: Option<Rate>,
 }
 
 /// What a relay said: the code, the enhanced code where there was one (RFC 3463), the words.
@@ -57,13 +66,11 @@ impl SmtpReply {
 }
 
 /// Who holds a lease: a process that sends, one issue after the other. Random, so that no two share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SenderId(pub i64);
 
 /// Where one message to one reader stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "status")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryStatus {
     /// Waits for a sender.
     Queued,

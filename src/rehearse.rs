@@ -21,7 +21,7 @@ use crate::app::scratch::{Purpose, Scratch};
 use crate::app::{App, Clock, Later};
 use crate::compose;
 use crate::config::{Config, Smtp};
-use crate::delivery::forecast::{DomainLimits, Forecast, Limits, RelayLimits, forecast};
+use crate::delivery::forecast::{Forecast, Limits, RelayLimits, forecast};
 use crate::delivery::{Counts, InDoubt};
 use crate::diagnostic::Diagnostics;
 use crate::id::{IssueNumber, ListName};
@@ -237,16 +237,12 @@ fn limits(config: &Config, rate: u32) -> Limits {
     if relays.is_empty() {
         relays.push(RelayLimits { weight: 1, rate: None, window: None });
     }
-    let domains = config.pace.domains.iter().map(|(domain, pace)| {
-        let connections = pace.connections.map(std::num::NonZero::get);
-        (domain.clone(), DomainLimits { connections, rate: pace.rate })
-    });
     Limits {
         by_connection: f64::from(rate) / f64::from(connections),
         connections,
         rate: config.pace.rate,
         window: config.pace.window,
         relays,
-        domains: domains.collect(),
+        domains: config.pace.domains.clone(),
     }
 }

@@ -6,7 +6,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{DomainPace, Login, Pace, PasswordSource, Relay, Security, Smtp, who};
+use super::{Login, Pace, PasswordSource, Relay, Security, Smtp, who};
+use crate::delivery::DomainPace;
 use crate::diagnostic::{Diagnostic, Spot};
 use crate::document::{Table, Value};
 use crate::mailbox::encode_domain;

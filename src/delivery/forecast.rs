@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Rate;
+use super::{DomainPace, Rate};
 
 /// What keeps a run from being faster.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Limits {
     /// At least one.
     pub relays: Vec<RelayLimits>,
     /// By domain as A-labels; others have no limit of their own.
-    pub domains: BTreeMap<String, DomainLimits>,
+    pub domains: BTreeMap<String, DomainPace>,
 }
 
 /// What one relay takes.
@@ -35,15 +35,6 @@ pub struct RelayLimits {
     pub rate: Option<Rate>,
     /// Its quota.
     pub window: Option<Rate>,
-}
-
-/// What one destination is given.
-#[derive(Debug, Clone, Copy)]
-pub struct DomainLimits {
-    /// Connections at once.
-    pub connections: Option<u16>,
-    /// Messages a time.
-    pub rate: Option<Rate>,
 }
 
 /// How long a run will take.
@@ -135,7 +126,7 @@ impl Limits {
     fn domain_rate(&self, domain: &str) -> Option<f64> {
         let limits = self.domains.get(domain)?;
         let by_connections =
-            limits.connections.map(|connections| f64::from(connections) * self.by_connection);
+            limits.connections.map(|connections| f64::from(connections.get()) * self.by_connection);
         least(limits.rate.map(Rate::per_second), by_connections)
     }
 
@@ -246,7 +237,7 @@ fn whole(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::num::{NonZeroU16, NonZeroU32};
     use std::time::Duration;
 
     use super::*;
@@ -277,7 +268,7 @@ mod tests {
         domains.iter().map(|(domain, readers)| ((*domain).to_owned(), *readers)).collect()
     }
 
-    fn limited(domains: &[(&str, DomainLimits)]) -> BTreeMap<String, DomainLimits> {
+    fn limited(domains: &[(&str, DomainPace)]) -> BTreeMap<String, DomainPace> {
         domains.iter().map(|(domain, limits)| ((*domain).to_owned(), *limits)).collect()
     }
 
@@ -306,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_slow_destination_takes_its_time_and_leaves_the_rest_to_the_others() {
-        let slow = DomainLimits { connections: None, rate: Some(second(2)) };
+        let slow = DomainPace { connections: None, rate: Some(second(2)) };
         let limits =
             Limits { rate: Some(second(10)), domains: limited(&[("slow.example", slow)]), ..limits() };
         let forecast = forecast(&readers(&[("fast.example", 800), ("slow.example", 1000)]), &limits);
@@ -320,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_wider_than_what_all_share_holds_nobody_up() {
-        let wide = DomainLimits { connections: Some(1), rate: None };
+        let wide = DomainPace { connections: Some(NonZeroU16::MIN), rate: None };
         let limits = Limits { rate: Some(second(10)), domains: limited(&[("a.example", wide)]), ..limits() };
         let forecast = forecast(&readers(&[("a.example", 100), ("b.example", 100)]), &limits);
         assert_eq!((forecast.seconds, forecast.domains[0].by_its_own_limit), (20, false));
@@ -328,7 +319,7 @@ mod tests {
 
     #[test]
     fn connections_of_a_destination_are_worth_what_a_connection_manages() {
-        let one = DomainLimits { connections: Some(1), rate: None };
+        let one = DomainPace { connections: Some(NonZeroU16::MIN), rate: None };
         let limits = Limits { domains: limited(&[("a.example", one)]), ..limits() };
         let forecast = forecast(&readers(&[("a.example", 1000), ("b.example", 700)]), &limits);
         assert_eq!(seconds(&forecast), [("a.example", 10), ("b.example", 1)]);

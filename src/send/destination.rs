@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use crate::config::DomainPace;
+use crate::delivery::DomainPace;
 
 /// Which of a run's connections.
 pub(super) type LineId = u16;

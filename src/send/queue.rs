@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use super::cooling::Cooling;
 use super::destination::{Claim, Destination, Full, LineId};
-use crate::config::DomainPace;
-use crate::delivery::SenderId;
+use crate::delivery::{DomainPace, SenderId};
 use crate::id::{IssueNumber, SubscriberId};
 use crate::store::{Domains, Leased, Share, Store, StoreError};
 
