@@ -10,6 +10,7 @@ mod copy;
 mod decision;
 mod delivery;
 mod departure;
+mod disk;
 mod erase;
 mod error;
 mod event;
@@ -26,7 +27,6 @@ mod nobodys;
 mod notice;
 mod notification;
 mod pending;
-mod place;
 mod postgres;
 mod pulse;
 mod quota;
@@ -110,7 +110,7 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
-    /// A place where locks and syncs are not to be trusted.
+    /// A disk whose locks and syncs are not to be trusted.
     #[error("the store {} is on a network filesystem ({kind}); keep it on a local disk, or use PostgreSQL", path.display())]
     Network {
         /// Which.

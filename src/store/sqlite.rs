@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use self::pen::Pen;
 use super::connection::{Reading, Writing};
-use super::{PATIENCE, StoreError, migrations, place};
+use super::{PATIENCE, StoreError, disk, migrations};
 
 /// What each connection keeps of the file, in kB, as SQLite has it: below zero.
 const CACHE: &str = "-512";
@@ -31,8 +31,8 @@ pub(super) struct File {
 impl File {
     /// Opens a file, makes it (with mode 0600) where there is none, and brings its tables up to date.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
-        place::refuse_network(path)?;
-        place::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        disk::refuse_network(path)?;
+        disk::create_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -51,7 +51,7 @@ impl File {
         let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
         Ok(Self {
             path: path.to_owned(),
-            identity: place::file_at(path),
+            identity: disk::file_at(path),
             readers,
             writer: Arc::new(Mutex::new(writer)),
             pen: Pen::new(path),
@@ -61,7 +61,7 @@ impl File {
     /// Refuses what was written to a file that is not at its path any more: SQLite goes on in it, and the next command would find
     /// nothing of that.
     pub(super) fn refuse_gone(&self) -> Result<(), StoreError> {
-        if place::file_at(&self.path) == self.identity { Ok(()) } else { Err(StoreError::Gone) }
+        if disk::file_at(&self.path) == self.identity { Ok(()) } else { Err(StoreError::Gone) }
     }
 
     pub(super) async fn read(&self) -> Result<Reading, StoreError> {
@@ -100,7 +100,7 @@ impl File {
 
     /// Takes the turn to write and gives it back, on a connection of its own: nobody here waits behind it.
     pub(super) async fn is_written(&self, patience: Duration) -> Result<(), StoreError> {
-        place::refuse_full(&self.path)
+        disk::refuse_full(&self.path)
             .map_err(|source| StoreError::Open { path: self.path.clone(), source })?;
         pen::try_to_write(&self.path, patience).await
     }
