@@ -54,8 +54,12 @@ impl Paces<'_> {
     /// Takes a moment of each, and waits for both.
     pub(super) async fn turn(self) {
         for pace in [self.run, self.relay] {
-            let moment = lock(pace).take(Instant::now());
-            sleep_until(moment).await;
+            let now = Instant::now();
+            let moment = lock(pace).take(now);
+            // A timer takes a millisecond even for what is over.
+            if moment > now {
+                sleep_until(moment).await;
+            }
         }
     }
 
@@ -80,6 +84,8 @@ mod tests {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
     use std::num::NonZeroU32;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -142,6 +148,15 @@ mod tests {
     fn a_rate_finer_than_timers_are_is_reached_all_the_same() {
         let sent = sent(a_second(3000), vec![Pace::new(None)], 8, Duration::from_micros(700));
         assert!((298_000..=300_100).contains(&sent[0]), "{sent:?}");
+    }
+
+    #[tokio::test]
+    async fn whose_moment_has_come_waits_for_no_timer() {
+        let (run, relay) = (Mutex::new(Pace::new(None)), Mutex::new(a_second(1)));
+        let paces = Paces { run: &run, relay: &relay };
+        let mut waker = Context::from_waker(Waker::noop());
+        assert!(pin!(paces.turn()).poll(&mut waker).is_ready());
+        assert!(pin!(paces.turn()).poll(&mut waker).is_pending(), "a second later");
     }
 
     #[test]
