@@ -78,10 +78,10 @@ async fn a_mail_to_notify_of_which_the_relay_does_not_say_whether_it_took_it_goe
 }
 
 #[tokio::test]
-async fn a_relay_that_is_away_for_hours_leaves_one_line_of_an_issue() {
+async fn a_relay_that_says_later_for_hours_leaves_one_line_of_an_issue() {
     let (folder, relay) = by_relay().await;
     draft(&folder, 1, "date = 2023-07-02");
-    relay.answers(Some((Stage::Mail, Action::Cut)));
+    relay.answers(Some((Stage::Recipient, Action::Reply("451 4.4.1 later".to_owned()))));
     for minute in [0, 10, 20, 30] {
         assert_eq!(at(&folder, &format!("2023-07-03T00:{minute:02}:00Z")).await.sent.len(), 1);
     }
