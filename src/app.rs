@@ -69,6 +69,11 @@ impl App {
         Self { caller, ..self }
     }
 
+    /// Says to whoever called what their outcome has no place for.
+    pub(crate) fn tell(&self, line: &str) {
+        self.caller.tell(line);
+    }
+
     /// The same, called by one who can end a wait.
     #[must_use]
     pub fn stopped_by(self, stop: watch::Receiver<bool>) -> Self {

@@ -68,8 +68,8 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
     Ok(store.state(issue).await?.ok_or_else(never)?)
 }
 
-/// The same, once what a dead sender left of an issue is in order, so that it is told as it is. Where a sender is at work, or the store
-/// cannot be written, it stays as it stands.
+/// The same, once what a dead sender left of an issue is in order, so that it is told as it is. Where a sender is at work it stays
+/// as it stands; where the store cannot be written too, and that is said.
 ///
 /// # Errors
 /// As [`queued`].
@@ -80,7 +80,7 @@ pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> an
         IssueState::Cancelled | IssueState::Running | IssueState::Paused => {}
     }
     if let Err(error) = tidy(app, store, issue).await {
-        tracing::debug!(error = format!("{error:#}"), "what a sender may have left stays as it is");
+        app.tell(&format!("whom a sender that died may have left in doubt is not told apart for now: {error:#}"));
     }
     queued(store, issue).await
 }

@@ -126,7 +126,7 @@ fn clock() -> Clock {
     Arc::new(Timestamp::now)
 }
 
-/// The folder, for a command that hands messages to relays: what it has to wait for is said on stderr.
+/// The folder, for a command that hands messages to relays or tells of them: what cannot wait for its outcome is said on stderr.
 fn open(directory: &Path) -> anyhow::Result<App> {
     Ok(App::open(directory, clock())?.called_by(Caller::hearing(face::note)))
 }

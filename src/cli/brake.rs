@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::Face;
-use crate::app::App;
 use crate::brake::{self, Pull};
 use crate::id::IssueNumber;
 
@@ -53,7 +52,7 @@ impl Cancel {
 }
 
 fn run(directory: &Path, face: &Face, issue: IssueNumber, pull: Pull) -> anyhow::Result<ExitCode> {
-    let app = App::open(directory, super::clock())?;
+    let app = super::open(directory)?;
     let runtime = tokio::runtime::Runtime::new()?;
     face.say(&runtime.block_on(brake::pull(&app, issue, pull))?)?;
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::Face;
-use crate::app::{App, Wrong};
+use crate::app::Wrong;
 use crate::deliveries;
 use crate::id::IssueNumber;
 use crate::mailbox::EmailAddress;
@@ -44,7 +44,7 @@ pub(super) struct Deliveries {
 
 impl Deliveries {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             if !self.resend.is_empty() {

@@ -1,12 +1,15 @@
 //! Several machines send one issue together, over one PostgreSQL.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Stdio};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use pressroom::brake::{self, Pull};
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
 use pressroom::send::{Ending, Options};
@@ -55,7 +58,7 @@ impl Machines {
     }
 
     fn arrived(&self) -> usize {
-        std::fs::read_dir(self.maildir.path().join("new")).map_or(0, Iterator::count)
+        fs::read_dir(self.maildir.path().join("new")).map_or(0, Iterator::count)
     }
 
     fn wait_for(&self, arrived: usize) {
@@ -96,6 +99,29 @@ async fn one_of_three_machines_is_killed_and_the_others_finish_its_share() {
         .collect();
     let missing = (0..READERS).map(|n| format!("reader{n}@example.com")).filter(|a| !copies.contains_key(a));
     assert!(missing.into_iter().all(|address| in_doubt.contains(&address)), "somebody was forgotten");
+    machines.inbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_does_not_move_is_not_waited_for_and_goes_on_with_its_share_once_it_does() {
+    let machines = Machines::new(2).await;
+    let mut frozen = machines.send(0);
+    machines.wait_for(100);
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &frozen.id().to_string()]).status().unwrap().success());
+    };
+    signal("-STOP");
+    let folder = &machines.folders[1];
+    folder.write("pressroom.keys", &machines.keys);
+    fs::set_permissions(folder.path().join("pressroom.keys"), Permissions::from_mode(0o600)).unwrap();
+    let soon = Options { patience: SignedDuration::from_secs(2), ..options() };
+    let run = pressroom::send::prepare(&folder.app(), "1").await.unwrap();
+    let sent = run.go(soon).await.unwrap();
+    signal("-CONT");
+    assert!(sent.ending == Ending::Deferred && sent.counts.waiting > 0, "{sent}");
+    frozen.wait().unwrap();
+    let copies = copies(&received(machines.maildir.path()));
+    assert_eq!((copies.len(), copies.values().max()), (READERS, Some(&1)));
     machines.inbox.stop().await;
 }
 
@@ -196,7 +222,7 @@ async fn an_issue_that_goes_on_while_a_connection_waits_for_the_quota_brings_eac
     let inbox = Inbox::scripted("127.0.0.1:0".parse().unwrap(), keep, script).await.unwrap();
     // So few that each is booked by itself.
     folder.relay_is(&format!("url = \"smtp://{}\"\nconnections = 1\nwindow = \"100/d\"", inbox.addr()));
-    let options = Options { patience: jiff::SignedDuration::from_mins(1), ..options() };
+    let options = Options { patience: SignedDuration::from_mins(1), ..options() };
     let running = tokio::spawn(folder.prepare().await.unwrap().go(options));
     while mails.load(Ordering::SeqCst) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;

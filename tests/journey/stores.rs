@@ -177,6 +177,9 @@ async fn where_nobody_can_tell_who_is_at_work_no_sender_is_made_up() {
     let said = folder.run(&["pause", "1"]);
     let (said, out) = (String::from_utf8(said.stderr).unwrap(), String::from_utf8(said.stdout).unwrap());
     assert!(said.contains("trial.db.lock cannot be opened") && !out.contains("at work"), "{said}{out}");
+    let listed = folder.run(&["deliveries", "1", "--in-doubt"]);
+    let said = String::from_utf8(listed.stderr).unwrap();
+    assert!(said.contains("whom a sender that died may have left in doubt is not told apart"), "{said}");
     fs::remove_dir(&lock).unwrap();
     let again = folder.run(&["pause", "1"]);
     assert!(String::from_utf8(again.stdout).unwrap().starts_with("trial: issue 1 is paused already"));
