@@ -80,7 +80,9 @@ pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> an
         IssueState::Cancelled | IssueState::Running | IssueState::Paused => {}
     }
     if let Err(error) = tidy(app, store, issue).await {
-        app.tell(&format!("whom a sender that died may have left in doubt is not told apart for now: {error:#}"));
+        app.tell(&format!(
+            "whom a sender that died may have left in doubt is not told apart for now: {error:#}"
+        ));
     }
     queued(store, issue).await
 }

@@ -28,7 +28,8 @@ impl App {
 
 fn exposure(path: &Path) -> Option<String> {
     // Whoever cannot read it hears of that elsewhere.
-    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mode = file.permissions().mode() & 0o777;
     let shown = path.display();
     (mode & 0o007 != 0).then(|| {
         format!("{shown} is open to everybody on this machine (mode {mode:04o}); run `chmod o= {shown}`")

@@ -67,7 +67,8 @@ async fn fetch_within(
             ("password_command", Running::start(command, root)?.password(caller, patience).await?)
         }
     };
-    match text.lines().next() {
+    // Some editors begin a file with a mark.
+    match text.trim_start_matches('\u{feff}').lines().next() {
         Some(password) if !password.is_empty() => Ok(password.to_owned().into()),
         Some(_) | None => bail!("what `{key}` leads to is empty; the password belongs on the first line"),
     }
@@ -195,6 +196,15 @@ mod tests {
     }
 
     const HANGS: &str = "sleep 600 & echo $$ $! begun > pids; wait";
+
+    #[tokio::test]
+    async fn a_mark_at_the_beginning_of_a_file_is_no_part_of_the_password() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("relay"), "\u{feff}one\r\n").unwrap();
+        let source = PasswordSource::File("relay".into());
+        let password = fetch(&source, folder.path(), &Caller::absent()).await.unwrap();
+        assert_eq!(password.expose_secret(), "one");
+    }
 
     #[tokio::test]
     async fn the_first_line_that_a_command_prints_is_the_password() {

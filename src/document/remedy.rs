@@ -28,6 +28,12 @@ pub(super) fn for_type(wanted: &str, value: &DeValue<'_>, name: &str, written: &
     }
     match (wanted, value) {
         ("a string", DeValue::Array(_) | DeValue::Table(_)) => format!("write `{name} = \"…\"`"),
+        ("a string", DeValue::Integer(_)) if name == "rate" => {
+            format!("write it as `rate = \"{written}/s\"`")
+        }
+        ("a string", DeValue::Integer(_)) if name == "window" => {
+            format!("write it as `window = \"{written}/h\"`")
+        }
         ("a string", _) if short => format!("put it in quotes: `{name} = \"{written}\"`"),
         ("an array", DeValue::Table(_)) if written.starts_with('[') => {
             format!("write `[{written}]`, in two pairs of brackets: there can be several")
@@ -38,6 +44,9 @@ pub(super) fn for_type(wanted: &str, value: &DeValue<'_>, name: &str, written: &
         ("a date", _) => format!("write `{name} = 2023-07-02`"),
         ("a date and time", _) => format!("write both, without quotes: `{name} = 2023-07-02T20:00:00`"),
         ("true or false", _) => format!("write `{name} = true` or `{name} = false`"),
+        ("a whole number", DeValue::Float(_)) => {
+            format!("write `{name} = {}`", written.split('.').next().unwrap_or_default())
+        }
         ("a whole number", _) => format!("write `{name} = 379`"),
         _ => String::new(),
     }

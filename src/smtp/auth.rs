@@ -15,8 +15,29 @@ const ECHO: usize = 6;
 
 impl Connection {
     pub(super) async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
+        let mut failed = Err(unable(if credentials.is_token {
+            "the relay does not offer AUTH XOAUTH2"
+        } else {
+            "the relay offers neither AUTH PLAIN nor AUTH LOGIN"
+        }));
+        for mechanism in mechanisms(&self.capabilities, credentials.is_token) {
+            failed = self.authenticate_by(mechanism, credentials).await;
+            // It offers one that it does not know: another one may do.
+            let is_unknown =
+                |error: &SmtpError| error.failure().said_by_relay && error.failure().reply.code == 504;
+            if !failed.as_ref().is_err_and(is_unknown) {
+                break;
+            }
+        }
+        failed
+    }
+
+    async fn authenticate_by(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<(), SmtpError> {
         let password = credentials.password.expose_secret();
-        let mechanism = mechanism(&self.capabilities, credentials.is_token)?;
         let identity = Identity::new(credentials.user.clone(), password.to_owned());
         let auth = Auth::new(mechanism, identity.clone(), None);
         let mut answer = auth.map_err(|_| unable("AUTH cannot be said"))?.to_string();
@@ -35,14 +56,14 @@ impl Connection {
     }
 }
 
-fn mechanism(offered: &Capabilities, is_token: bool) -> Result<Mechanism, SmtpError> {
-    match offered {
-        _ if is_token && offered.auth_xoauth2 => Ok(Mechanism::Xoauth2),
-        _ if is_token => Err(unable("the relay does not offer AUTH XOAUTH2")),
-        _ if offered.auth_plain => Ok(Mechanism::Plain),
-        _ if offered.auth_login => Ok(Mechanism::Login),
-        _ => Err(unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN")),
-    }
+/// Those that the relay offers, in the order in which they are tried.
+fn mechanisms(offered: &Capabilities, is_token: bool) -> impl Iterator<Item = Mechanism> + use<> {
+    let known = [
+        (Mechanism::Xoauth2, is_token && offered.auth_xoauth2),
+        (Mechanism::Plain, !is_token && offered.auth_plain),
+        (Mechanism::Login, !is_token && offered.auth_login),
+    ];
+    known.into_iter().filter_map(|(mechanism, is_offered)| is_offered.then_some(mechanism))
 }
 
 fn answer_to(reply: &Reply, mechanism: Mechanism, identity: &Identity) -> Result<String, SmtpError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig};
+use rustls::{CertificateError, ClientConfig, InvalidMessage};
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
 
@@ -65,6 +65,12 @@ fn explain(host: &str, error: &std::io::Error) -> SmtpError {
         Some(rustls::Error::InvalidCertificate(reason)) => {
             let text = format!("the certificate of {host} is not to be trusted: {}", why(reason));
             SmtpError::permanent(Step::Tls, 550, "5.7.5", text)
+        }
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            let text = format!(
+                "{host} does not begin with TLS at this port; where it has STARTTLS, `smtp://` leads there"
+            );
+            SmtpError::permanent(Step::Tls, 550, "5.7.4", text)
         }
         _ => {
             SmtpError::transient(Step::Tls, "4.7.5", format!("the handshake with {host} broke off: {error}"))

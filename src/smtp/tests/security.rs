@@ -46,6 +46,31 @@ async fn starttls_then_auth_plain() {
 }
 
 #[tokio::test]
+async fn a_relay_that_does_not_know_what_it_offers_first_is_asked_for_the_other() {
+    let tail = [
+        Hear("AUTH PLAIN AGFkYQBjYW5hcnktMWYwYw=="),
+        Say("504 5.5.4 unrecognized authentication type\r\n"),
+        Hear("AUTH LOGIN"),
+        Say("334 VXNlcm5hbWU6\r\n"),
+        Hear("YWRh"),
+        Say("334 UGFzc3dvcmQ6\r\n"),
+        Hear("Y2FuYXJ5LTFmMGM="),
+        Say("235 2.7.0 welcome\r\n"),
+    ];
+    let (opened, heard) = authenticate("250-localhost\r\n250 AUTH PLAIN LOGIN\r\n", &tail, false).await;
+    assert!(opened.is_ok(), "{heard}");
+}
+
+#[tokio::test]
+async fn a_relay_that_begins_in_the_clear_where_tls_is_expected_is_said_to_want_another_url() {
+    let certificate = Certificate::new();
+    let (relay, _) = serve(vec![Say("220 localhost\r\n"), HearSome], None).await;
+    let relay = trusting(relay, &certificate, Tls::Implicit);
+    let error = Connection::open(&relay).await.err().unwrap();
+    assert!(matches!(error, SmtpError::Permanent(_)) && error.to_string().contains("`smtp://`"), "{error}");
+}
+
+#[tokio::test]
 async fn tls_from_the_first_octet_then_auth_login() {
     let certificate = Certificate::new();
     let acts = [
