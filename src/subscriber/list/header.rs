@@ -12,6 +12,30 @@ use super::telling::may_tell;
 
 /// More columns than this are no list of readers.
 const MOST_COLUMNS: usize = 200;
+/// What columns with addresses are called, the surest first: Mailchimp speaks its customers' languages.
+const ADDRESSES: [&str; 21] = [
+    "email",
+    "email_address",
+    "emailaddress",
+    "e_mail",
+    "e_mail_address",
+    "e_mail_adresse",
+    "email_adresse",
+    "adresse_e_mail",
+    "adresse_email",
+    "correo_electr_nico",
+    "direcci_n_de_correo_electr_nico",
+    "direcci_n_de_email",
+    "direcci_n_de_e_mail",
+    "indirizzo_email",
+    "indirizzo_e_mail",
+    "endere_o_de_email",
+    "endere_o_de_e_mail",
+    "e_mailadres",
+    "e_mailadresse",
+    "e_postadress",
+    "mail",
+];
 
 /// The columns of a list file and what stands between them.
 #[derive(Debug)]
@@ -56,6 +80,17 @@ pub enum HeaderError {
         /// The columns there are, at most a few.
         found: String,
     },
+    /// No column with addresses in another service's export.
+    #[error(
+        "it is an export of {service}, and no column of it is called as those with addresses are; call that column `email` in the first line; \
+         found {found}"
+    )]
+    NoAddress {
+        /// Whose.
+        service: &'static str,
+        /// The columns there are, at most a few.
+        found: String,
+    },
     /// Two columns of one name.
     #[error("the column `{0}` is there twice; rename one")]
     Twice(String),
@@ -78,19 +113,27 @@ impl Header {
             .collect::<Result<_, HeaderError>>()?;
         let names: Vec<String> = whole.iter().map(|name| field_name(name)).collect();
         let service = Service::of(&names);
+        let is_own =
+            |name: &String| service.is_some_and(|service| service.column(name) == Some(Column::Email));
+        let address = names.iter().position(is_own).or_else(|| addresses(&names));
+        let Some(address) = address else {
+            let found = shown(&whole);
+            return Err(match service {
+                None => HeaderError::NoEmail { found },
+                Some(service) => HeaderError::NoAddress { service: service.name(), found },
+            });
+        };
         let mut columns = Vec::new();
         for (at, name) in names.iter().enumerate() {
             let is_twice = !name.is_empty() && names[..at].contains(name);
             columns.push(match service {
                 None if is_twice => return Err(HeaderError::Twice(name.clone())),
                 Some(_) if is_twice => Column::Nameless,
+                _ if at == address => Column::Email,
                 Some(service) => service.column(name).unwrap_or_else(|| column(name)),
                 None if may_tell(name) => Column::Telling(name.clone()),
                 None => column(name),
             });
-        }
-        if !columns.contains(&Column::Email) {
-            return Err(HeaderError::NoEmail { found: shown(&names) });
         }
         Ok(Self { delimiter, columns, service, names: whole })
     }
@@ -143,8 +186,8 @@ pub(super) fn field_name(text: &str) -> String {
 
 fn column(name: &str) -> Column {
     match name {
-        "" => Column::Nameless,
-        "email" => Column::Email,
+        // That of the addresses is another, where there is an `email` as well.
+        "" | "email" => Column::Nameless,
         "name" => Column::Name,
         "tracking" => Column::Tracking,
         "format" => Column::Format,
@@ -152,8 +195,15 @@ fn column(name: &str) -> Column {
     }
 }
 
-pub(super) fn shown(names: &[String]) -> String {
+/// Which column holds the addresses, by its name.
+pub(super) fn addresses(names: &[String]) -> Option<usize> {
+    ADDRESSES.iter().find_map(|known| names.iter().position(|name| name == known))
+}
+
+/// The first columns, as they stand in the file.
+pub(super) fn shown(names: &[impl AsRef<str>]) -> String {
+    let names = names.iter().map(|name| name.as_ref().trim()).filter(|name| !name.is_empty());
     let names: Vec<String> =
-        names.iter().filter(|name| !name.is_empty()).take(5).map(|name| format!("`{name}`")).collect();
+        names.take(5).map(|name| format!("`{}`", name.chars().take(64).collect::<String>())).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

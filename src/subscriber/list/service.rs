@@ -33,7 +33,7 @@ pub enum Service {
 /// How a service's export is known and read.
 struct Export {
     service: Service,
-    /// Of each group one column at least is there.
+    /// Of each group one column at least is there. None is that of the addresses, which people rename and services translate.
     signs: &'static [&'static [&'static str]],
     columns: &'static [(&'static str, Column)],
     /// What stands in its status column, in lower case.
@@ -48,7 +48,7 @@ const SUBSCRIBED: Standing = Standing::Subscribed;
 static EXPORTS: [Export; 8] = [
     Export {
         service: Service::Pressroom,
-        signs: &[&["email"], &["pressroom_status"]],
+        signs: &[&["pressroom_status"]],
         columns: &[
             ("pressroom_status", Column::Status),
             ("pressroom_since", Column::Since),
@@ -67,7 +67,15 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Mailchimp,
-        signs: &[&["email_address"], &["leid", "euid", "member_rating", "optin_time"]],
+        signs: &[&[
+            "leid",
+            "euid",
+            "member_rating",
+            "optin_time",
+            "confirm_time",
+            "unsub_time",
+            "clean_time",
+        ]],
         columns: &[
             ("email_address", Column::Email),
             ("first_name", Column::FirstName),
@@ -109,7 +117,7 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Ghost,
-        signs: &[&["email"], &["subscribed_to_emails"]],
+        signs: &[&["subscribed_to_emails"]],
         columns: &[
             ("subscribed_to_emails", Column::Wanted),
             ("created_at", Column::Since),
@@ -124,7 +132,7 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Substack,
-        signs: &[&["email"], &["active_subscription"]],
+        signs: &[&["active_subscription"]],
         columns: &[
             ("email_disabled", Column::Unwanted),
             ("created_at", Column::Since),
@@ -136,7 +144,7 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Listmonk,
-        signs: &[&["email"], &["uuid"], &["attributes"], &["status"]],
+        signs: &[&["uuid"], &["attributes"], &["status"]],
         columns: &[
             ("attributes", Column::Attributes),
             ("status", Column::Status),
@@ -154,7 +162,6 @@ static EXPORTS: [Export; 8] = [
     Export {
         service: Service::Buttondown,
         signs: &[
-            &["email", "email_address"],
             &["subscriber_type", "type"],
             &[
                 "creation_date",
@@ -188,6 +195,7 @@ static EXPORTS: [Export; 8] = [
             ("regular", SUBSCRIBED),
             ("premium", SUBSCRIBED),
             ("trialed", SUBSCRIBED),
+            ("trialing", SUBSCRIBED),
             ("unpaid", SUBSCRIBED),
             ("gifted", SUBSCRIBED),
             ("churning", SUBSCRIBED),
@@ -196,6 +204,7 @@ static EXPORTS: [Export; 8] = [
             ("paused", SUBSCRIBED),
             ("unactivated", OUTSIDE),
             ("spammy", OUTSIDE),
+            ("malicious", OUTSIDE),
             ("removed", LEFT),
             ("blocked", LEFT),
             ("disabled", LEFT),
@@ -206,7 +215,7 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Beehiiv,
-        signs: &[&["email"], &["status"], &["tier", "subscription_tier", "unsubscribed_at", "premium_tier"]],
+        signs: &[&["status"], &["tier", "subscription_tier", "premium_tier"]],
         columns: &[
             ("first_name", Column::FirstName),
             ("last_name", Column::LastName),
@@ -233,7 +242,7 @@ static EXPORTS: [Export; 8] = [
     },
     Export {
         service: Service::Kit,
-        signs: &[&["email", "email_address"], &["first_name"], &["status", "state"], &["created_at"]],
+        signs: &[&["first_name"], &["status", "state"], &["created_at"]],
         columns: &[
             ("email_address", Column::Email),
             ("first_name", Column::FirstName),
@@ -241,6 +250,7 @@ static EXPORTS: [Export; 8] = [
             ("status", Column::Status),
             ("state", Column::Status),
             ("created_at", Column::Since),
+            ("unsubscribed_at", Column::LeftAt),
             ("id", Column::Dropped),
         ],
         words: &[

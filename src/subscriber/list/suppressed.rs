@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use super::fields::{Split, split};
-use super::header::{HeaderError, field_name, shown, sniff};
+use super::header::{HeaderError, addresses, field_name, shown, sniff};
 use super::line::reason;
 use super::lines::{Line, Lines};
 use super::{BadLine, TOO_LONG};
 use crate::mailbox::EmailAddress;
 use crate::subscriber::SuppressionReason;
 
-/// What columns with addresses are called.
-const ADDRESSES: [&str; 6] = ["email", "email_address", "emailaddress", "e_mail", "address", "recipient"];
+/// What columns with addresses are called here alone; in a list of readers, `address` may be a street.
+const ADDRESSES: [&str; 2] = ["address", "recipient"];
 /// What columns with reasons are called.
 const REASONS: [&str; 7] =
     ["reason", "type", "status", "event", "category", "bounce_type", "pressroom_suppressed"];
@@ -64,8 +64,8 @@ impl<R: Read> SuppressedReader<R> {
         let names: Vec<String> = whole.iter().map(|name| field_name(name)).collect();
         let find =
             |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
-        let Some(address) = find(&ADDRESSES) else {
-            return Err(HeaderError::NoEmail { found: shown(&names) });
+        let Some(address) = addresses(&names).or_else(|| find(&ADDRESSES)) else {
+            return Err(HeaderError::NoEmail { found: shown(&whole) });
         };
         Ok(Self { lines, delimiter, address, reason: find(&REASONS), first: None })
     }

@@ -266,3 +266,63 @@ fn nobody_whose_own_line_says_that_they_are_not_on_the_list_is_taken_for_subscri
         "another column is theirs"
     );
 }
+
+fn standings(file: &str) -> Vec<Result<Standing, String>> {
+    let reader = ListReader::new(file.as_bytes()).unwrap();
+    reader.map(|row| row.unwrap().map(|row| row.standing).map_err(|bad| bad.to_string())).collect()
+}
+
+#[test]
+fn an_export_is_known_whatever_its_column_of_addresses_is_called() {
+    let away = |standing: &Standing| matches!(standing, Standing::Left(Some(_)) | Standing::Suppressed(_));
+    for address in ["email", "E-Mail", "E-Mail-Adresse", "Adresse e-mail", "Dirección de correo electrónico"]
+    {
+        for column in ["UNSUB_TIME", "MEMBER_RATING,LEID,EUID,CLEAN_TIME"] {
+            let empty = ",".repeat(column.matches(',').count());
+            let file =
+                format!("First Name,{address},{column}\nAda,ada@example.com,{empty}2024-01-02 03:04:05\n");
+            assert!(standings(&file)[0].as_ref().is_ok_and(away), "{file}");
+        }
+    }
+    let others = [
+        ("uuid,attributes,status", "1,,disabled"),
+        ("subscribed_to_emails", "false"),
+        ("first_name,status,created_at,unsubscribed_at", "Ada,,2020-01-01,2024-01-01"),
+        ("status,tier", "inactive,free"),
+        ("active_subscription,email_disabled", "false,true"),
+        ("type,creation_date", "removed,2024-01-01"),
+    ];
+    for (columns, words) in others {
+        let file = format!("{columns},E_Mail\n{words},ada@example.com\n");
+        assert!(matches!(standings(&file)[..], [Ok(Standing::Left(_))]), "{file}");
+        let unknown = ListReader::new(format!("{columns},Поштова адреса\n").as_bytes()).unwrap_err();
+        let remedy = "no column of it is called as those with addresses are; call that column `email`";
+        assert!(unknown.to_string().contains(remedy), "{unknown}");
+        assert!(unknown.to_string().contains("`Поштова адреса`"), "{unknown}");
+    }
+}
+
+#[test]
+fn of_two_columns_that_could_hold_the_addresses_it_is_the_services_own() {
+    let file = "Email,Email Address,LEID\nada@home.example,ada@example.com,1\n";
+    assert_eq!(addresses(file), ["ada@example.com"]);
+    assert_eq!(
+        addresses("e-mail,Email,mail\nada@home.example,ada@example.com,ada@work.example\n"),
+        ["ada@example.com"]
+    );
+}
+
+#[test]
+fn a_list_of_no_known_service_passes_for_none() {
+    let service =
+        |header: &str| ListReader::new(header.as_bytes()).unwrap().recognised().map(|known| known.service);
+    assert_eq!(service("email,name,status,subscribed_at,unsubscribed_at\n"), None);
+    assert_eq!(service("email,first_name,created_at,status,unsubscribed_at\n"), Some(Service::Kit));
+    assert_eq!(service("E-Mail,status\n"), None);
+}
+
+#[test]
+fn buttondowns_readers_on_trial_get_mail_and_its_malicious_none() {
+    let file = "email_address,type,creation_date\na@example.com,trialing,\nb@example.com,malicious,\n";
+    assert_eq!(standings(file), [Ok(Standing::Subscribed), Ok(Standing::Outside)]);
+}
