@@ -255,7 +255,7 @@ impl<'r> Fields<'r> {
             2 => Standing::Left(self.time()?),
             _ => Standing::Suppressed(self.reason()?.ok_or(CutOff)?),
         };
-        let doubts = u8::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;
+        let doubts = u16::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;
         let (since, suppressed, suppressed_at) = (self.time()?, self.reason()?, self.time()?);
         let more = match self.number()? {
             None => None,

@@ -101,8 +101,8 @@ async fn a_word_that_is_not_understood_is_no_yes_where_other_lines_say_who_is_on
     let outcome = lists.import(file, HOW).await.unwrap();
     insta::assert_snapshot!(outcome, @"
     list readers: 2 added, 2 bad and skipped
-      line 3: `wypisany` in its `status` or `Texas` in its `state` is no known word for who is on a list, and other lines have such words there; write `subscribed`, or take the line out
-      line 4: its `status` is `Opted out`; take the line out, or import the list of who left with `--suppressed`
+      line 3: `wypisany` in its `status` or `Texas` in its `state` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
+      line 4: its `status` is `Opted out`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about something else
     ");
     assert_eq!(lists.audience().await, ["ada@example.com", "di@example.com"]);
 }
@@ -118,6 +118,21 @@ async fn a_status_of_the_editors_own_keeps_nobody_off_the_list_and_is_named() {
     ");
     assert_eq!(lists.audience().await.len(), 3);
     assert!(lists.show("ada@example.com").await.contains("status: gold"));
+}
+
+#[tokio::test]
+async fn no_column_that_looks_as_if_it_told_who_is_on_the_list_is_kept_in_silence() {
+    let mut lists = TestLists::new().await;
+    let file = "email,state,status,Email Status,opt_in,unsubscribed_at\n\
+        ada@example.com,Ohio,active,wypisany,,\nbo@example.com,Ohio,active,gold,weekly,2024-01-01\ncy@example.com,Ohio,,,yes,\n\
+        di@example.com,Ohio,,,,\n";
+    insta::assert_snapshot!(lists.import(file, HOW).await.unwrap(), @"
+    list readers: 2 added, 2 bad and skipped
+    no known word for who is on a list is in the column `email_status` (`wypisany`): it is taken for an attribute, and 1 who have one get mail; by another name it is one without this note
+      line 3: its `unsubscribed_at` is `2024-01-01`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about something else
+      line 5: `Ohio` in its `state` or an empty `opt_in` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
+    ");
+    assert_eq!(lists.audience().await, ["ada@example.com", "cy@example.com"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the columns of a list file hold.
 
+use super::telling::Question;
+
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Column {
@@ -13,8 +15,8 @@ pub(super) enum Column {
     Format,
     /// `reader.FIELD`.
     Attribute(String),
-    /// `reader.FIELD`, and in a list of no known service perhaps who is on it.
-    Telling(String),
+    /// `reader.FIELD`, and perhaps who is on the list.
+    Telling(Question),
     /// A JSON object of attributes.
     Attributes,
     /// Since when they read; of several the first that is not empty.
@@ -61,7 +63,8 @@ impl Column {
     /// The field of a reader that it fills.
     pub(super) fn attribute(&self) -> Option<&str> {
         match self {
-            Self::Attribute(name) | Self::Telling(name) => Some(name),
+            Self::Attribute(name) => Some(name),
+            Self::Telling(question) => Some(&question.field),
             Self::FirstName => Some("first_name"),
             Self::LastName => Some("last_name"),
             _ => None,

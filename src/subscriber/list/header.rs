@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::column::{Column, Kind};
 use super::fields::{Split, split};
 use super::service::Service;
-use super::telling::may_tell;
+use super::telling::{Doubts, Question};
+use super::wording::tells;
 
 /// More columns than this are no list of readers.
 const MOST_COLUMNS: usize = 200;
@@ -113,26 +114,30 @@ impl Header {
             .collect::<Result<_, HeaderError>>()?;
         let names: Vec<String> = whole.iter().map(|name| field_name(name)).collect();
         let service = Service::of(&names);
-        let is_own =
-            |name: &String| service.is_some_and(|service| service.column(name) == Some(Column::Email));
-        let address = names.iter().position(is_own).or_else(|| addresses(&names));
-        let Some(address) = address else {
+        let own = |name: &str| service.and_then(|service| service.column(name));
+        let address = names.iter().position(|name| own(name) == Some(Column::Email));
+        let Some(address) = address.or_else(|| addresses(&names)) else {
             let found = shown(&whole);
             return Err(match service {
                 None => HeaderError::NoEmail { found },
                 Some(service) => HeaderError::NoAddress { service: service.name(), found },
             });
         };
-        let mut columns = Vec::new();
+        let (mut columns, mut questions) = (Vec::new(), 0);
         for (at, name) in names.iter().enumerate() {
             let is_twice = !name.is_empty() && names[..at].contains(name);
             columns.push(match service {
                 None if is_twice => return Err(HeaderError::Twice(name.clone())),
                 Some(_) if is_twice => Column::Nameless,
                 _ if at == address => Column::Email,
-                Some(service) => service.column(name).unwrap_or_else(|| column(name)),
-                None if may_tell(name) => Column::Telling(name.clone()),
-                None => column(name),
+                _ => own(name).unwrap_or_else(|| match (column(name), tells(&whole[at])) {
+                    // Our own export says all that there is to say.
+                    (Column::Attribute(field), Some(tells)) if service != Some(Service::Pressroom) => {
+                        questions += 1;
+                        Column::Telling(Question { field, tells, bit: Doubts::of(questions - 1) })
+                    }
+                    (column, _) => column,
+                }),
             });
         }
         Ok(Self { delimiter, columns, service, names: whole })

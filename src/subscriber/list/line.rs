@@ -14,7 +14,6 @@ use super::header::{Header, field_name};
 use super::service::Service;
 use super::standing::{More, Row, Standing, time};
 use super::telling::{Doubts, Told};
-use super::wording::{Sense, sense};
 use crate::mailbox::{self, EmailAddress, MailboxError};
 use crate::newsletter::Tracking;
 use crate::subscriber::guard::unguarded;
@@ -81,8 +80,17 @@ impl Header {
         let told = mem::take(&mut making.told);
         let row = making.row().map_err(|reason| wrong.take().unwrap_or(reason))?;
         // Who is to get nothing gets nothing, whatever is wrong with what they are called.
-        let gets_mail = row.standing == Standing::Subscribed && row.suppressed.is_none();
-        wrong.filter(|_| gets_mail).map_or(Ok((row, told)), |reason| Err(reason.into()))
+        if row.standing != Standing::Subscribed || row.suppressed.is_some() {
+            return Ok((row, Told::default()));
+        }
+        if let Some((field, word)) = told.off {
+            let reason = format!(
+                "its `{field}` is `{word}`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about \
+                 something else"
+            );
+            return Err(Refused { reason, whose: Some(row.entry.address), understood: told.understood });
+        }
+        wrong.map_or(Ok((row, told)), |reason| Err(reason.into()))
     }
 
     fn take(&self, making: &mut Making, column: &Column, field: &[u8]) -> Result<(), String> {
@@ -90,7 +98,8 @@ impl Header {
         // Only in an address a line break is a mistake.
         let text = if *column == Column::Email { Cow::Borrowed(text) } else { unbroken(text) };
         match self.service {
-            _ if text.is_empty() => Ok(()),
+            // Where a yes is asked for, that is no answer.
+            _ if text.is_empty() && !matches!(column, Column::Telling(_)) => Ok(()),
             Some(Service::Pressroom) => making.take(column, unguarded(&text)),
             Some(_) | None => making.take(column, &text),
         }
@@ -122,11 +131,11 @@ impl Making {
             suppressed_at: None,
             chosen: Vec::new(),
             more: None,
-            told: Told::default(),
+            told: Told::new(header.service.is_some()),
         }
     }
 
-    /// What stands in a column, and is not empty.
+    /// What stands in a column.
     fn take(&mut self, column: &Column, text: &str) -> Result<(), String> {
         match column {
             Column::Email => self.address = EmailAddress::parse(text).map_err(|error| reason(&error)),
@@ -138,9 +147,11 @@ impl Making {
             }
             Column::Format => self.format = Some(choice("format", text, "`html` or `text`")?),
             Column::Attribute(field) => self.attribute(field, text)?,
-            Column::Telling(field) => {
-                self.tell(field, text)?;
-                self.attribute(field, text)?;
+            Column::Telling(question) => {
+                self.told.add(question, text, || start(text));
+                if !text.is_empty() {
+                    self.attribute(&question.field, text)?;
+                }
             }
             Column::Attributes => self.attributes(text)?,
             Column::Nameless | Column::Dropped => {}
@@ -202,23 +213,6 @@ impl Making {
                 self.consent(|consent| consent.wording = Some(text));
             }
             _ => {}
-        }
-        Ok(())
-    }
-
-    /// What a column may say of whether a reader is on the list.
-    fn tell(&mut self, field: &str, text: &str) -> Result<(), String> {
-        let sense = sense(field, text);
-        if sense == Sense::Unclear {
-            self.told.unclear.push((field.to_owned(), start(text)));
-        } else {
-            self.told.understood = self.told.understood.with(field);
-        }
-        if sense == Sense::Off {
-            return Err(format!(
-                "its `{field}` is `{}`; take the line out, or import the list of who left with `--suppressed`",
-                start(text)
-            ));
         }
         Ok(())
     }

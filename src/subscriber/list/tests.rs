@@ -256,7 +256,7 @@ fn nobody_whose_own_line_says_that_they_are_not_on_the_list_is_taken_for_subscri
         assert_eq!(addresses(&file), ["a@example.com", "f@example.com", "g@example.com"]);
         let bad = bad(&file);
         assert_eq!(bad.len(), 4);
-        assert!(bad[0].contains("is `Unsubscribed`; take the line out, or"), "{}", bad[0]);
+        assert!(bad[0].contains("is `Unsubscribed`; take the line out, import"), "{}", bad[0]);
     }
     let kit = "email,first_name,status\na1@example.com,A,unsubscribed\na2@example.com,A,active\n";
     assert_eq!(addresses(kit), ["a2@example.com"]);
@@ -325,4 +325,43 @@ fn a_list_of_no_known_service_passes_for_none() {
 fn buttondowns_readers_on_trial_get_mail_and_its_malicious_none() {
     let file = "email_address,type,creation_date\na@example.com,trialing,\nb@example.com,malicious,\n";
     assert_eq!(standings(file), [Ok(Standing::Subscribed), Ok(Standing::Outside)]);
+}
+
+#[test]
+fn nobody_is_taken_for_subscribed_whose_line_says_no_under_whatever_name() {
+    let columns = "Unsubscribed: no,yes; unsubscribed_at: ,2023-01-01; opt_out: 0,1; HasOptedOutOfEmail: false,true; bounced: 0,1; \
+        do_not_email: ,x; Unsubscribed from all email: false,true; EMAIL_BLACKLISTED: No,Yes; Subscribed: TRUE,FALSE; Active: 1,0; \
+        Accepts Email Marketing: yes,no; Newsletter: ja,nein; Email Status: Subscribed,Unsubscribed; list_status: subscribed,cleaned; \
+        estado: activo,baja; statut: abonné,désabonné; Zustand: aktiv,abgemeldet; Opt-in: yes,; confirmed_at: 2023-01-01,; \
+        Email Status: subscribed,wypisany; Marketing Permission: Opted in,Opted out";
+    for case in columns.split("; ") {
+        let (column, words) = case.trim().split_once(':').unwrap();
+        let (on, off) = words.trim_start().split_once(',').unwrap();
+        let file = format!(
+            "email,status,{column}\na@example.com,,{on}\nb@example.com,,{off}\nc@example.com,active,{on}\n"
+        );
+        let mut reader = ListReader::new(file.as_bytes()).unwrap();
+        let rows: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+        let telling = reader.settle().telling;
+        let gets = |row: &Result<Row, BadLine>| row.as_ref().is_ok_and(|row| !row.doubts.meet(telling));
+        assert_eq!(rows.iter().map(gets).collect::<Vec<_>>(), [true, false, true], "{case}: {rows:?}");
+        assert!(rows[0].as_ref().unwrap().entry.attributes.len() <= 1);
+    }
+    let both =
+        "email,status,Email Status\na@example.com,active,subscribed\nb@example.com,active,unsubscribed\n";
+    assert_eq!(addresses(both), ["a@example.com"]);
+}
+
+#[test]
+fn what_a_service_has_of_who_is_away_outranks_a_column_that_says_no() {
+    let file = "Email Address,UNSUB_TIME,LEID,Newsletter\na@example.com,2024-01-01,1,no\n";
+    assert!(matches!(standings(file)[..], [Ok(Standing::Left(Some(_)))]));
+    let own = "email,subscribed_to_emails,Unsubscribed\na@example.com,true,no\nb@example.com,true,yes\n";
+    assert_eq!(addresses(own), ["a@example.com"]);
+    for (status, on) in [("subscribed_to_emails", "true"), ("pressroom_status", "subscribed")] {
+        let joined_elsewhere =
+            format!("email,{status},opt_in\na@example.com,{on},yes\nb@example.com,{on},\n");
+        let rows = ListReader::new(joined_elsewhere.as_bytes()).unwrap().map(|row| row.unwrap().unwrap());
+        assert!(rows.map(|row| row.doubts).all(Doubts::is_empty));
+    }
 }

@@ -1,8 +1,21 @@
-//! What somebody's own words say of whether a reader is on a list, in a file of no known service.
+//! What words say of whether a reader is on a list, where no known service's table says it: those of a column's name, and those in it.
 //!
 //! Nobody knows all the words that programs and people have for it. What is written is folded (letter case, accents, `-` and `_`) and judged
 //! by its words: stems of those for who gets no mail, stems of those for who does, and negations of the latter. What asks for less
 //! mail wins. What is understood neither way is [`Sense::Unclear`], and [`super::telling`] says what becomes of it.
+
+/// What a column tells, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// In words, whether they are on the list: `Email Status`.
+    Status,
+    /// The same, or where they live: `state`.
+    Place,
+    /// That they are on it, if yes: `opt_in`.
+    Yes,
+    /// That they are not, if yes: `unsubscribed_at`.
+    No,
+}
 
 /// What is said of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,126 +24,124 @@ pub(super) enum Sense {
     On,
     /// They are not to get mail.
     Off,
+    /// Nothing.
+    Silent,
     /// Nothing that is understood.
     Unclear,
 }
 
 /// How words for who is on a list begin.
-const ON: [&str; 15] = [
-    "subscrib",
-    "active",
-    "activa",
-    "activo",
-    "aktiv",
-    "actif",
-    "enabl",
-    "confirme",
-    "confirmad",
-    "verifi",
-    "abonn",
-    "angemeldet",
-    "bestatigt",
-    "inscri",
-    "suscri",
-];
+const ON: &str = "subscrib active activa activo aktiv actif enabl confirme confirmad verifi abonn angemeldet bestatigt inscri suscri \
+    isactive issubscrib emailverif";
 /// Such words as others could begin with.
-const ON_WHOLE: [&str; 3] = ["opt", "opted", "optin"];
+const ON_WHOLE: &str = "opt opted optin valid marketing";
 /// What stands beside them and takes nothing away.
-const BESIDE: [&str; 9] =
-    ["in", "double", "single", "email", "newsletter", "is", "and", "currently", "still"];
-/// How words for who gets no mail begin.
-const OFF: [&str; 52] = [
-    "unsub",
-    "bounc",
-    "complain",
-    "spam",
-    "junk",
-    "abus",
-    "block",
-    "blacklist",
-    "suppress",
-    "suspend",
-    "pending",
-    "pendient",
-    "waiting",
-    "await",
-    "request",
-    "disabl",
-    "archiv",
-    "transactional",
-    "delet",
-    "cancel",
-    "remov",
-    "undeliver",
-    "unreach",
-    "clean",
-    "invalid",
-    "expir",
-    "optout",
-    "optedout",
-    "paus",
-    "snooz",
-    "stopp",
-    "reject",
-    "refus",
-    "revok",
-    "withdr",
-    "declin",
-    "laps",
-    "abgemeld",
-    "abbestell",
-    "ausgetragen",
-    "ausstehend",
-    "gekundigt",
-    "gesperrt",
-    "geloscht",
-    "widerruf",
-    "resili",
-    "supprim",
-    "bloqu",
-    "rebot",
-    "eliminad",
-    "leaver",
-    "failed",
-];
+const BESIDE: &str = "in double single email newsletter contact is and currently still";
+/// How words for who gets no mail begin, which in a column's name say as much.
+const OFF_NAMED: &str = "unsub bounc complain spam junk blacklist blocklist blocked suppress disabl delet remov undeliver unreach invalid \
+    optout optedout abgemeld abbestell ausgetragen gesperrt uitgeschreven desabonn desinscri donotmail donotemail donotcontact donotsend \
+    donotdisturb dontmail dontemail noemail nomail notsubscri nonsubscri inactiv inaktiv deactiv unconfirm unverif";
+/// How others begin, which say it as somebody's status alone.
+const OFF: &str = "abus block suspend pending pendient waiting await request archiv transactional cancel clean expir paus snooz stopp reject \
+    refus revok withdr declin laps ausstehend gekundigt geloscht widerruf resili supprim bloqu rebot eliminad leaver failed";
 /// Such words as others could begin with.
-const OFF_WHOLE: [&str; 12] =
-    ["left", "leave", "gone", "out", "off", "quit", "dead", "deceased", "banned", "former", "ex", "dnc"];
+const OFF_WHOLE: &str = "left leave gone out off quit dead deceased banned former ex dnc";
 /// Words that turn another one round.
-const NOT: [&str; 12] =
-    ["not", "non", "no", "never", "dont", "nicht", "kein", "keine", "nie", "pas", "jamais", "nunca"];
+const NOT: &str = "not non no never dont nicht kein keine nie pas jamais nunca";
 /// How they stand before it as one word.
-const UN: [&str; 7] = ["un", "in", "non", "not", "de", "des", "dis"];
+const UN: &str = "un in non not de des dis";
 /// What is not to be done or not there, beside being on a list.
-const MAIL: [&str; 9] =
-    ["mail", "email", "contact", "disturb", "send", "write", "marketing", "consent", "permission"];
+const MAIL: &str = "mail email contact disturb send write marketing consent permission";
+/// A whole answer.
+const NAY: &str = "no false f n nein non nee nao";
+const YEA: &str = "yes true t y x ja oui si sim 1";
+/// That nothing is there.
+const NONE: &str = "none null nil na never";
+/// In the names of columns for a status, of such as may be places, and of such as ask for a yes.
+const STATUS: &str = "status statut zustand";
+const PLACE: &str = "state estado stato etat";
+const ASKS: &str = "optin optedin consent permission marketing confirm newsletter einwilligung";
+/// In the names of those that are not about mail.
+const OTHER_WAYS: &str = "sms phone whatsapp telefon push";
+
+/// What a column may tell of who is on a list, by its name.
+pub(super) fn tells(name: &str) -> Option<Tells> {
+    let folded = folded(name);
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    let whole = words.concat();
+    let holds = |parts: &'static str| of(parts).any(|part| whole.contains(part));
+    if holds(OTHER_WAYS) {
+        None
+    } else if holds(OFF_NAMED) || is_baja(&words) {
+        Some(Tells::No)
+    } else if holds(STATUS) {
+        Some(Tells::Status)
+    } else if of(PLACE).any(|place| whole.ends_with(place)) {
+        Some(Tells::Place)
+    } else {
+        (holds(ASKS) || said(&words) == Sense::On).then_some(Tells::Yes)
+    }
+}
 
 /// What stands in a column that may tell who is on a list.
-pub(super) fn sense(column: &str, text: &str) -> Sense {
+pub(super) fn sense(tells: Tells, text: &str) -> Sense {
     let folded = folded(text);
     let words: Vec<&str> = folded.split_whitespace().collect();
+    let whole = words.concat();
+    let is = |known: &'static str| of(known).any(|word| word == whole);
+    // As `0000-00-00`, too.
+    let is_zero = !whole.is_empty() && whole.bytes().all(|byte| byte == b'0');
+    let is_date = text.bytes().filter(u8::is_ascii_digit).count() > 4;
+    match tells {
+        // A link to unsubscribe is everybody's.
+        Tells::No if whole.is_empty() || is_zero || is(NAY) || is(NONE) || text.contains("://") => {
+            Sense::Silent
+        }
+        Tells::No if said(&words) == Sense::On => Sense::Silent,
+        Tells::No => Sense::Off,
+        Tells::Yes if text.is_empty() => Sense::Unclear,
+        _ if text.is_empty() => Sense::Silent,
+        Tells::Status | Tells::Yes if is_zero || is(NAY) => Sense::Off,
+        Tells::Status | Tells::Yes if is(YEA) => Sense::On,
+        Tells::Yes if is_date => Sense::On,
+        Tells::Status | Tells::Place | Tells::Yes => said(&words),
+    }
+}
+
+/// What words say.
+fn said(words: &[&str]) -> Sense {
     let has = |is: &dyn Fn(&str) -> bool| words.iter().any(|word| is(word));
-    let is_negated = has(&|word| NOT.contains(&word));
-    if has(&is_off) || is_negated && has(&|word| is_on(word) || MAIL.contains(&word)) {
+    let is_negated = has(&|word| is_one(word, NOT));
+    if has(&is_off) || is_baja(words) || is_negated && has(&|word| is_on(word) || is_one(word, MAIL)) {
         return Sense::Off;
     }
-    match *words {
-        // A `state` may be a country's, by two letters.
-        ["yes" | "true" | "1"] if column != "state" => Sense::On,
-        ["no" | "false" | "0"] if column != "state" => Sense::Off,
-        _ if has(&is_on) && words.iter().all(|word| is_on(word) || BESIDE.contains(word)) => Sense::On,
-        _ => Sense::Unclear,
-    }
+    let is_all = words.iter().all(|word| is_on(word) || is_one(word, BESIDE));
+    if is_all && has(&is_on) { Sense::On } else { Sense::Unclear }
 }
 
 fn is_on(word: &str) -> bool {
-    ON_WHOLE.contains(&word) || ON.iter().any(|stem| word.starts_with(stem))
+    is_one(word, ON_WHOLE) || of(ON).any(|stem| word.starts_with(stem))
 }
 
 fn is_off(word: &str) -> bool {
-    OFF_WHOLE.contains(&word)
-        || OFF.iter().any(|stem| word.starts_with(stem))
-        || UN.iter().any(|un| word.strip_prefix(un).is_some_and(is_on))
+    let begins = |stems| of(stems).any(|stem| word.starts_with(stem));
+    is_one(word, OFF_WHOLE)
+        || begins(OFF_NAMED)
+        || begins(OFF)
+        || of(UN).any(|un| word.strip_prefix(un).is_some_and(is_on))
+}
+
+/// `dado de baja`; not `Baja California`.
+fn is_baja(words: &[&str]) -> bool {
+    words.last() == Some(&"baja")
+}
+
+fn of(words: &'static str) -> impl Iterator<Item = &'static str> {
+    words.split_ascii_whitespace()
+}
+
+fn is_one(word: &str, words: &'static str) -> bool {
+    of(words).any(|known| known == word)
 }
 
 /// In lower case, without accents and apostrophes, a space for all else that is no letter or digit.
@@ -160,7 +171,7 @@ mod tests {
 
     fn all(words: &str, sense_of_all: Sense) {
         for word in words.split(',') {
-            assert_eq!(sense("status", word.trim()), sense_of_all, "{word}");
+            assert_eq!(sense(Tells::Status, word.trim()), sense_of_all, "{word}");
         }
     }
 
@@ -171,7 +182,7 @@ mod tests {
              spam complaint, abuse, blocked, blacklisted, suppressed, do not contact, Don't mail, not subscribed, Non-Subscribed, \
              nonsubscribed, pending, not confirmed, Waiting for confirmation, disabled, archived, transactional, Abgemeldet, désabonné, \
              de\u{301}sabonne\u{301}, De\u{301}sinscrit, unsubscribed, cleaned, inactive, Inaktiv, deactivated, unconfirmed, noch nicht \
-             bestätigt, no longer subscribed, former subscriber, subscription cancelled, no, FALSE, 0, never confirmed, unverified",
+             bestätigt, Non-marketing contact, NEVER_SUBSCRIBED, no longer subscribed, former subscriber, subscription cancelled, no, FALSE, 0, never confirmed, unverified",
             Sense::Off,
         );
     }
@@ -179,7 +190,7 @@ mod tests {
     #[test]
     fn whoever_gets_mail_is_known_where_every_word_says_so() {
         all(
-            "subscribed, Subscriber, ACTIVE, Active_Subscriber, opted-in, opt in, Double opt-in, confirmed, enabled, Abonné, yes, true, 1",
+            "subscribed, Subscriber, ACTIVE, Active_Subscriber, opted-in, opt in, Double opt-in, confirmed, enabled, Abonné, Marketing contact, yes, true, 1",
             Sense::On,
         );
     }
@@ -203,7 +214,73 @@ mod tests {
             "Bremen",
             "Pendjab",
         ] {
-            assert_eq!(sense("state", state), Sense::Unclear, "{state}");
+            assert_eq!(sense(Tells::Place, state), Sense::Unclear, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_tells_is_known_by_its_name() {
+        let told = |names: &str, told: Option<Tells>| {
+            for name in names.split(',') {
+                assert_eq!(tells(name), told, "{name}");
+            }
+        };
+        told(
+            "Unsubscribed,unsubscribed_at,Unsubscribe reason,opt_out,Opted Out,HasOptedOutOfEmail,bounced,do_not_email,deleted_at,SUPPRESSED,\
+             Unsubscribed from all email,EMAIL_BLACKLISTED,Blocked,spam,Abgemeldet am,désabonné,Fecha de baja,Inactive,email_disabled",
+            Some(Tells::No),
+        );
+        told(
+            "status,Email Status,Member Status,Contact Status,list_status,Zustand,statut,Subscription Status",
+            Some(Tells::Status),
+        );
+        told("state,estado,Subscriber State", Some(Tells::Place));
+        told(
+            "Subscribed,Active,is_active,isActive,opt-in,DOUBLE_OPT-IN,Accepts Email Marketing,gdpr_consent,Newsletter,confirmed_at,\
+             Marketing Permission,email_verified,abonné",
+            Some(Tells::Yes),
+        );
+        told(
+            "first_name,city,plan,active_subscription,mood,subscribed_at,created_at,subscriber_id,Days active (30d),Cancel date,Activity,interactive,last_active,\
+             Accepts SMS Marketing,SMS_BLACKLISTED,adoption_info,tags,source,company,notes",
+            None,
+        );
+    }
+
+    #[test]
+    fn a_column_for_who_left_says_so_in_any_words_but_a_no() {
+        for text in
+            ["yes", "1", "2023-01-01", "01.02.2023", "x", "true", "too many mails", "unsubscribed", "oui"]
+        {
+            assert_eq!(sense(Tells::No, text), Sense::Off, "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "no",
+            "FALSE",
+            "0",
+            "0.00",
+            "nein",
+            "null",
+            "0000-00-00",
+            "subscribed",
+            "https://a.example/u",
+        ] {
+            assert_eq!(sense(Tells::No, text), Sense::Silent, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_asks_for_a_yes_is_answered_by_a_date_too() {
+        for text in ["yes", "TRUE", "1", "Ja", "2023-01-01 10:00", "Opted in", "x"] {
+            assert_eq!(sense(Tells::Yes, text), Sense::On, "{text}");
+        }
+        for text in ["no", "0", "f", "nein", "0000-00-00", "Opted out", "withdrawn", "Abgemeldet"] {
+            assert_eq!(sense(Tells::Yes, text), Sense::Off, "{text}");
+        }
+        for text in ["", "weekly", "?"] {
+            assert_eq!(sense(Tells::Yes, text), Sense::Unclear, "{text}");
         }
     }
 }
