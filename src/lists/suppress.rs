@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::mem;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,7 +18,7 @@ pub struct SuppressOutcome {
     pub suppressed: u64,
     /// Addresses to which nobody wrote before.
     pub known: u64,
-    /// Lines without an address that can be read: whoever they are of may be written to.
+    /// Lines without an address that can be read, or with more than the addresses that count: whoever else they are of may be written to.
     pub bad: BadLines,
     /// Lines of which something else could not be read; their addresses count.
     pub remarks: BadLines,
@@ -57,11 +58,18 @@ pub async fn suppress(
             && let Some(line) = lines.next()
         {
             match line? {
-                Ok(Suppressed { address, reason, remark }) => {
+                Ok(Suppressed { addresses, reason, at: since, remark, missed }) => {
                     if let Some(remark) = remark {
                         outcome.remarks.add(remark);
                     }
-                    some.push((address.key(), reason, keys.map(|keys| keys.suppression(&address))));
+                    if let Some(missed) = missed {
+                        outcome.bad.add(missed);
+                    }
+                    let since = since.map_or(at, |since| since.min(at));
+                    let hash = |address| keys.map(|keys| keys.suppression(address));
+                    some.extend(
+                        addresses.iter().map(|address| (address.key(), reason, since, hash(address))),
+                    );
                 }
                 Err(line) => outcome.bad.add(line),
             }
@@ -69,17 +77,22 @@ pub async fn suppress(
         if some.is_empty() {
             return Ok(outcome);
         }
-        let all = some.len() as u64;
-        let new = store.suppress(some, at).await?;
-        outcome.suppressed += new;
-        outcome.known += all - new;
+        // A line may have hundreds of addresses.
+        while !some.is_empty() {
+            let rest = some.split_off(some.len().min(ROWS));
+            let all = some.len() as u64;
+            let new = store.suppress(mem::replace(&mut some, rest)).await?;
+            outcome.suppressed += new;
+            outcome.known += all - new;
+        }
     }
 }
 
 impl fmt::Display for SuppressOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { suppressed, known, bad, remarks } = self;
-        write!(f, "nobody writes to {suppressed} addresses any more")?;
+        let addresses = if *suppressed == 1 { "address" } else { "addresses" };
+        write!(f, "nobody writes to {suppressed} {addresses} any more")?;
         if *known > 0 {
             write!(f, "; {known} were known")?;
         }

@@ -254,8 +254,8 @@ async fn all_that_is_known_of_a_reader_is_shown() {
     let choices =
         Choices { tracking: Some(Tracking::None), paused_until: Some(HOW.at), ..Choices::default() };
     lists.store.choose(&readers(), ada.id, &choices, judging()).await.unwrap();
-    let bounced = (ada.address.key(), SuppressionReason::Bounced, None);
-    lists.store.suppress(vec![bounced], HOW.at).await.unwrap();
+    let bounced = (ada.address.key(), SuppressionReason::Bounced, HOW.at, None);
+    lists.store.suppress(vec![bounced]).await.unwrap();
     lists.unsubscribe("other", "ada@example.com").await;
     insta::assert_snapshot!(lists.show("ADA@example.com").await, @"
     ada@example.com
@@ -377,8 +377,9 @@ async fn an_exported_list_imports_again_as_it_was_and_harms_no_spreadsheet() {
     let choices = Choices { paused_until: Some(HOW.at), ..choices };
     lists.store.choose(&readers(), bo.id, &choices, judging()).await.unwrap();
     lists.unsubscribe("readers", "cy@example.com").await;
-    let bounced = ("-di@example.net".to_owned(), SuppressionReason::Bounced, None);
-    lists.store.suppress(vec![bounced], HOW.at - SignedDuration::from_hours(24)).await.unwrap();
+    let before = HOW.at - SignedDuration::from_hours(24);
+    let bounced = ("-di@example.net".to_owned(), SuppressionReason::Bounced, before, None);
+    lists.store.suppress(vec![bounced]).await.unwrap();
     let exported = lists.export().await;
     insta::assert_snapshot!(exported);
     let mut others = TestLists::new().await;

@@ -12,19 +12,18 @@ use crate::mailbox::EmailAddress;
 use crate::subscriber::{Suppression, SuppressionReason};
 
 impl Store {
-    /// Writes no more to these keys of addresses, on any list, but for those whose hash, the last of the three, says that they were erased:
-    /// of them nothing is written down. The first reason stays, unless it was a bounce, which a confirmation would lift. Answers of how
-    /// many that is something new.
+    /// Writes no more to these keys of addresses, on any list, for a reason and since then, but for those whose hash, the last of the four,
+    /// says that they were erased: of them nothing is written down. The first reason stays, unless it was a bounce, which a confirmation
+    /// would lift. Answers of how many that is something new.
     ///
     /// # Errors
     /// A database's error; [`StoreError::ErasedMeanwhile`] where one has no hash and anybody was erased.
     pub async fn suppress(
         &self,
-        suppressed: Vec<(String, SuppressionReason, Option<String>)>,
-        at: Timestamp,
+        suppressed: Vec<(String, SuppressionReason, Timestamp, Option<String>)>,
     ) -> Result<u64, StoreError> {
-        let is_known = suppressed.iter().all(|(_, _, erased)| erased.is_some());
-        let insert = suppressing(suppressed.into_iter().map(|(key, reason, hash)| (key, reason, at, hash)));
+        let is_known = suppressed.iter().all(|(.., erased)| erased.is_some());
+        let insert = suppressing(suppressed.into_iter());
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
         // Of whoever is erased in this moment the address would stay.

@@ -62,9 +62,10 @@ fn entry(text: &str) -> Entry {
 fn suppressed(
     address: &EmailAddress,
     reason: SuppressionReason,
-) -> Vec<(String, SuppressionReason, Option<String>)> {
+    at: Timestamp,
+) -> Vec<(String, SuppressionReason, Timestamp, Option<String>)> {
     let key = address.key();
-    vec![(key.clone(), reason, Some(format!("hash of {key}")))]
+    vec![(key.clone(), reason, at, Some(format!("hash of {key}")))]
 }
 
 /// What somebody agrees to who comes back by a page.

@@ -163,8 +163,8 @@ async fn to_whom_nobody_writes_any_more_is_told_so_whatever_they_choose() {
     let folder = Folder::with_readers(&["ada@example.com"]);
     folder.send().await.unwrap();
     let store = folder.app().store().await.unwrap();
-    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, None);
-    store.suppress(vec![suppressed], folder.app().now()).await.unwrap();
+    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, folder.app().now(), None);
+    store.suppress(vec![suppressed]).await.unwrap();
     let server = folder.serve().await;
     let path = folder.links().to("preferences");
     for page in [get(&server, &path).await.body, post(&server, &path, "name=Ada").await.body] {

@@ -214,9 +214,9 @@ async fn who_comes_back_to_an_address_that_nothing_is_sent_to_is_told_so() {
     post(&server, &path, "action=leave").await;
     until_gone(&folder, &server).await;
     let app = folder.app();
-    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, None);
+    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, app.now(), None);
     let store = app.store().await.unwrap();
-    store.suppress(vec![suppressed], app.now()).await.unwrap();
+    store.suppress(vec![suppressed]).await.unwrap();
     let back = post(&server, &path, "action=undo").await.body;
     assert!(back.contains("nothing is sent to this address") && !back.contains("never left"), "{back}");
     server.stop().await;
@@ -288,9 +288,9 @@ async fn to_whom_nothing_is_sent_leaves_all_the_same_and_is_not_told_that_other_
     let server = folder.serve().await;
     let path = folder.links().to("unsubscribe");
     post(&server, &folder.links().to("preferences"), "pause=8&lists=chosen&list=readers&list=outages").await;
-    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, None);
+    let suppressed = ("ada@example.com".to_owned(), SuppressionReason::Complained, folder.app().now(), None);
     let app = folder.app();
-    app.store().await.unwrap().suppress(vec![suppressed], app.now()).await.unwrap();
+    app.store().await.unwrap().suppress(vec![suppressed]).await.unwrap();
     post(&server, &path, "action=leave").await;
     until_gone_from(&folder, &server, 1).await;
     let page = get(&server, &path).await.body;

@@ -36,7 +36,7 @@ async fn who_left_while_in_doubt_stays_so_and_is_not_skipped() {
     let in_doubt = leased.iter().map(|one| settlement(one.recipient.id, Outcome::InDoubt));
     store.write(&[], &in_doubt.collect::<Vec<_>>()).await;
     store.take_off(&list(), &address("r0@example.com")).await;
-    store.suppress(suppressed(&address("r1@example.com"), SuppressionReason::Complained), NOW).await.unwrap();
+    store.suppress(suppressed(&address("r1@example.com"), SuppressionReason::Complained, NOW)).await.unwrap();
     let away = Choices { paused_until: Some(later(99_999)), ..Choices::default() };
     store.choose(&list(), leased[2].recipient.id, &away, judging()).await.unwrap();
     let resends = store.resends(number(), DAYS).await.unwrap();

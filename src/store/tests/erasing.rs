@@ -88,8 +88,8 @@ async fn who_is_erased_first_of_all_while_a_file_is_read_or_a_command_begins_is_
         erased_meanwhile(added.unwrap_err());
         erased_meanwhile(store.unsubscribe(&list(), &ada, newcomer, NOW).await.unwrap_err());
     }
-    let suppressed = vec![(ada.key(), SuppressionReason::DoNotMail, None)];
-    erased_meanwhile(store.suppress(suppressed, NOW).await.unwrap_err());
+    let suppressed = vec![(ada.key(), SuppressionReason::DoNotMail, NOW, None)];
+    erased_meanwhile(store.suppress(suppressed).await.unwrap_err());
     assert_eq!((store.reader(&ada).await.unwrap(), store.suppression(&ada).await.unwrap()), (None, None));
     assert_eq!(store.audience_of().await, ["bo@example.com"]);
 }
@@ -113,8 +113,8 @@ async fn who_is_erased_at_the_moment_that_they_are_suppressed_is_not_written_dow
     }
     let bounced = [(ada.id, "5.1.1".to_owned())];
     let bouncing = tokio::spawn(async move { sender.suppress_bounced(&bounced, NOW).await });
-    let entry = suppressed(&ada.address, SuppressionReason::DoNotMail);
-    let listing = tokio::spawn(async move { operator.suppress(entry, NOW).await });
+    let entry = suppressed(&ada.address, SuppressionReason::DoNotMail, NOW);
+    let listing = tokio::spawn(async move { operator.suppress(entry).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     erasing.commit().await.unwrap();
     bouncing.await.unwrap().unwrap();

@@ -143,7 +143,7 @@ async fn who_pauses_or_is_suppressed_is_skipped_with_the_reason() {
     let until = NOW + SignedDuration::from_hours(1);
     let pause = Choices { paused_until: Some(until), ..Choices::default() };
     store.choose(&list(), ada, &pause, judging()).await.unwrap();
-    store.suppress(suppressed(&address("BO@example.com"), SuppressionReason::Complained), NOW).await.unwrap();
+    store.suppress(suppressed(&address("BO@example.com"), SuppressionReason::Complained, NOW)).await.unwrap();
     assert_eq!(store.audience_of().await, ["cy@example.com"]);
     let skipped = store.audience(&list(), NOW).await.unwrap().skipped;
     assert_eq!(skipped, BTreeMap::from([(SkipReason::Paused, 1), (SkipReason::Suppressed, 1)]));

@@ -71,7 +71,7 @@ async fn a_confirmation_repeated_after_its_reader_left_says_nothing_of_a_welcome
     assert!(store.come_back(&list(), confirmed.subscriber, agreed(later(4))).await.unwrap());
     assert!(store.pending("h", later(5)).await.unwrap().is_some());
     assert!(store.confirm("h", Reference(9), later(5), unerased).await.unwrap().is_some());
-    store.suppress(suppressed(&confirmed.address, SuppressionReason::Complained), later(6)).await.unwrap();
+    store.suppress(suppressed(&confirmed.address, SuppressionReason::Complained, later(6))).await.unwrap();
     assert_eq!(store.confirm("h", Reference(9), later(7), unerased).await.unwrap(), None);
 }
 
@@ -102,7 +102,7 @@ async fn who_left_comes_back_by_their_own_confirmation_and_who_complained_gets_n
     assert_eq!(store.ask("r0@example.com", "h", NOW).await, Asked::Mail);
     store.confirm("h", Reference(9), later(2), unerased).await.unwrap();
     assert_eq!(store.audience_of().await, ["r0@example.com"]);
-    store.suppress(suppressed(&address("r0@example.com"), SuppressionReason::Complained), NOW).await.unwrap();
+    store.suppress(suppressed(&address("r0@example.com"), SuppressionReason::Complained, NOW)).await.unwrap();
     let day = NOW + SignedDuration::from_hours(49);
     assert_eq!(store.ask("r0@example.com", "i", day).await, Asked::Suppressed);
 }
@@ -113,7 +113,7 @@ async fn no_confirmation_asked_for_before_lifts_a_complaint_or_a_do_not_mail_ent
         let store = TestStore::new().await;
         let ada = address("ada@example.com");
         store.ask("ada@example.com", "h", NOW).await;
-        store.suppress(suppressed(&ada, reason), later(1)).await.unwrap();
+        store.suppress(suppressed(&ada, reason, later(1))).await.unwrap();
         assert_eq!(store.pending("h", later(2)).await.unwrap(), None);
         assert_eq!(store.confirm("h", Reference(9), later(2), unerased).await.unwrap(), None);
         assert_eq!(store.suppression(&ada).await.unwrap().map(|stands| stands.reason), Some(reason));
@@ -126,12 +126,12 @@ async fn a_do_not_mail_entry_of_an_address_that_bounced_is_lifted_by_no_confirma
     for reason in [SuppressionReason::Complained, SuppressionReason::DoNotMail] {
         let store = TestStore::new().await;
         let ada = address("ada@example.com");
-        store.suppress(suppressed(&ada, SuppressionReason::Bounced), NOW).await.unwrap();
+        store.suppress(suppressed(&ada, SuppressionReason::Bounced, NOW)).await.unwrap();
         store.ask("ada@example.com", "h", later(1)).await;
-        assert_eq!(store.suppress(suppressed(&ada, reason), later(2)).await.unwrap(), 1);
+        assert_eq!(store.suppress(suppressed(&ada, reason, later(2))).await.unwrap(), 1);
         for again in [SuppressionReason::Bounced, reason] {
             assert_eq!(
-                store.suppress(suppressed(&ada, again), later(3)).await.unwrap(),
+                store.suppress(suppressed(&ada, again, later(3))).await.unwrap(),
                 0,
                 "it stays as it is"
             );
@@ -146,7 +146,7 @@ async fn a_confirmation_lifts_a_bounce() {
     let store = TestStore::new().await;
     store.ask("ada@example.com", "h", NOW).await;
     let ada = address("ada@example.com");
-    store.suppress(suppressed(&ada, SuppressionReason::Bounced), later(1)).await.unwrap();
+    store.suppress(suppressed(&ada, SuppressionReason::Bounced, later(1))).await.unwrap();
     assert!(store.confirm("h", Reference(9), later(2), unerased).await.unwrap().unwrap().is_new);
     assert_eq!(store.suppression(&ada).await.unwrap(), None);
 }

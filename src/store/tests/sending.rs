@@ -122,7 +122,7 @@ async fn who_leaves_during_the_run_gets_no_message() {
     let store = TestStore::queued(3).await;
     let leased = store.lease_some(3).await;
     store.take_off(&list(), &address("r1@example.com")).await;
-    store.suppress(suppressed(&address("r2@example.com"), SuppressionReason::Bounced), NOW).await.unwrap();
+    store.suppress(suppressed(&address("r2@example.com"), SuppressionReason::Bounced, NOW)).await.unwrap();
     assert_eq!(store.write(&intents(&leased), &[]).await, [leased[0].recipient.id]);
     assert_eq!(store.skipped(number()).await.unwrap(), BTreeMap::from([(SkipReason::LeftDuringRun, 2)]));
 }
@@ -347,7 +347,7 @@ async fn a_sender_that_ends_puts_back_what_it_holds() {
 async fn a_dry_run_works_on_a_copy_of_the_readers() {
     let store = TestStore::queued(3).await;
     store.take_off(&list(), &address("r1@example.com")).await;
-    store.suppress(suppressed(&address("r2@example.com"), SuppressionReason::Bounced), NOW).await.unwrap();
+    store.suppress(suppressed(&address("r2@example.com"), SuppressionReason::Bounced, NOW)).await.unwrap();
     let copy = store.copy_readers_to(&store.folder.path().join("copy.db")).await.unwrap();
     assert_eq!(copy.audience(&list(), NOW).await.unwrap(), store.audience(&list(), NOW).await.unwrap());
     assert_eq!(

@@ -167,7 +167,7 @@ impl Pair {
                 model.people[*reader].is_gone = true;
             }
             Event::Suppress(reader) => {
-                store.suppress(suppressed(&Self::address(*reader), Bounced), now).await.unwrap();
+                store.suppress(suppressed(&Self::address(*reader), Bounced, now)).await.unwrap();
                 model.people[*reader].is_gone = true;
             }
             Event::Erase(reader) => self.erase(*reader).await,

@@ -200,8 +200,13 @@ fn column(name: &str) -> Column {
     }
 }
 
+/// Whether a column of this name holds addresses.
+pub(super) fn names_addresses(name: &str) -> bool {
+    ADDRESSES.contains(&name)
+}
+
 /// Which column holds the addresses, by its name.
-pub(super) fn addresses(names: &[String]) -> Option<usize> {
+fn addresses(names: &[String]) -> Option<usize> {
     ADDRESSES.iter().find_map(|known| names.iter().position(|name| name == known))
 }
 

@@ -105,8 +105,42 @@ fn a_line_break_in_what_is_not_kept_keeps_nobody_on_a_list_who_left() {
     let mut suppressed = SuppressedReader::new(do_not_mail.as_bytes()).unwrap().map(Result::unwrap);
     assert_eq!(suppressed.next().unwrap().unwrap().reason, SuppressionReason::Bounced);
     let in_quotes = suppressed.next().unwrap().unwrap();
-    assert_eq!(in_quotes.address.as_str(), "bo@example.com");
+    assert_eq!(in_quotes.addresses, [crate::mailbox::EmailAddress::parse("bo@example.com").unwrap()]);
     assert_eq!(in_quotes.remark.unwrap().to_string(), "line 4: its quotes do not match; the address counts");
+}
+
+#[test]
+fn every_address_of_a_line_of_a_do_not_mail_list_counts_and_what_may_be_one_is_reported() {
+    let read = |file: &str| -> Vec<String> {
+        let lines = SuppressedReader::new(file.as_bytes()).unwrap().map(Result::unwrap);
+        let said = lines.map(|line| match line {
+            Ok(Suppressed { addresses, missed, .. }) => {
+                let addresses: Vec<_> = addresses.iter().map(crate::mailbox::EmailAddress::local).collect();
+                format!("{}{}", addresses.join(" "), if missed.is_some() { " and?" } else { "" })
+            }
+            Err(_) => "bad".to_owned(),
+        });
+        said.collect()
+    };
+    for file in [
+        "a@x.example,b@x.example,c@x.example\n",
+        "a@x.example; b@x.example; c@x.example\n",
+        "a@x.example b@x.example\tc@x.example",
+        "A, B <a@x.example>; <b@x.example>, C <c@x.example>\n",
+        "Ada,a@x.example,Bo <b@x.example>,c@x.example,1\n",
+        "email,name,email2,E-Mail 3\na@x.example,A,b@x.example,c@x.example\n",
+        "email,reason\n\"a@x.example, b@x.example\nc@x.example\",550 <d@x.example> unknown\n",
+        "email,sender,added by\n a@x.example;b@x.example c@x.example,news@x.example,op@x.example\n",
+    ] {
+        assert_eq!(read(file), ["a b c"], "{file}");
+    }
+    assert_eq!(read("a@x.example\nb@x.example; c@x.example\n"), ["a", "b c"]);
+    assert_eq!(read("email,alternative\na@x.example,b@x.example\nb@x.example,B\n"), ["a and?", "b"]);
+    assert_eq!(read("a@x.example,asked by boss@x.example to go\n"), ["a and?"]);
+    assert_eq!(read("a@x.example,b@@x.example\n"), ["a and?"]);
+    assert_eq!(read("a@x.example,550 <a@x.example> unknown\n"), ["a"]);
+    assert_eq!(read("email\nnobody\nboss@x.example says no\n"), ["bad", "bad"]);
+    assert_eq!(read("email,email2\n,b@x.example\n\"a@x.example\" x,b@x.example\n"), ["b", "b and?"]);
 }
 
 #[test]
