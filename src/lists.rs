@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod import;
 mod leaving;
+mod mailed;
 mod record;
 mod show;
 mod sort;
@@ -28,9 +29,8 @@ pub use self::choose::{ChooseOutcome, Chooser, PAUSES, Pause, Preferences, Wante
 pub use self::erase::{EraseOutcome, erase};
 pub use self::export::{HeldOutcome, export, held};
 pub use self::import::{Import, ImportError, ImportOutcome, import, joined_otherwise};
-pub use self::leaving::{
-    Back, MailedOutcome, ReturnOutcome, come_back, leave, leave_by_mail, leave_copy, say_why,
-};
+pub use self::leaving::{Back, ReturnOutcome, come_back, leave, leave_copy, say_why};
+pub use self::mailed::{Failed, MailedOutcome, leave_by_mail};
 pub use self::show::{ShowOutcome, show};
 pub use self::stats::{Month, StatsOutcome, stats};
 pub use self::suppress::{SuppressError, SuppressOutcome, suppress};

@@ -128,7 +128,7 @@ struct Show {
 /// Takes a reader off a list, for ever; at once, also for a run under way
 ///
 /// With --mail it reads mails to `unsubscribe_mailbox` instead: the subject that the link in an issue's header made says who asks. A mail
-/// without it is named, for a person to read, and the exit code is 1.
+/// without it is named, for a person to read, and the exit code is 1; so is what cannot be read.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  pressroom subscribers unsubscribe ada@example.com --list readers\n  \
         pressroom subscribers unsubscribe --mail /var/mail/leave/Maildir\n  pressroom subscribers unsubscribe --mail - < mail.eml")]
@@ -259,7 +259,8 @@ impl Unsubscribe {
         if let Some(mail) = &self.mail {
             let left = lists::leave_by_mail(store, &app.keys(store).await?, mail, app.now()).await?;
             face.say(&left)?;
-            return Ok(if left.unclear.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            let is_all = left.unclear.is_empty() && left.failed.is_empty();
+            return Ok(if is_all { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let list = known(self.list, app, store).await?;
         let keys = app.keys_of_erased(store).await?;

@@ -425,7 +425,7 @@ async fn who_is_erased_is_in_nothing_that_is_kept_and_no_import_brings_them_back
     ada.lovelace@example.com was erased; nothing is kept of them, and no import will add them
     ada.lovelace@example.com is on no list
     no mail goes there: they asked to be erased, 2023-11-14
-    nobody writes to 1 addresses any more; 1 were known
+    nobody writes to 1 address any more; 1 were known
     ");
     let folder = lists.store.folder();
     lists.store.close().await.unwrap();

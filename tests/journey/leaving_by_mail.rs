@@ -50,3 +50,43 @@ async fn a_mail_to_the_address_in_the_header_leaves_once_and_what_is_no_such_mai
     let run = folder.run(&["subscribers", "unsubscribe", "--mail", &at("mail.eml")]);
     assert_eq!((run.status.code(), &run.stdout[..]), (Some(0), &b"0 left by mail; 1 had left already\n"[..]));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_entry_of_a_maildir_that_is_no_mail_keeps_nobody_on_the_list_and_is_named() {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::process::Command;
+
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.edit("newsletter.toml", "list_id", "unsubscribe_mailbox = \"leave@example.com\"\nlist_id");
+    folder.send().await.unwrap();
+    let (_, subject) = mailto(&folder);
+    let encoded: Vec<_> = subject.bytes().map(|byte| format!("={byte:02X}")).collect();
+    folder.write("leave/cur/.keep", "");
+    folder.write("leave/new/5", &format!("Subject: =?utf-8?Q?{}?=\r\n\r\n", encoded.concat()));
+    let new = folder.path().join("leave/new");
+    symlink("/nowhere", new.join("1")).unwrap();
+    std::fs::create_dir(new.join("2")).unwrap();
+    assert!(Command::new("mkfifo").arg(new.join("3")).status().unwrap().success());
+    let _socket = UnixListener::bind(new.join("4")).unwrap();
+    let leave = folder.path().join("leave").display().to_string();
+    let run = folder.run(&["--json", "subscribers", "unsubscribe", "--mail", &leave]);
+    let said: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(
+        (run.status.code(), &said["left"], &said["unclear"]),
+        (Some(1), &1.into(), &[""; 0][..].into())
+    );
+    let failed: Vec<_> = said["failed"].as_array().unwrap().iter().map(|one| &one["mail"]).collect();
+    assert_eq!(
+        failed,
+        ["1", "2", "3", "4"].map(|name| new.join(name).display().to_string()).iter().collect::<Vec<_>>()
+    );
+    assert!(folder.path().join("leave/cur/5:2,S").exists());
+    let run = folder.run(&["subscribers", "unsubscribe", "--mail", &leave]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(
+        said.starts_with("0 left by mail\n") && said.contains("new/3: it cannot be read: it is no file"),
+        "{said}"
+    );
+}
