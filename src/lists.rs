@@ -27,7 +27,7 @@ use crate::token::Keys;
 pub use self::add::{AddOutcome, Added, add};
 pub use self::choose::{ChooseOutcome, Chooser, PAUSES, Pause, Preferences, Wanted, choose, counted};
 pub use self::erase::{EraseOutcome, erase};
-pub use self::export::{HeldOutcome, export, held};
+pub use self::export::{HeldOutcome, export, export_suppressed, held};
 pub use self::import::{Import, ImportError, ImportOutcome, import, joined_otherwise};
 pub use self::leaving::{Back, ReturnOutcome, come_back, leave, leave_copy, say_why};
 pub use self::mailed::{Failed, MailedOutcome, leave_by_mail};

@@ -64,10 +64,11 @@ struct Import {
     suppressed: Option<PathBuf>,
 }
 
-/// Writes a list as CSV that imports again, or all that is held on one reader as JSON
+/// Writes a list or the do-not-mail list as CSV that imports again, or all that is held on one reader as JSON
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  pressroom subscribers export > readers.csv\n  pressroom subscribers export ada@example.com"
+    after_help = "Examples:\n  pressroom subscribers export > readers.csv\n  pressroom subscribers export --suppressed > do-not-mail.csv\n  \
+        pressroom subscribers export ada@example.com"
 )]
 struct Export {
     /// The reader; else the whole list
@@ -75,6 +76,9 @@ struct Export {
     /// The list; else the newsletter's
     #[arg(long, conflicts_with = "address")]
     list: Option<ListName>,
+    /// The addresses that nobody writes to, on whatever list or none, for `import --suppressed`
+    #[arg(long, conflicts_with_all = ["address", "list"])]
+    suppressed: bool,
 }
 
 /// Takes a reader out of everything that is kept, for good
@@ -277,6 +281,8 @@ impl Export {
         if let Some(address) = self.address {
             let keys = app.keys_of_erased(store).await?;
             face.say(&lists::held(store, keys.as_deref(), &address).await?)?;
+        } else if self.suppressed {
+            lists::export_suppressed(store, BufWriter::new(Data)).await?;
         } else {
             let list = known(self.list, app, store).await?;
             lists::export(store, &list, BufWriter::new(Data)).await?;

@@ -11,7 +11,7 @@ use super::{ShowOutcome, show};
 use crate::id::ListName;
 use crate::mailbox::EmailAddress;
 use crate::store::{Held, Member, Store, StoreError};
-use crate::subscriber::list::ListWriter;
+use crate::subscriber::list::{ListWriter, SuppressedWriter};
 use crate::token::Keys;
 
 /// Readers read at once.
@@ -28,7 +28,7 @@ pub struct HeldOutcome {
     pub held: Held,
 }
 
-/// Writes those who are on a list, or left it, as CSV that [`super::import()`] reads again; memory does not grow with it. Answers how many.
+/// Writes those who are or were on a list as CSV that [`super::import()`] reads again; memory does not grow with it. Answers how many.
 ///
 /// # Errors
 /// The store's, and what the file says.
@@ -54,6 +54,25 @@ pub async fn export(store: &Store, list: &ListName, file: impl Write) -> anyhow:
     }
     writer.finish().context(unwritten)?;
     Ok(readers)
+}
+
+/// Writes the addresses that nobody writes to any more, on a list or on none, as CSV that [`super::suppress`] reads again. Who was erased is
+/// not among them.
+///
+/// # Errors
+/// The store's, and what the file says.
+pub async fn export_suppressed(store: &Store, file: impl Write) -> anyhow::Result<()> {
+    let unwritten = "the do-not-mail list cannot be written";
+    let mut writer = SuppressedWriter::new(file).context(unwritten)?;
+    let mut page = store.suppressed(None, PAGE).await?;
+    while let Some((last, ..)) = page.last() {
+        let after = last.clone();
+        for (_, address, reason, at) in &page {
+            writer.address(address, *reason, *at).context(unwritten)?;
+        }
+        page = store.suppressed(Some(&after), PAGE).await?;
+    }
+    writer.finish().context(unwritten)
 }
 
 /// All that is held on an address, letter case aside. With the keys, also that it was erased.

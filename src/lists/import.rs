@@ -231,7 +231,7 @@ impl File {
                 match row.standing {
                     Standing::Subscribed => self.readers += u64::from(row.doubts.is_empty()),
                     Standing::Left(_) | Standing::Suppressed(_) => self.leavers += 1,
-                    Standing::Outside => {}
+                    Standing::Outside | Standing::Gone => {}
                 }
                 self.sorter.add(&row)
             }

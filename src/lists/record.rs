@@ -125,18 +125,7 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
         text(into, Some(field));
         text(into, Some(value));
     }
-    match standing {
-        Standing::Subscribed => into.push(0),
-        Standing::Outside => into.push(1),
-        Standing::Left(at) => {
-            into.push(2);
-            time(into, *at);
-        }
-        Standing::Suppressed(reason) => {
-            into.push(3);
-            number(into, Some(*reason as i64));
-        }
-    }
+    write_standing(into, *standing);
     number(into, Some(doubts.bits().into()));
     time(into, *since);
     number(into, suppressed.map(|reason| reason as i64));
@@ -159,13 +148,29 @@ pub(super) fn write(into: &mut Vec<u8>, row: &Row) {
     into[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
 }
 
+fn write_standing(into: &mut Vec<u8>, standing: Standing) {
+    match standing {
+        Standing::Subscribed => into.push(0),
+        Standing::Outside => into.push(1),
+        Standing::Left(at) => {
+            into.push(2);
+            time(into, at);
+        }
+        Standing::Suppressed(reason) => {
+            into.push(3);
+            number(into, Some(reason as i64));
+        }
+        Standing::Gone => into.push(4),
+    }
+}
+
 /// Whoever asks for less mail, or may do so, comes first.
 fn rank(row: &Row) -> u8 {
     match row.standing {
         Standing::Suppressed(_) => 0,
         _ if row.suppressed.is_some() => 0,
         Standing::Left(_) => 1,
-        Standing::Outside => 2,
+        Standing::Outside | Standing::Gone => 2,
         Standing::Subscribed if !row.doubts.is_empty() => 3,
         Standing::Subscribed => 4,
     }
@@ -253,6 +258,7 @@ impl<'r> Fields<'r> {
             0 => Standing::Subscribed,
             1 => Standing::Outside,
             2 => Standing::Left(self.time()?),
+            4 => Standing::Gone,
             _ => Standing::Suppressed(self.reason()?.ok_or(CutOff)?),
         };
         let doubts = u16::try_from(self.number()?.ok_or(CutOff)?).map_err(|_| CutOff)?;

@@ -162,7 +162,7 @@ async fn of_an_address_that_comes_twice_a_suppression_counts_before_a_leaving_an
                 ada@example.com,{one}\nbo@example.com,subscribed,,\nADA@example.com,{other}\n"
             );
             let counts = lists.import(&file, HOW).await.unwrap().counts;
-            let counted = [counts.suppressed, counts.departed, counts.unconfirmed];
+            let counted = [counts.suppressed, counts.departed, counts.gone];
             assert!(counted[less] == 1 && counted.iter().sum::<u64>() == 1, "{one} and {other}: {counts:?}");
             assert_eq!((counts.repeated, lists.audience().await.len()), (1, 1));
         }

@@ -57,7 +57,7 @@ pub struct ImportCounts {
     pub unchanged: u64,
     /// Gone from the file before, and in it again.
     pub returned: u64,
-    /// In the file before, and not now.
+    /// In the file before, and not now; or that is what an export says of them.
     pub gone: u64,
     /// In the file, but they left or were erased, and stay away.
     pub left: u64,

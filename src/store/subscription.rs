@@ -89,7 +89,7 @@ impl Store {
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
 
-    /// A page of those who are on a list or left it, in the order of their rows, after one or from the first.
+    /// A page of those who are or were on a list, in the order of their rows, after one or from the first.
     ///
     /// # Errors
     /// A database's error.
@@ -101,7 +101,7 @@ impl Store {
     ) -> Result<Vec<Member>, StoreError> {
         let select = "select s.*, b.address, x.reason as suppressed, x.at as suppressed_at from subscription s \
             join subscriber b on b.id = s.subscriber left join suppression x on x.key = b.key \
-            where s.list = $1 and s.subscriber > $2 and s.status <> 'gone' order by s.subscriber limit $3";
+            where s.list = $1 and s.subscriber > $2 order by s.subscriber limit $3";
         let select = sql(select).bind(list).bind(after.map_or(0, |id| id.0)).bind(limit);
         let rows = select.fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()

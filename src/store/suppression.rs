@@ -79,6 +79,33 @@ impl Store {
         row.as_ref().map(|row| Cells(row).time("at")).transpose()
     }
 
+    /// A page of the addresses that nobody writes to any more, in the order of their keys, after one or from the first: the key, how the
+    /// address is spelt, why, and since when. Of those who were erased no address is held.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn suppressed(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, String, SuppressionReason, Timestamp)>, StoreError> {
+        let select = "select x.key, coalesce(b.address, x.key) as address, x.reason, x.at from suppression x \
+            left join subscriber b on b.key = x.key \
+            where x.reason <> 'erased' and x.key > $1 order by x.key limit $2";
+        let select = sql(select).bind(after.unwrap_or_default()).bind(limit);
+        let rows = select.fetch_all(&mut self.read().await?).await?;
+        let read = |row: &_| {
+            let row = Cells(row);
+            Ok((
+                row.text("key")?.to_owned(),
+                row.text("address")?.to_owned(),
+                row.word("reason")?,
+                row.time("at")?,
+            ))
+        };
+        rows.iter().map(read).collect()
+    }
+
     /// Whether and why nobody writes to an address any more.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ use self::telling::Telling;
 pub use self::bad::{BadLine, BadLines};
 pub use self::header::{HeaderError, Recognised};
 pub use self::service::Service;
-pub use self::sheet::ListWriter;
+pub use self::sheet::{ListWriter, SuppressedWriter};
 pub use self::standing::{More, Row, Standing};
 pub use self::suppressed::{Suppressed, SuppressedReader};
 pub use self::telling::{Attribute, Doubts, Settled};

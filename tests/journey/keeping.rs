@@ -89,6 +89,50 @@ async fn a_list_that_is_given_out_comes_back_as_it_was() {
     );
 }
 
+#[tokio::test]
+async fn who_is_gone_from_the_file_and_the_do_not_mail_list_outlive_a_new_store() {
+    let (folder, _) = given_out().await;
+    let never =
+        "email,reason\nbo@example.org,spam complaint\n=never@example.com,hard bounce\nED@example.com,\n";
+    folder.write("do-not-mail.csv", never);
+    done(&folder, &["subscribers", "import", "--suppressed", &at(&folder, "do-not-mail.csv")]);
+    let (plain, empty) = ("email\nada.lovelace@example.com\nbo@example.org\n", "email\nzoe@example.com\n");
+    folder.write("subscribers/readers.csv", empty);
+    done(&folder, &["subscribers", "import", "--allow-shrink"]);
+    let list = done(&folder, &["subscribers", "export"]);
+    let do_not_mail = done(&folder, &["subscribers", "export", "--suppressed"]);
+    assert_eq!(list.matches(",gone,").count(), 2, "{list}");
+    assert_eq!(do_not_mail.lines().count(), 4, "{do_not_mail}");
+    assert!(do_not_mail.contains("'=never@example.com,bounced,20"), "{do_not_mail}");
+
+    let other = Folder::with_readers(&[]);
+    other.write("subscribers/readers.csv", &list);
+    other.write("do-not-mail.csv", &do_not_mail);
+    let taken = done(&other, &["subscribers", "import"]);
+    assert!(taken.contains("2 gone from the file"), "{taken}");
+    done(&other, &["subscribers", "import", "--suppressed", &at(&other, "do-not-mail.csv")]);
+    assert_eq!(sorted(&done(&other, &["subscribers", "export"])), sorted(&list));
+    assert_eq!(done(&other, &["subscribers", "export", "--suppressed"]), do_not_mail);
+    let again = done(&other, &["subscribers", "import"]);
+    assert!(!again.contains("gone"), "they were: {again}");
+    other.write("subscribers/readers.csv", &format!("{plain}=never@example.com\n"));
+    done(&other, &["subscribers", "import", "--allow-shrink"]);
+    let ada = &held(&other, ADA)["subscriptions"][0];
+    let chosen = &ada["choices"];
+    assert_eq!(
+        (&chosen["tracking"], &chosen["format"], &ada["status"]),
+        (&"none".into(), &"text".into(), &"subscribed".into())
+    );
+    let queued = &json(&done(&other, &["--json", "send", "1", "--yes"]))["queued"];
+    assert_eq!(queued, &Value::from(3), "Ada, and those two who came otherwise");
+}
+
+fn sorted(file: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = file.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
 /// What a list has of its readers beside what its file says.
 async fn members(folder: &Folder) -> Vec<(String, Origin, Choices, Option<Consent>)> {
     let store = folder.app().store().await.unwrap();

@@ -282,7 +282,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
         }
         let suppressed_at = row.suppressed_at.map_or(self.how.now, |at| at.min(self.how.now));
         match row.standing {
-            Standing::Subscribed => {}
+            Standing::Subscribed | Standing::Gone => {}
             Standing::Outside => self.counts.unconfirmed += 1,
             Standing::Left(_) => self.counts.departed += 1,
             Standing::Suppressed(reason) => {
@@ -301,7 +301,7 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
     }
 
     fn take_new(&mut self, key: String, row: Row) {
-        let (Standing::Subscribed | Standing::Left(_)) = row.standing else { return };
+        let (Standing::Subscribed | Standing::Gone | Standing::Left(_)) = row.standing else { return };
         let id = self.next_id;
         self.next_id += 1;
         let reference = Reference::random(&mut self.fill_random);
@@ -323,28 +323,41 @@ impl<'t, F: FnMut(&mut [u8]) + Send> Merge<'t, F> {
                 self.pending.left.push((known.id, at.unwrap_or(self.how.now)));
             }
             Standing::Outside if on_list.counts() => self.pending.gone.push(known.id),
+            Standing::Gone => {
+                if on_list.counts() {
+                    self.counts.gone += 1;
+                    self.pending.gone.push(known.id);
+                }
+                let lacks = row.more.and_then(|more| on_list.lacks(&more.choices));
+                self.pending.chosen.extend(lacks.map(|lacks| (known.id, lacks)));
+            }
             Standing::Suppressed(_) => self.after += u64::from(on_list.counts()),
             Standing::Left(_) | Standing::Outside => {}
         }
     }
 
-    /// New on the list, or known to it from now on as one who left.
+    /// New on the list, or known to it from now on as one who left or is gone.
     fn join(&mut self, id: i64, row: Row) {
         let status = match row.standing {
             Standing::Subscribed => SubscriptionStatus::Subscribed,
             Standing::Left(_) => SubscriptionStatus::Left,
+            Standing::Gone => SubscriptionStatus::Gone,
             Standing::Outside | Standing::Suppressed(_) => return,
         };
-        if status == SubscriptionStatus::Subscribed {
-            self.counts.added += 1;
-            self.after += u64::from(origin(&row) == Origin::File);
+        match status {
+            SubscriptionStatus::Subscribed => {
+                self.counts.added += 1;
+                self.after += u64::from(origin(&row) == Origin::File);
+            }
+            SubscriptionStatus::Gone => self.counts.gone += 1,
+            SubscriptionStatus::Left => {}
         }
         if let Some(more) = &row.more {
             self.pending.more.push((id, more.clone()));
         }
         let left_at = match row.standing {
             Standing::Left(at) => Some(at.unwrap_or(self.how.now)),
-            Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => None,
+            Standing::Subscribed | Standing::Outside | Standing::Gone | Standing::Suppressed(_) => None,
         };
         let (since, origin) = (row.since.unwrap_or(self.how.now), origin(&row));
         self.pending.written.push(Written::new(id, (status, origin), (since, left_at), row.entry));

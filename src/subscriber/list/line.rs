@@ -296,7 +296,7 @@ impl Making {
         let standing = if self.has_status { self.standing.and(Standing::Outside) } else { self.standing };
         let standing = match standing {
             Standing::Left(at) => Standing::Left(at.or(self.left_at)),
-            Standing::Subscribed | Standing::Outside | Standing::Suppressed(_) => standing,
+            Standing::Subscribed | Standing::Outside | Standing::Gone | Standing::Suppressed(_) => standing,
         };
         let entry = Entry { address: self.address?, name, tracking, format, attributes };
         let (since, suppressed, suppressed_at, more) =

@@ -63,7 +63,7 @@ static EXPORTS: [Export; 8] = [
             ("pressroom_consented_from", Column::ConsentedFrom),
             ("pressroom_consent_wording", Column::ConsentWording),
         ],
-        words: &[("subscribed", SUBSCRIBED), ("left", LEFT), ("gone", OUTSIDE)],
+        words: &[("subscribed", SUBSCRIBED), ("left", LEFT), ("gone", Standing::Gone)],
     },
     Export {
         service: Service::Mailchimp,

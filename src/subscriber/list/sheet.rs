@@ -97,6 +97,38 @@ impl<W: Write> ListWriter<W> {
     }
 }
 
+/// A do-not-mail list on its way into a file.
+#[derive(Debug)]
+pub struct SuppressedWriter<W: Write>(csv::Writer<W>);
+
+impl<W: Write> SuppressedWriter<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn new(file: W) -> io::Result<Self> {
+        let mut file = csv::Writer::from_writer(file);
+        file.write_record(["email", "pressroom_suppressed", "pressroom_suppressed_at"])?;
+        Ok(Self(file))
+    }
+
+    /// Writes an address.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn address(&mut self, address: &str, reason: SuppressionReason, at: Timestamp) -> io::Result<()> {
+        Ok(self.0.write_record([&*guarded(address), &word(Some(reason)), &at.to_string()])?)
+    }
+
+    /// Nobody is left.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// The columns that are the reader's own word.
 fn chosen(choices: &Choices) -> String {
     let Choices { name, tracking, format, paused_until: _ } = choices;

@@ -47,6 +47,8 @@ pub enum Standing {
     Subscribed,
     /// They are not: they never confirmed, or nothing says that they did.
     Outside,
+    /// They are not, since another file did not have them any more; what they chose there is kept.
+    Gone,
     /// They left it, when if the file tells.
     Left(Option<Timestamp>),
     /// They are not on it, and nobody writes to them any more.
@@ -75,7 +77,7 @@ impl Standing {
     fn rank(self) -> u8 {
         match self {
             Self::Subscribed => 0,
-            Self::Outside => 1,
+            Self::Outside | Self::Gone => 1,
             Self::Left(_) => 2,
             Self::Suppressed(_) => 3,
         }

@@ -13,6 +13,7 @@ use super::standing::time;
 use super::{BadLine, TOO_LONG};
 use crate::mailbox::EmailAddress;
 use crate::subscriber::SuppressionReason;
+use crate::subscriber::guard::unguarded;
 
 /// What columns with addresses are called here alone; in a list of readers, `address` may be a street.
 const ADDRESSES: [&str; 2] = ["address", "recipient"];
@@ -112,8 +113,11 @@ impl<R: Read> SuppressedReader<R> {
         fields: &[Cow<'_, [u8]>],
         bad: impl Fn(String) -> BadLine,
     ) -> Result<Suppressed, BadLine> {
-        let text = |at: usize| fields.get(at).map_or(Ok(""), |field| str::from_utf8(field));
         let columns = self.columns.as_ref();
+        // Our own export has no formulas.
+        let is_ours = columns.is_some_and(|columns| columns.at.is_some());
+        let plain = |text| if is_ours { unguarded(text) } else { text };
+        let text = |at: usize| fields.get(at).map_or(Ok(""), |field| str::from_utf8(field).map(plain));
         let all: Vec<usize> = (0..fields.len()).collect();
         let mut found = Found::default();
         for at in columns.map_or(&all, |columns| &columns.addresses) {
