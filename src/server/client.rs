@@ -25,12 +25,18 @@ pub(super) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]
         if !is_trusted(address) {
             break;
         }
-        match hop.parse::<IpAddr>() {
-            Ok(hop) => address = hop.to_canonical(),
-            Err(_) => break,
-        }
+        let Some(hop) = read_hop(hop) else { break };
+        address = hop.to_canonical();
     }
     address
+}
+
+/// An address as proxies write it: some with the port, an IPv6 one in brackets then, some in quotes.
+fn read_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    bare.parse().ok().or_else(with_port)
 }
 
 /// Whether it came through a proxy, ours or not: whoever says so is no neighbour that asks directly.
@@ -89,6 +95,11 @@ mod tests {
         assert_eq!(from("127.0.0.1:1", &["203.0.113.9, 198.51.100.1, 10.1.1.1"]), "198.51.100.1");
         assert_eq!(from("127.0.0.1:1", &["203.0.113.9", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(from("127.0.0.1:1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(from("127.0.0.1:1", &["198.51.100.1, 203.0.113.7:51234, 10.1.1.1:80"]), "203.0.113.7");
+        assert_eq!(from("127.0.0.1:1", &["\"[2001:db8::1]:443\""]), "2001:db8::1");
+        assert_eq!(from("127.0.0.1:1", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(from("127.0.0.1:1", &["2001:db8::1"]), "2001:db8::1");
+        assert_eq!(from("127.0.0.1:1", &["[203.0.113.7:1"]), "127.0.0.1");
         assert_eq!(from("127.0.0.1:1", &[]), "127.0.0.1");
     }
 
