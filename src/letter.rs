@@ -4,9 +4,9 @@
 
 use std::time::SystemTime;
 
-use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox as Named, SinglePart};
+use lettre::{Address, Message};
 
 use crate::app::{App, random, relay};
 use crate::mailbox::{EmailAddress, Mailbox};
@@ -60,10 +60,13 @@ fn write(app: &App, letter: &Letter) -> anyhow::Result<Vec<u8>> {
     let mut id = [0; 16];
     random(&mut id);
     let id = id.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+    let (from, to): (Address, Address) = (address.as_str().parse()?, letter.to.as_str().parse()?);
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     let message = Message::builder()
-        .from(Named::new(name.clone(), address.as_str().parse()?))
-        .to(Named::new(None, letter.to.as_str().parse()?))
+        // Of an address with a space in quotes it would make none. Ours is the one that counts.
+        .envelope(lettre::address::Envelope::new(Some(from.clone()), vec![to.clone()])?)
+        .from(Named::new(name.clone(), from))
+        .to(Named::new(None, to))
         .subject(&letter.subject)
         .date(SystemTime::from(app.now()))
         .message_id(Some(format!("<{id}@{}>", address.domain())))

@@ -35,6 +35,17 @@ async fn audience(folder: &Folder) -> u64 {
 }
 
 #[tokio::test]
+async fn an_address_in_quotes_with_a_space_is_asked_back_by_mail_too() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    post(&server, "/subscribe", "email=%22a+b%22%40example.com").await;
+    let message = invitation(&folder).await;
+    assert_eq!(header(&message, "To"), "\"a b\"@example.com");
+    assert!(post(&server, &confirmation(&message), "").await.body.contains("Welcome"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn who_asks_is_asked_back_by_mail_and_joins_when_they_confirm_and_not_before() {
     let folder = Folder::with_readers(&[]);
     let server = folder.serve().await;
