@@ -126,8 +126,8 @@ fn list(site: &Site, list: &ListName) -> String {
 /// What was entered, or the phrase that says what is wrong with it.
 fn entered(site: &Site, fields: &Fields, headers: &HeaderMap) -> Result<Form, &'static str> {
     let address = EmailAddress::parse(fields.get("email").unwrap_or_default()).map_err(|_| "wrong_email")?;
-    let name: String = fields.get("name").unwrap_or_default().chars().take(NAME).collect();
-    let name = display_name(&name).map_err(|_| "wrong_name")?;
+    let name = fields.get("name").unwrap_or_default();
+    let name = display_name(name).ok().filter(|_| name.chars().nth(NAME).is_none()).ok_or("wrong_name")?;
     let lists = joinable(&site.app.config);
     let list = match fields.get("list") {
         None => site.app.config.newsletter.list.clone(),

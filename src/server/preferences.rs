@@ -48,7 +48,11 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
     let Ok(wanted) = wanted(site, fields, offered(&site.app.config, &visitor.reader.subscriptions)) else {
         return Ok(site.notice(path, StatusCode::UNPROCESSABLE_ENTITY, "no_form", &["no_form_why"]));
     };
-    if wanted.name.as_deref().is_some_and(|name| display_name(name).is_err()) {
+    // What the page showed may be longer: the list's file says so.
+    let is_shown = |name: &str| visitor.reader.subscriptions.iter().any(|held| name_of(held) == name);
+    let is_bad =
+        |name: &str| name.chars().nth(NAME).is_some() && !is_shown(name) || display_name(name).is_err();
+    if wanted.name.as_deref().is_some_and(is_bad) {
         let mut answer = present(site, path, "unsaved").await?;
         *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(answer);
@@ -67,6 +71,11 @@ async fn take(site: &Site, path: &str, fields: &Fields) -> Result<Answer, Closed
     present(site, path, "saved").await
 }
 
+/// What they are called on a list.
+fn name_of(held: &Subscription) -> &str {
+    Preferences::of(held, Tracking::None).name
+}
+
 /// What the page's form says. A list that is not offered would be taken for none that is wanted.
 fn wanted(site: &Site, fields: &Fields, offered: BTreeMap<ListName, String>) -> Result<Wanted, Nonsense> {
     let known = ["name", "tracking", "format", "pause", "lists"];
@@ -79,7 +88,7 @@ fn wanted(site: &Site, fields: &Fields, offered: BTreeMap<ListName, String>) -> 
         (name, is_wanted.then(|| consent(site, &title)))
     };
     Ok(Wanted {
-        name: fields.get("name").map(|name| name.chars().take(NAME).collect()),
+        name: fields.get("name").map(str::to_owned),
         tracking: understood(fields, "tracking", tracking)?,
         format: understood(fields, "format", format)?,
         pause: understood(fields, "pause", pause)?,

@@ -106,7 +106,9 @@ async fn nonsense_is_refused_and_changes_nothing() {
     let refused = post(&server, &path, "name=a%0D%0ABcc%3A+x&tracking=none").await;
     assert!(refused.body.contains("Nothing was saved"), "{}", refused.body);
     assert_eq!(refused.status, 422);
+    let long = format!("name={}&tracking=none", "x".repeat(101));
     for body in [
+        long.as_str(),
         "name=&tracking=all",
         "format=pdf",
         "pause=9999",
@@ -132,6 +134,21 @@ async fn nonsense_is_refused_and_changes_nothing() {
         (held.len(), held[0].status, &held[0].choices),
         (1, SubscriptionStatus::Subscribed, &Choices::default())
     );
+}
+
+#[tokio::test]
+async fn a_long_name_that_the_file_has_keeps_nobody_from_choosing() {
+    let folder = Folder::with_readers(&[]);
+    let name = "x".repeat(101);
+    folder.write("subscribers/readers.csv", &format!("email,name\nada@example.com,{name}\n"));
+    folder.send().await.unwrap();
+    let server = folder.serve().await;
+    let path = folder.links().to("preferences");
+    let saved = post(&server, &path, &format!("name={name}&tracking=none")).await;
+    assert!(saved.status == 200 && saved.body.contains("Saved"), "{}", saved.body);
+    server.stop().await;
+    let choices = Choices { tracking: Some(Tracking::None), ..Choices::default() };
+    assert_eq!(subscriptions(&folder).await[0].choices, choices);
 }
 
 #[tokio::test]

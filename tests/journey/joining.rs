@@ -35,6 +35,16 @@ async fn audience(folder: &Folder) -> u64 {
 }
 
 #[tokio::test]
+async fn a_name_that_is_too_long_is_refused_and_that_is_said() {
+    let folder = Folder::with_readers(&[]);
+    let server = folder.serve().await;
+    let long = format!("email=ada%40example.com&name={}", "x".repeat(101));
+    let refused = post(&server, "/subscribe", &long).await;
+    assert!(refused.status == 422 && refused.body.contains("longer than 100 characters"), "{}", refused.body);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_address_in_quotes_with_a_space_is_asked_back_by_mail_too() {
     let folder = Folder::with_readers(&[]);
     let server = folder.serve().await;
