@@ -117,6 +117,12 @@ fn target(url: &str) -> Result<Url, String> {
     if url.chars().any(char::is_control) {
         return Err("the URL holds control characters, which no link may".to_owned());
     }
+    // A browser takes it for a `/`, other programs for whatever they like.
+    if url.contains('\\') {
+        return Err(
+            "the URL holds a backslash, which no URL does; write `/`, or `%5C` if it is meant".to_owned()
+        );
+    }
     Ok(parsed)
 }
 

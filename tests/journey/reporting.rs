@@ -334,6 +334,8 @@ async fn a_mended_link_is_kept_with_its_old_target() {
         assert!(refused.status.code() == Some(2) && said.contains("place 2 of issue 1"), "{back}: {said}");
     }
     assert!(mend("https://mail.example.com/issues/1").status.success(), "a page of ours is no circle");
+    let evil = mend("https://mail.example.com/../\\evil");
+    assert!(evil.status.code() == Some(2) && String::from_utf8_lossy(&evil.stderr).contains("a backslash"));
     let lacking = folder.run(&["links", "1", "9", "--to", "https://halyard.example/"]);
     assert_eq!(lacking.status.code(), Some(2));
     assert!(String::from_utf8(lacking.stderr).unwrap().contains("has no place 9, but 1 to 2"));
