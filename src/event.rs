@@ -140,6 +140,17 @@ pub enum RobotRule {
     Companion,
 }
 
+impl RobotRule {
+    /// Whether it shows a program in the request itself. The others go by time and company, which people keep too, if seldom: they
+    /// suggest a robot and prove none.
+    pub fn proves(self) -> bool {
+        match self {
+            Self::Head | Self::Prefetch | Self::Agent => true,
+            Self::TooSoon | Self::Sweep | Self::Companion => false,
+        }
+    }
+}
+
 /// Why it cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

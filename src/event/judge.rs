@@ -37,10 +37,8 @@ pub fn judge(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> 
 /// the others it cannot be told any more; nor of those of which it could not yet.
 pub fn given_away(events: &[Event], places: usize, rules: &Rules, now: Timestamp) -> Vec<Option<RobotRule>> {
     let kept = |verdict| match verdict {
-        Verdict::Robot(rule @ (RobotRule::TooSoon | RobotRule::Sweep | RobotRule::Companion)) => Some(rule),
-        Verdict::Robot(RobotRule::Head | RobotRule::Prefetch | RobotRule::Agent)
-        | Verdict::Person
-        | Verdict::Unknown(_) => None,
+        Verdict::Robot(rule) => (!rule.proves()).then_some(rule),
+        Verdict::Person | Verdict::Unknown(_) => None,
     };
     judge(events, places, rules, now).into_iter().map(kept).collect()
 }

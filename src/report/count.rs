@@ -27,8 +27,8 @@ pub struct Count {
     pub kept: Kept,
     /// Readers who are counted one by one.
     pub readers: Readers,
-    /// As many of them as can be people at most: those of whom it cannot be told are, and each request that is nobody's and not a robot's is
-    /// another's, whose browser objected.
+    /// As many of them as can be people at most: those of whom it cannot be told are, and those whom nothing proves a robot; and each
+    /// request that is nobody's and not a robot's is another's, whose browser objected.
     pub people_at_most: u64,
     /// Their requests.
     pub requests: Requests,
@@ -68,9 +68,9 @@ impl Count {
 
     /// Says how many people it can be at most, of those who are counted one by one.
     pub(super) fn bound(&mut self, of: Accepted) {
-        let Readers { people, perhaps, robots: _ } = self.readers;
-        let others = of.individual.saturating_sub(people + perhaps);
-        self.people_at_most = people + perhaps + self.nobodys.not_robots().min(others);
+        let readers = self.readers.people_at_most();
+        let others = of.individual.saturating_sub(readers);
+        self.people_at_most = readers + self.nobodys.not_robots().min(others);
     }
 }
 
@@ -81,8 +81,17 @@ pub struct Readers {
     pub people: u64,
     /// None surely was, and of at least one it cannot be told.
     pub perhaps: u64,
-    /// Robots alone asked in their name.
+    /// Robots alone asked in their name, as far as the rules tell.
     pub robots: u64,
+    /// Of these, whoever was set aside for time or company, which proves none ([`RobotRule::proves`]).
+    pub unproven: u64,
+}
+
+impl Readers {
+    /// All of whom nothing proves that robots alone asked in their name.
+    pub fn people_at_most(self) -> u64 {
+        self.people + self.perhaps + self.unproven
+    }
 }
 
 /// Requests, told apart.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::page::{Block, Page, Row, Table};
-use super::whole::{HEAD, clicked, left_out, places, sure, told_apart, unsure, why_more};
+use super::whole::{HEAD, by_rules, clicked, left_out, places, sure, told_apart, unsure, why_more};
 use super::words::{count, number};
 use super::{About, Accepted, Count, Kept, PlaceCount, Report};
 use crate::render::Part;
@@ -98,9 +98,9 @@ impl SponsorReport {
         if placed.count.told().is_some() {
             let since = if placed.count.kept == Kept::Rest { " since then" } else { "" };
             lines.push(format!(
-                "Robots are no readers: {} set aside{since}. They are told apart by version {} of pressroom’s rules.",
+                "Robots are no readers: {} set aside{since}. {}",
                 count(robots, "request was", "requests were"),
-                self.about.rules
+                by_rules(self.about.rules)
             ));
         }
         vec![
@@ -132,6 +132,8 @@ impl SponsorReport {
             0 => String::new(),
             _ => format!(" Of the {} who are not, it cannot be known.", count(others, "reader", "readers")),
         };
-        Some(format!("At least {least} and at most {most} of those counted one by one did{why}.{unknown}"))
+        Some(format!(
+            "By the rules, at least {least} and at most {most} of those counted one by one did{why}.{unknown}"
+        ))
     }
 }

@@ -38,6 +38,7 @@ pub struct Tally<'a> {
 enum Best {
     Nothing,
     Robot,
+    Suspect,
     Unknown,
     Person,
 }
@@ -200,7 +201,8 @@ impl Best {
         match verdict {
             Verdict::Person => Self::Person,
             Verdict::Unknown(_) => Self::Unknown,
-            Verdict::Robot(_) => Self::Robot,
+            Verdict::Robot(rule) if rule.proves() => Self::Robot,
+            Verdict::Robot(_) => Self::Suspect,
         }
     }
 
@@ -208,6 +210,10 @@ impl Best {
         match self {
             Self::Nothing => {}
             Self::Robot => readers.robots += 1,
+            Self::Suspect => {
+                readers.robots += 1;
+                readers.unproven += 1;
+            }
             Self::Unknown => readers.perhaps += 1,
             Self::Person => readers.people += 1,
         }

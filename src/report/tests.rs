@@ -246,8 +246,8 @@ fn a_reader_counts_by_the_best_that_is_known_of_them() {
     let robot = by(AgentClass::Library, click(1, 20));
     let unknown = by(AgentClass::Unknown, click(2, 60));
     let told = counted(&[&[robot, unknown, click(6, 99)], &[robot, unknown], &[robot]], &[]);
-    assert_eq!(told.clicks.readers, Readers { people: 1, perhaps: 1, robots: 1 });
-    assert_eq!(told.parts[0].count.readers, Readers { people: 0, perhaps: 2, robots: 1 });
+    assert_eq!(told.clicks.readers, Readers { people: 1, perhaps: 1, robots: 1, unproven: 0 });
+    assert_eq!(told.parts[0].count.readers, Readers { people: 0, perhaps: 2, robots: 1, unproven: 0 });
     assert_eq!((told.clicks.requests.all_robots(), told.clicks.requests.all_unknown()), (3, 2));
 }
 
@@ -281,6 +281,48 @@ fn each_click_that_is_nobodys_may_be_of_one_more_reader_who_is_counted_one_by_on
 }
 
 #[test]
+fn whoever_is_set_aside_for_time_or_company_alone_may_be_one_of_the_people_at_most() {
+    let after = |seconds, event: Event| Event { at: event.at + SignedDuration::from_secs(seconds), ..event };
+    let scanner = by(AgentClass::Scanner, click(1, 90));
+    let head = Event { signals: Signals { method: Method::Head, ..click(1, 90).signals }, ..click(1, 90) };
+    let soon = Event { signals: Signals { delay: Some(3), ..click(1, 90).signals }, ..click(1, 90) };
+    let suspected: [&[Event]; 5] = [
+        &[click(1, 90), after(5, scanner)],
+        &[click(1, 90), after(5, head)],
+        &[click(1, 90), after(1, click(4, 90)), after(2, click(6, 90))],
+        &[scanner, after(5, click(4, 90))],
+        &[soon],
+    ];
+    let of = Accepted { individual: 9, ..Accepted::default() };
+    for reader in suspected {
+        let told = counted(&[reader], &[]).of(of, of).clicks;
+        assert_eq!(told.readers, Readers { robots: 1, unproven: 1, ..Readers::default() }, "{reader:?}");
+        assert_eq!(told.people_at_most, 1, "{reader:?}");
+    }
+    let ahead = Event { signals: Signals { headers: HeaderFlags::PREFETCH, ..head.signals }, ..click(1, 90) };
+    for robot in [scanner, head, ahead] {
+        let told = counted(&[&[robot]], &[]).of(of, of).clicks;
+        assert_eq!((told.readers.robots, told.people_at_most), (1, 0), "{robot:?}");
+    }
+    let told = report(counted(&[suspected[0], suspected[2], &[scanner], &[click(1, 95)]], &[]), of);
+    let sponsors = told.for_sponsors();
+    let why = "2 more readers are set aside for haste or company alone, which suggest a robot and prove none";
+    for said in [told.to_string(), told.html().unwrap(), sponsors.to_string(), sponsors.html().unwrap()] {
+        assert!(one_line(&said).contains(why), "{said}");
+    }
+    assert!(
+        one_line(&sponsors.to_string()).contains("at least 1 and at most 3 of those counted one by one did")
+    );
+    assert!(told.csv().unwrap().contains("214,clicks,,,,4,1,3,1,0,6\r\n"));
+    let json = serde_json::to_value(&told).unwrap();
+    assert_eq!(
+        (&json["clicks"]["readers"]["unproven"], &json["clicks"]["people_at_most"]),
+        (&2.into(), &3.into())
+    );
+    assert_eq!(serde_json::to_value(&sponsors).unwrap()["placements"][0]["at_most"], 3);
+}
+
+#[test]
 fn every_form_says_at_most_how_many_clicked_and_why() {
     let objected =
         report(counted(&[], &[(click(1, 99), 1)]), Accepted { individual: 3, ..Accepted::default() });
@@ -294,7 +336,7 @@ fn every_form_says_at_most_how_many_clicked_and_why() {
     }
     assert!(
         one_line(&sponsors.to_string())
-            .contains("At least 0 and at most 1 of those counted one by one did: 1 click")
+            .contains("By the rules, at least 0 and at most 1 of those counted one by one did: 1 click")
     );
     assert!(
         one_line(&objected.to_string())

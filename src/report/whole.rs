@@ -126,10 +126,7 @@ impl Report {
             )
         }));
         notes.push("Accepted is what relays said. How many messages were seen, nobody can tell.".to_owned());
-        notes.push(format!(
-            "People and robots are told apart by version {} of pressroom’s rules.",
-            self.about.rules
-        ));
+        notes.push(by_rules(self.about.rules));
         notes
     }
 }
@@ -182,20 +179,31 @@ pub(super) fn clicked(clicks: &Count, of: Accepted) -> String {
 /// Why more people can have clicked than surely did.
 pub(super) fn why_more(clicks: &Count) -> Option<String> {
     let people_at_most = clicks.most()?;
-    let Readers { people, perhaps, robots: _ } = clicks.readers;
+    let Readers { perhaps, unproven, .. } = clicks.readers;
     let untold = (perhaps > 0).then(|| {
         format!(
             "of {} it cannot be told whether they clicked themselves",
             count(perhaps, "more reader", "more readers")
         )
     });
-    let others = (people_at_most > people + perhaps).then(|| {
+    let suspected = (unproven > 0).then(|| {
+        let set_aside = count(unproven, "more reader is", "more readers are");
+        format!("{set_aside} set aside for haste or company alone, which suggest a robot and prove none")
+    });
+    let others = (people_at_most > clicks.readers.people_at_most()).then(|| {
         let nobodys =
             count(clicks.nobodys.not_robots(), "click that is nobody’s", "clicks that are nobody’s");
         format!("{nobodys} may be of others of them, whose browsers object (GPC, DNT)")
     });
-    let reasons: Vec<String> = untold.into_iter().chain(others).collect();
-    (!reasons.is_empty()).then(|| reasons.join(", and "))
+    let reasons: Vec<String> = [untold, suspected, others].into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// What tells people and robots apart, and which robots it cannot see.
+pub(super) fn by_rules(version: u32) -> String {
+    format!(
+        "People and robots are told apart by version {version} of pressroom’s rules, which take for a person whatever asks as a browser does and takes its time."
+    )
 }
 
 /// What the counts of clicks leave out.

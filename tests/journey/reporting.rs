@@ -111,7 +111,7 @@ async fn people_and_robots_stand_apart_and_nothing_is_claimed_of_those_who_are_n
     .await;
     let report = report(&folder).await;
     assert_eq!(report.clicks_of, Accepted { individual: 4, aggregate: 1, none: 1 });
-    assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 1, robots: 2 });
+    assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 1, robots: 2, unproven: 1 });
     assert_eq!((report.clicks.requests.people, report.clicks.nobodys.not_robots()), (3, 2));
     assert_eq!((report.clicks.requests.all_unknown(), report.clicks.requests.all_robots()), (1, 3));
     let opens = report.opens.as_ref().unwrap();
@@ -164,7 +164,7 @@ async fn a_robots_sweep_stays_a_robots_when_its_reader_withdraws_or_is_erased() 
     let di = EmailAddress::parse("di@example.com").unwrap();
     assert_eq!(store.erase(&di, "hash", judging(LATER)).await.unwrap().events, 2);
     let report = report(&folder).await;
-    assert_eq!(report.clicks.readers, Readers { people: 1, perhaps: 0, robots: 0 });
+    assert_eq!(report.clicks.readers, Readers { people: 1, ..Readers::default() });
     assert_eq!(report.clicks.nobodys.robots, BTreeMap::from([(RobotRule::Sweep, 4)]));
     assert_eq!(report.clicks.nobodys.unknown, BTreeMap::from([(UnknownRule::Alone, 1)]));
     assert_eq!(report.clicks.people_at_most, 1, "the robots' are nobody else's");
