@@ -6,7 +6,7 @@
 
 mod count;
 mod csv;
-mod html;
+mod forms;
 mod page;
 mod past;
 mod sponsor;
@@ -29,6 +29,7 @@ use crate::newsletter::{Tracking, TrackingPolicy};
 use crate::render::Part;
 use crate::subscriber::{Departure, Way};
 pub use count::{Count, Kept, Readers, Requests};
+pub use forms::{Forms, HtmlError};
 pub use past::Past;
 pub use sponsor::{Placed, SponsorReport};
 pub use tally::Tally;

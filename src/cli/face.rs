@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
@@ -66,7 +67,7 @@ impl Face {
         if self.json {
             return document(outcome);
         }
-        print(format!("{}\n", harmless(&outcome.to_string()).trim_end()).as_bytes())
+        text(&outcome.to_string())
     }
 
     /// That nothing was done, since whoever was asked said no.
@@ -153,6 +154,17 @@ fn told() -> MutexGuard<'static, bool> {
 fn print_object(text: &str, told: &mut bool) -> anyhow::Result<()> {
     *told = true;
     print(text.as_bytes())
+}
+
+/// An outcome in words, on stdout.
+pub(super) fn text(words: &str) -> anyhow::Result<()> {
+    print(format!("{}\n", harmless(words).trim_end()).as_bytes())
+}
+
+/// How wide the terminal at stdout is, where there is one that says it.
+pub(super) fn columns() -> Option<usize> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Data, on stdout; whoever has read enough may hang up.

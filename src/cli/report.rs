@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::face::{Face, print};
+use super::face::{Face, columns, document, print, text};
 use crate::app::App;
 use crate::id::{IssueNumber, Place};
+use crate::report::Forms;
 use crate::review;
 
 /// Tells what became of an issue: deliveries, people's clicks apart from robots', opens, leavers, over time, beside the issues before.
@@ -44,22 +45,23 @@ impl ReportCommand {
         let report = runtime.block_on(review::report(&app, self.issue))?;
         let form = if face.is_json() { Format::Json } else { self.format };
         if self.sponsor {
-            let report = report.for_sponsors();
-            match form {
-                Format::Text => face.say(&report)?,
-                Format::Json => Face::new(true).say(&report)?,
-                Format::Html => print(report.html()?.as_bytes())?,
-                Format::Csv => print(report.csv()?.as_bytes())?,
-            }
+            say(&report.for_sponsors(), form)?;
         } else {
-            match form {
-                Format::Text => face.say(&report)?,
-                Format::Json => Face::new(true).say(&report)?,
-                Format::Html => print(report.html()?.as_bytes())?,
-                Format::Csv => print(report.csv()?.as_bytes())?,
-            }
+            say(&report, form)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A report on stdout; as text, as wide as a terminal there is.
+fn say(report: &impl Forms, form: Format) -> anyhow::Result<()> {
+    match form {
+        Format::Text => {
+            text(&columns().map_or_else(|| report.to_string(), |columns| format!("{report:columns$}")))
+        }
+        Format::Json => document(report),
+        Format::Html => print(report.html()?.as_bytes()),
+        Format::Csv => print(report.csv()?.as_bytes()),
     }
 }
 

@@ -24,10 +24,7 @@ const HEAD: [&str; 11] = [
 
 impl Report {
     /// Counts of deliveries, then what was clicked, then opens, leavers and times.
-    ///
-    /// # Errors
-    /// None that memory does not make.
-    pub fn csv(&self) -> Result<String, csv::Error> {
+    pub(super) fn table(&self) -> Result<String, csv::Error> {
         let mut lines = Lines::of(self.about.issue)?;
         let counts = self.counts;
         for (what, readers) in [
@@ -91,10 +88,7 @@ impl Report {
 
 impl SponsorReport {
     /// What was sent, and what was clicked by placement and link.
-    ///
-    /// # Errors
-    /// None that memory does not make.
-    pub fn csv(&self) -> Result<String, csv::Error> {
+    pub(super) fn table(&self) -> Result<String, csv::Error> {
         let mut lines = Lines::of(self.about.issue)?;
         lines.readers("accepted", "", self.accepted)?;
         lines.readers("counted one by one", "", self.clicks_of.individual)?;

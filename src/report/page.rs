@@ -7,7 +7,7 @@ use super::{About, Moment};
 
 /// All of it, in order.
 #[derive(Debug, Serialize)]
-pub(super) struct Page {
+pub struct Page {
     pub(super) title: String,
     /// When it was sent and counted.
     pub(super) dates: String,

@@ -70,7 +70,7 @@ impl Report {
 
 impl SponsorReport {
     /// Everything, in order.
-    pub(super) fn page(&self) -> Page {
+    pub(super) fn laid_out(&self) -> Page {
         let mut lead = vec![format!(
             "Relays accepted {}. How many were seen, nobody can tell.",
             count(self.accepted, "message", "messages")

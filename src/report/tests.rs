@@ -173,6 +173,26 @@ fn a_week_looks_like_this_in_a_terminal() {
 }
 
 #[test]
+fn a_report_is_as_wide_as_its_terminal_within_reason_and_cuts_no_words() {
+    let mut report = week();
+    report.skipped_by_reason.insert(SkipReason::LeftDuringRun, 4);
+    for (asked, columns) in [(20, 60), (60, 60), (72, 72), (80, 80), (100, 100), (400, 100)] {
+        for said in [format!("{report:asked$}"), format!("{:asked$}", report.for_sponsors())] {
+            let too_long = said.lines().find(|line| textwrap::core::display_width(line) > columns);
+            assert_eq!(too_long, None, "{said}");
+            let mut cut = said.lines().filter(|line| line.contains('…'));
+            assert!(cut.all(|line| line.contains("http") || line.contains("=HYPER")), "{said}");
+        }
+    }
+    let narrow = format!("{report:60}");
+    for part in ["\n    they left, or their list let them go, ", "4\n      while the issue was going out\n"] {
+        assert!(narrow.contains(part), "{narrow}");
+    }
+    assert_eq!(report.to_string(), format!("{report:80}"), "what suits a file");
+    assert!(format!("{report:80}").contains("  ██"), "there is room for bars");
+}
+
+#[test]
 fn a_week_looks_like_this_as_a_page() {
     insta::assert_snapshot!(week().html().unwrap());
 }

@@ -8,7 +8,7 @@ use crate::event::RobotRule;
 
 impl Report {
     /// Everything, in order.
-    pub(super) fn page(&self) -> Page {
+    pub(super) fn laid_out(&self) -> Page {
         let charts = self.times.iter().flat_map(|times| {
             [
                 Chart::of("Clicks in the first two days", "hour", &times.hours),

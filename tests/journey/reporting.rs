@@ -1,6 +1,8 @@
 //! What an editor and a sponsor are told of an issue, from events that the store holds.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,11 +11,14 @@ use pressroom::event::{Event, EventKind, Method, RobotRule, Rules, UnknownRule, 
 use pressroom::id::{IssueNumber, Place, Reference};
 use pressroom::mailbox::EmailAddress;
 use pressroom::newsletter::Tracking;
-use pressroom::report::{Accepted, Readers, Report};
+use pressroom::report::{Accepted, Forms, Readers, Report};
 use pressroom::review;
 use pressroom::store::{Arrival, Batch, Store};
 use pressroom::subscriber::{Choices, Leaving, Way};
 use pressroom::wrap::one_line;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 
 use super::Folder;
@@ -235,6 +240,34 @@ async fn what_retention_may_have_deleted_is_not_told_and_what_came_later_is() {
     assert!(serde_json::to_value(&longer).unwrap()["clicks"]["readers"].is_null(), "{longer}");
 }
 
+/// What the command says at a terminal of so many columns.
+fn at_a_terminal(folder: &Folder, columns: u16, arguments: &[&str]) -> String {
+    let mut terminal = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let end = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    tcsetwinsize(&end, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let mut command = folder.command(arguments).stdout(end).spawn().unwrap();
+    // Once the other end is closed, there is an error instead of an end.
+    let mut said = Vec::new();
+    let _ = terminal.read_to_end(&mut said);
+    assert!(command.wait().unwrap().success());
+    String::from_utf8(said).unwrap().replace('\r', "")
+}
+
+#[tokio::test]
+async fn a_report_at_a_terminal_is_as_wide_as_that() {
+    let (folder, _) = sent().await;
+    let widest = |said: &str| said.lines().map(|line| line.chars().count()).max();
+    for columns in [64, 96] {
+        let said = at_a_terminal(&folder, columns, &["report", "1"]);
+        assert!(said.contains("CLICKS BY ARTICLE AND LINK"), "{said}");
+        let widest = widest(&said).unwrap();
+        assert!((usize::from(columns) - 8..=usize::from(columns)).contains(&widest), "{widest}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
     let (folder, store) = sent().await;
@@ -250,7 +283,7 @@ async fn the_command_gives_each_form_on_stdout_and_nothing_else() {
     assert!(said(&["report", "1"]).contains("CLICKS BY ARTICLE AND LINK"));
     assert!(said(&["report", "1", "--format", "html"]).starts_with("<!DOCTYPE html>"));
     assert!(said(&["report", "1", "--sponsor", "--format", "csv"]).starts_with("issue,what,"));
-    assert!(said(&["report", "1", "--sponsor"]).contains("Nobody sponsored this issue."));
+    assert!(one_line(&said(&["report", "1", "--sponsor"])).contains("Nobody sponsored this issue."));
     for arguments in [&["report", "1", "--json"][..], &["report", "1", "--format", "json"]] {
         let json: Value = serde_json::from_str(&said(arguments)).unwrap();
         for key in ["issue", "queued", "accepted", "deferred", "refused", "in_doubt", "skipped"] {
