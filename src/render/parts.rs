@@ -10,6 +10,7 @@ use crate::issue::{Article, Issue, Section};
 use crate::markdown::Prose;
 use crate::render::{Link, Part};
 use crate::sponsor::{Placement, Sponsor};
+use crate::wrap::one_line;
 
 /// Gives each link its part. Where a URL stands in several parts, the first link to it is of the first of them, and so on.
 pub(super) fn assign(links: &mut [Link], issue: &Issue) {
@@ -18,6 +19,7 @@ pub(super) fn assign(links: &mut [Link], issue: &Issue) {
     for (url, part) in &linked.0 {
         parts.entry(url).or_default().push_back(part);
     }
+    let articles: Vec<&Article> = issue.all_articles().collect();
     for link in links {
         if let Some(parts) = parts.get_mut(link.url.as_str()) {
             link.part = parts.front().map_or(Part::Template, |part| (*part).clone());
@@ -25,6 +27,21 @@ pub(super) fn assign(links: &mut [Link], issue: &Issue) {
                 parts.pop_front();
             }
         }
+        if let Part::Article { number, .. } = link.part
+            && let Some(article) = articles.get(number - 1)
+        {
+            set_tags_off(&mut link.words, article);
+        }
+    }
+}
+
+/// An article's words and its tags run into each other where all of the HTML is left out: they are told as the text edition has them.
+fn set_tags_off(words: &mut String, article: &Article) {
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let title = &article.title.value;
+    if !article.tags.is_empty() && bare(words) == bare(&format!("{title}{}", article.tags.concat())) {
+        let tags = article.tags.iter().map(|tag| format!(" [{tag}]"));
+        *words = one_line(&format!("{title}{}", tags.collect::<String>()));
     }
 }
 

@@ -232,6 +232,15 @@ fn a_small_issue_looks_like_this_in_text() {
 }
 
 #[test]
+fn a_links_words_have_an_articles_tags_set_off_as_the_text_edition_has_them() {
+    let draft = SMALL.replace("\"video\"", "\"video\", \"in  French\"");
+    let rendering = render(&issue(&draft), &newsletter(), &Templates::built_in().unwrap()).unwrap();
+    let words: Vec<&str> = links(&rendering).into_iter().map(|(_, words)| words).collect();
+    assert_eq!(words[2], "Bread & <b>butter</b> {{7*7}} [video] [in French]");
+    assert!(words[3..].iter().all(|words| !words.contains('[')), "{words:?}");
+}
+
+#[test]
 fn every_link_knows_its_part_also_where_a_url_stands_in_several() {
     let draft = SMALL
         .replace("https://a.example/3", "https://status.example/1")
@@ -277,7 +286,7 @@ fn links_arrive_as_the_editor_wrote_them_with_their_words() {
         [
             ("https://tidemark.example/start", "Ask for your first sentence"),
             ("https://a.example/intro?a=1&b=2", "this"),
-            ("https://a.example/x%20y?a=1&b=ü#frag", "Bread & <b>butter</b> {{7*7}} video"),
+            ("https://a.example/x%20y?a=1&b=ü#frag", "Bread & <b>butter</b> {{7*7}} [video]"),
             ("https://news.example/1", "News"),
             ("https://brassandbell.example/night-shift#calm", "Hear it ring"),
             ("https://a.example/2", "Nothing more"),
