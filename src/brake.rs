@@ -45,7 +45,7 @@ pub struct Braked {
 /// [`Wrong`] for an issue that was never queued, is finished, or was cancelled before; the store's, where it cannot be told who is at work.
 pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<Braked> {
     let store = app.store().await?;
-    let before = queued(&store, issue).await?;
+    let before = queued(app, &store, issue).await?;
     if let Some(refusal) = refusal(issue, before, pull) {
         return Err(Wrong(refusal).into());
     }
@@ -55,7 +55,7 @@ pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<B
         Pull::Cancel => store.cancel(issue, app.now()).await?,
     };
     let at_work = tidy(app, &store, issue).await?;
-    let (state, counts) = (queued(&store, issue).await?, store.counts(issue).await?);
+    let (state, counts) = (queued(app, &store, issue).await?, store.counts(issue).await?);
     Ok(Braked { issue, trial: app.is_trial(), state, changed, at_work, counts })
 }
 
@@ -63,8 +63,20 @@ pub async fn pull(app: &App, issue: IssueNumber, pull: Pull) -> anyhow::Result<B
 ///
 /// # Errors
 /// [`Wrong`] where it never was.
-pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
-    let never = || Wrong(format!("issue {issue} was never sent; `pressroom send {issue}` does it"));
+pub(crate) async fn queued(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
+    let never = || {
+        let (drafts, unreadable) = app.workspace.drafts();
+        let mut numbers = drafts
+            .iter()
+            .map(|(number, _)| *number)
+            .chain(unreadable.iter().filter_map(|draft| draft.number));
+        let remedy = if numbers.any(|number| number == issue) {
+            format!("; `pressroom send {issue}` does it")
+        } else {
+            ", and no draft has that number".to_owned()
+        };
+        Wrong(format!("issue {issue} was never sent{remedy}"))
+    };
     Ok(store.state(issue).await?.ok_or_else(never)?)
 }
 
@@ -74,7 +86,7 @@ pub(crate) async fn queued(store: &Store, issue: IssueNumber) -> anyhow::Result<
 /// # Errors
 /// As [`queued`].
 pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<IssueState> {
-    match queued(store, issue).await? {
+    match queued(app, store, issue).await? {
         IssueState::Finished => return Ok(IssueState::Finished),
         // Whom a sender was writing to as it was cancelled, that one may have left behind.
         IssueState::Cancelled | IssueState::Running | IssueState::Paused => {}
@@ -84,7 +96,7 @@ pub(crate) async fn in_order(app: &App, store: &Store, issue: IssueNumber) -> an
             "whom a sender that died may have left in doubt is not told apart for now: {error:#}"
         ));
     }
-    queued(store, issue).await
+    queued(app, store, issue).await
 }
 
 /// Where no sender is at work, what a dead one left is put in order; else the sender does so. Answers whether one is.

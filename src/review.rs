@@ -40,7 +40,7 @@ pub async fn report(app: &App, number: IssueNumber) -> anyhow::Result<Report> {
     let store = Arc::new(app.store().await?);
     let rules = Rules::built_in()?;
     brake::in_order(app, &store, number).await?;
-    let issue = Looked::at(&store, number).await?;
+    let issue = Looked::at(app, &store, number).await?;
     let counting = Box::pin(issue.counted(app, &store, &rules));
     let ((counts, refusals, skipped), of, counted) =
         tokio::try_join!(Box::pin(fared(&store, number)), issue.countable(&store), counting)?;
@@ -100,7 +100,7 @@ async fn before(
 ) -> anyhow::Result<Vec<Past>> {
     let mut before = Vec::new();
     for number in store.issues_before(issue.number(), &issue.list, BEFORE).await? {
-        let issue = Looked::at(store, number).await?;
+        let issue = Looked::at(app, store, number).await?;
         let counting = async {
             // What is left of one compares with nothing.
             match issue.deleted_until(app) {
@@ -134,8 +134,8 @@ struct Countable {
 }
 
 impl Looked {
-    async fn at(store: &Store, number: IssueNumber) -> anyhow::Result<Self> {
-        let issue = stored(store, number).await?;
+    async fn at(app: &App, store: &Store, number: IssueNumber) -> anyhow::Result<Self> {
+        let issue = stored(app, store, number).await?;
         let (queued_at, frozen) = (issue.queued_at, issue.thaw()?);
         let sent_at = store.first_attempt_at(number).await?.unwrap_or(queued_at);
         let purged_until = store.purged_until().await?;
@@ -215,7 +215,7 @@ async fn read(
 ///
 /// # Errors
 /// [`crate::app::Wrong`] where it never was; the store's.
-async fn stored(store: &Store, number: IssueNumber) -> anyhow::Result<StoredIssue> {
-    brake::queued(store, number).await?;
+async fn stored(app: &App, store: &Store, number: IssueNumber) -> anyhow::Result<StoredIssue> {
+    brake::queued(app, store, number).await?;
     store.issue(number).await?.with_context(|| format!("issue {number} is gone from the store"))
 }

@@ -33,8 +33,11 @@ impl Report {
 
     fn lead(&self) -> Vec<String> {
         let Counts { queued, accepted, .. } = self.counts;
-        let mut lead =
-            vec![format!("{} of {} were accepted.", number(accepted), count(queued, "message", "messages"))];
+        let mut lead = vec![format!(
+            "{} of {} accepted.",
+            number(accepted),
+            count(queued, "message was", "messages were")
+        )];
         lead.extend(self.about.deleted());
         lead.push(clicked(&self.clicks, self.clicks_of));
         if self.leavers.left > 0 {

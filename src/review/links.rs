@@ -76,7 +76,7 @@ pub struct Mended {
 /// # Errors
 /// [`Wrong`] for an issue that was never sent; the store's.
 pub async fn list(app: &App, issue: IssueNumber) -> anyhow::Result<Links> {
-    let places = places(&app.store().await?, issue).await?;
+    let places = places(app, &app.store().await?, issue).await?;
     Ok(Links { issue, trial: app.is_trial(), places })
 }
 
@@ -95,8 +95,8 @@ pub async fn mend(app: &App, issue: IssueNumber, place: Place, to: &str) -> anyh
     }
     let url = to.to_owned();
     let store = app.store().await?;
-    let places = places(&store, issue).await?;
-    let untracked = stored(&store, issue).await?.thaw()?.tracking.clicks == Tracking::None;
+    let places = places(app, &store, issue).await?;
+    let untracked = stored(app, &store, issue).await?.thaw()?.tracking.clicks == Tracking::None;
     let lacks = || {
         let last = places.len();
         Wrong(format!(
@@ -135,8 +135,8 @@ fn leads_back(url: &Url, base: &BaseUrl) -> bool {
     parts.next().is_some_and(|issue| issue.parse::<IssueNumber>().is_ok()) && parts.next().is_some()
 }
 
-async fn places(store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<Leading>> {
-    let frozen = stored(store, issue).await?.thaw()?;
+async fn places(app: &App, store: &Store, issue: IssueNumber) -> anyhow::Result<Vec<Leading>> {
+    let frozen = stored(app, store, issue).await?.thaw()?;
     let leading = |(place, Link { url, words, part }): (u16, Link)| Leading {
         place: Place(place),
         words,

@@ -328,6 +328,10 @@ fn an_issue_that_was_never_sent_has_no_report_and_no_links() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(said, "pressroom: issue 1 was never sent; `pressroom send 1` does it\n");
     }
+    let nothing = folder.run(&["report", "999"]);
+    let said = String::from_utf8(nothing.stderr).unwrap();
+    assert_eq!(nothing.status.code(), Some(2));
+    assert_eq!(said, "pressroom: issue 999 was never sent, and no draft has that number\n");
 }
 
 #[tokio::test]
