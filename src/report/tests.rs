@@ -198,6 +198,19 @@ fn a_week_looks_like_this_as_a_page() {
 }
 
 #[test]
+fn a_page_says_how_many_numbers_stand_below_a_name_on_a_small_screen() {
+    let page = week().html().unwrap();
+    let tables = page.split("<table ").skip(1).filter(|table| table.starts_with("class=\"b\""));
+    let mut told = 0;
+    for table in tables {
+        let numbers = table.split("</tr>").nth(1).unwrap().matches("<td").count();
+        assert!(table.starts_with(&format!("class=\"b\" style=\"--numbers:{numbers}\">")), "{table}");
+        told += 1;
+    }
+    assert_eq!(told, 2, "links, and the issues before");
+}
+
+#[test]
 fn a_week_looks_like_this_as_a_table() {
     insta::assert_snapshot!(week().csv().unwrap().replace('\r', ""));
 }
@@ -228,6 +241,14 @@ fn an_issue_that_is_not_counted_claims_nothing() {
     let mut report = report(counted(&[], &[]), Accepted { individual: 0, aggregate: 0, none: 50 });
     report.opens = None;
     insta::assert_snapshot!(format!("{report}\n\n{}", report.for_sponsors()));
+}
+
+#[test]
+fn of_one_message_it_is_said_that_it_was_accepted() {
+    let mut one = report(counted(&[], &[]), Accepted { individual: 1, ..Accepted::default() });
+    one.counts = Counts { queued: 1, accepted: 1, ..Counts::default() };
+    assert!(one.to_string().contains("\n1 of 1 message was accepted."), "{one}");
+    assert!(week().to_string().contains("1,234 of 1,275 messages were accepted."));
 }
 
 #[test]

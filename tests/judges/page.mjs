@@ -131,7 +131,14 @@ async function accessibility(page) {
 function sideways() {
   const room = window.innerWidth;
   const needed = document.documentElement.scrollWidth;
-  if (needed <= room) return [];
+  if (needed <= room) return within();
+
+  /** What scrolls within the page hides what is beyond its edge: code may, numbers may not. */
+  function within() {
+    return [...document.querySelectorAll("body :not(pre)")]
+      .filter((box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth)
+      .map((box) => `scrolls within: ${box.scrollWidth} of ${box.clientWidth} px: ${box.textContent.trim().slice(0, 60)}`);
+  }
   const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > room + 0.5);
   const inmost = wide.find((element) => !wide.some((other) => other !== element && element.contains(other)));
   return [`scrolls sideways: ${needed} of ${room} px, because of ${inmost?.outerHTML.slice(0, 120) ?? "the page"}`];
