@@ -111,7 +111,7 @@ fn the_text_is_clean() {
 fn the_readers_pages_can_be_used_on_a_phone_and_on_a_desktop_in_light_and_dark() {
     let composed = Composed::new();
     let text = composed.text("newsletter.toml")
-        + "\n[serve.lists]\nreaders = \"Every Sunday\"\noutages = \"Outages only\"\n";
+        + "\n[serve.lists]\nreaders = \"Every Sunday: reading for people who keep things running\"\noutages = \"Outages only\"\n";
     fs::write(composed.folder.path().join("newsletter.toml"), text).expect("a file");
     composed.run(&["send", "214", "--yes"]);
     let messages = entries(&composed.folder.path().join("build/inbox/new"));

@@ -96,6 +96,7 @@ async function judge(file, { width, scheme, variant }) {
     await open(page, file);
     if (variant === "no-style") await page.$$eval("style", (styles) => styles.forEach((style) => style.remove()));
     faults.push(...(await accessibility(page)), ...(await page.evaluate(sideways)), ...(await page.evaluate(images)));
+    if (isPage(file)) faults.push(...(await page.evaluate(ragged)));
     const needed = variant === "full" && !isPage(file) ? NEEDED : [];
     faults.push(...(await page.evaluate(taps, isPage(file) ? PAGE_TARGETS : TARGETS, needed, TAP)));
     if (screens) await page.screenshot({ path: picture(file, { width, scheme, variant }), fullPage: true });
@@ -142,6 +143,30 @@ function sideways() {
   const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > room + 0.5);
   const inmost = wide.find((element) => !wide.some((other) => other !== element && element.contains(other)));
   return [`scrolls sideways: ${needed} of ${room} px, because of ${inmost?.outerHTML.slice(0, 120) ?? "the page"}`];
+}
+
+/** The lines of a label beside a box begin below one another. */
+function ragged() {
+  return [...document.querySelectorAll("fieldset label")].flatMap((label) => {
+    const toRight = getComputedStyle(label).direction === "ltr";
+    const words = document.createTreeWalker(label, NodeFilter.SHOW_TEXT);
+    const lines = [];
+    while (words.nextNode()) {
+      const text = words.currentNode;
+      if (!text.data.trim()) continue;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      range.setStart(text, text.data.search(/\S/));
+      for (const { left, right, top, bottom } of range.getClientRects()) {
+        const [start, middle] = [toRight ? left : -right, (top + bottom) / 2];
+        const line = lines.find((one) => Math.abs(one.middle - middle) < 8);
+        if (line) line.start = Math.min(line.start, start);
+        else lines.push({ start, middle });
+      }
+    }
+    const starts = lines.map((line) => Math.round(line.start));
+    return new Set(starts).size > 1 ? [`lines begin at ${starts} px: ${label.textContent.trim().slice(0, 60)}`] : [];
+  });
 }
 
 function images() {
