@@ -42,7 +42,7 @@ pub mod letter;
 pub mod rehearse;
 pub mod brake;
 pub mod deliveries;
-pub mod review;
+pub mod reporting;
 pub mod dispatch;
 pub mod joining;
 // faces

@@ -1,6 +1,6 @@
 //! What became of an issue: how its messages fared, who clicked what, who left; and the same for a sponsor's eyes.
 //!
-//! A stage: `review` reads the store, [`Tally`] counts what readers did, and a [`Report`] is drawn as text, HTML, CSV or JSON. Three rules:
+//! A stage: `reporting` reads the store, [`Tally`] counts what readers did, and a [`Report`] is drawn as text, HTML, CSV or JSON. Three rules:
 //! people, robots and what cannot be told stand apart; every class of tracking has its own denominator (individual: people; aggregate:
 //! clicks, never people; none: no claim); and what the numbers leave out stands beside them.
 

@@ -9,7 +9,7 @@ use super::face::{Face, columns, document, print, text};
 use crate::app::App;
 use crate::id::{IssueNumber, Place};
 use crate::report::Forms;
-use crate::review;
+use crate::reporting;
 
 /// Tells what became of an issue: deliveries, people's clicks apart from robots', opens, leavers, over time, beside the issues before.
 ///
@@ -42,7 +42,7 @@ impl ReportCommand {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
         let runtime = tokio::runtime::Runtime::new()?;
-        let report = runtime.block_on(review::report(&app, self.issue))?;
+        let report = runtime.block_on(reporting::report(&app, self.issue))?;
         let form = if face.is_json() { Format::Json } else { self.format };
         if self.sponsor {
             say(&report.for_sponsors(), form)?;
@@ -88,9 +88,9 @@ impl LinksCommand {
         runtime.block_on(async {
             match (self.place, &self.to) {
                 (Some(place), Some(to)) => {
-                    face.say(&review::links::mend(&app, self.issue, Place(place), to).await?)?;
+                    face.say(&reporting::links::mend(&app, self.issue, Place(place), to).await?)?;
                 }
-                (Some(_) | None, _) => face.say(&review::links::list(&app, self.issue).await?)?,
+                (Some(_) | None, _) => face.say(&reporting::links::list(&app, self.issue).await?)?,
             }
             Ok(ExitCode::SUCCESS)
         })

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pressroom::app::App;
 use pressroom::event::RobotRule;
 use pressroom::inbox::{Inbox, Keep};
-use pressroom::review;
+use pressroom::reporting;
 use pressroom::server::Server;
 use pressroom::subscriber::Way;
 use serde_json::Value;
@@ -94,7 +94,7 @@ async fn what_people_and_every_kind_of_robot_did_is_told_apart_in_the_report() {
     server.stop().await;
 
     after.store(7 * 24 * 60 * 60, Ordering::Relaxed);
-    let report = review::report(&app, "1".parse().unwrap()).await.unwrap();
+    let report = reporting::report(&app, "1".parse().unwrap()).await.unwrap();
     assert_eq!(report.counts.accepted, 12);
     let readers = report.clicks.readers;
     assert_eq!((readers.people, readers.perhaps, readers.robots), (2, 0, 7), "{:?}", report.clicks);

@@ -12,7 +12,7 @@ use pressroom::id::{IssueNumber, Place, Reference};
 use pressroom::mailbox::EmailAddress;
 use pressroom::newsletter::Tracking;
 use pressroom::report::{Accepted, Forms, Readers, Report};
-use pressroom::review;
+use pressroom::reporting;
 use pressroom::store::{Arrival, Batch, Store};
 use pressroom::subscriber::{Choices, Leaving, Way};
 use pressroom::wrap::one_line;
@@ -91,7 +91,7 @@ fn one() -> IssueNumber {
 }
 
 async fn report(folder: &Folder) -> Report {
-    review::report(&folder.app_at(LATER), one()).await.unwrap()
+    reporting::report(&folder.app_at(LATER), one()).await.unwrap()
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn an_issue_stands_beside_those_before_it() {
     folder.write("drafts/2.toml", &draft);
     let run = pressroom::send::prepare(&folder.app_at(LATER), "2").await.unwrap();
     run.go(crate::folder::options()).await.unwrap();
-    let report = review::report(&folder.app_at(LATER), IssueNumber::new(2).unwrap()).await.unwrap();
+    let report = reporting::report(&folder.app_at(LATER), IssueNumber::new(2).unwrap()).await.unwrap();
     let [before] = report.before.as_slice() else { panic!("{:?}", report.before) };
     assert_eq!((before.issue, before.accepted, before.people, before.clicks), (one(), 6, Some(1), Some(1)));
     assert_eq!(before.nobodys, Some(0));
@@ -218,10 +218,10 @@ async fn what_retention_may_have_deleted_is_not_told_and_what_came_later_is() {
     ask(&store, (1, one()), &clicks).await;
     let sent: Timestamp = NOW.parse().unwrap();
     let app = |days: i64| folder.app_at(&(sent + SignedDuration::from_hours(24 * days)).to_string());
-    let kept = review::report(&app(399), one()).await.unwrap();
+    let kept = reporting::report(&app(399), one()).await.unwrap();
     assert_eq!((kept.clicks.readers.people, kept.about.deleted_until), (2, None));
     for (days, people, purged) in [(405, Some(1), 2), (411, None, 2)] {
-        let before = review::report(&app(days), one()).await.unwrap();
+        let before = reporting::report(&app(days), one()).await.unwrap();
         assert!(
             before.times.is_none() && one_line(&before.to_string()).contains("are deleted by"),
             "{before}"
@@ -231,11 +231,11 @@ async fn what_retention_may_have_deleted_is_not_told_and_what_came_later_is() {
         assert_eq!(json["clicks"]["nobodys"]["unknown"]["alone"].as_u64(), people, "{before}");
         assert!(json["parts"][0]["places"][1]["readers"].is_null(), "none is left of place 2: {json}");
         assert_eq!(store.purge_events(before.about.deleted_until.unwrap()).await.unwrap(), purged);
-        assert_eq!(review::report(&app(days), one()).await.unwrap(), before);
+        assert_eq!(reporting::report(&app(days), one()).await.unwrap(), before);
     }
     // What is to be kept longer from now on does not bring back what is deleted.
     folder.edit("newsletter.toml", "[smtp]", "[retention]\nevents = \"4000d\"\n\n[smtp]");
-    let longer = review::report(&app(411), one()).await.unwrap();
+    let longer = reporting::report(&app(411), one()).await.unwrap();
     assert_eq!(longer.about.deleted_until, Some(sent + SignedDuration::from_hours(24 * 11)));
     assert!(serde_json::to_value(&longer).unwrap()["clicks"]["readers"].is_null(), "{longer}");
 }
@@ -308,7 +308,7 @@ async fn the_pages_of_a_shipped_issue_are_pages_that_anybody_can_use() {
         clicks.push(Asked(reader.address.as_str(), 1, 9999, "Something new"));
     }
     ask(&store, (1, issue), &clicks).await;
-    let report = review::report(&folder.app_at(LATER), issue).await.unwrap();
+    let report = reporting::report(&folder.app_at(LATER), issue).await.unwrap();
     let sponsors = report.for_sponsors();
     assert!(report.clicks.readers.people > 9 && sponsors.placements.len() == 1, "{report}");
     folder.write("report.html", &report.html().unwrap());
