@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::face::{Face, columns, document, print, text};
-use crate::app::App;
 use crate::id::{IssueNumber, Place};
 use crate::report::Forms;
 use crate::reporting;
@@ -40,7 +39,7 @@ enum Format {
 
 impl ReportCommand {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let report = runtime.block_on(reporting::report(&app, self.issue))?;
         let form = if face.is_json() { Format::Json } else { self.format };
@@ -83,7 +82,7 @@ pub(super) struct LinksCommand {
 
 impl LinksCommand {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
-        let app = App::open(directory, super::clock())?;
+        let app = super::open(directory)?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             match (self.place, &self.to) {
