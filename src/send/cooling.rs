@@ -11,6 +11,8 @@ use crate::delivery::{Cause, SmtpReply};
 /// The first pause; each further one is twice as long.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+/// How long the others wait for what comes of the one who is tried after a pause.
+const TRIAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// The destinations that are being left alone, or were of late.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ struct Pause {
     /// How many there were in a row.
     number: u32,
     reply: SmtpReply,
+    /// Whether somebody has been tried since it was over, and nothing is known of that yet.
+    is_tried: bool,
 }
 
 /// How long whoever said later so many times in a row is left alone.
@@ -70,11 +74,22 @@ impl Cooling {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).leave_alone(domain, reply, now);
     }
 
-    /// What was said where the readers at this domain are not to be tried now, and until when.
-    pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<(SmtpReply, Timestamp)> {
+    /// Whether this domain is left alone now.
+    pub(super) fn is_on(&self, domain: &str, now: Timestamp) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = state.pauses.get(domain).filter(|pause| now < pause.until)?;
-        Some((pause.reply.clone(), pause.until))
+        state.pauses.get(domain).is_some_and(|pause| now < pause.until)
+    }
+
+    /// What was said where a reader at this domain is not to be tried now, and until when. Once the pause is over one is tried, and the
+    /// others a moment later, when it is known what came of that: else a destination that refuses us costs one on each connection.
+    pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<(SmtpReply, Timestamp)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = state.pauses.get_mut(domain)?;
+        if now < pause.until {
+            return Some((pause.reply.clone(), pause.until));
+        }
+        (pause.is_tried, pause.until) = (true, now + TRIAL);
+        None
     }
 }
 
@@ -82,7 +97,7 @@ impl State {
     fn leave_alone(&mut self, domain: &str, reply: &SmtpReply, now: Timestamp) {
         let last = self.pauses.get(domain);
         // Several connections hear of the same pause.
-        if last.is_some_and(|last| now < last.until) {
+        if last.is_some_and(|last| now < last.until && !last.is_tried) {
             return;
         }
         let number = last.map_or(1, |last| last.number.saturating_add(1));
@@ -93,7 +108,7 @@ impl State {
             reply = reply.masked(),
             "destination left alone for a while"
         );
-        let pause = Pause { until: now + length, number, reply: reply.clone() };
+        let pause = Pause { until: now + length, number, reply: reply.clone(), is_tried: false };
         self.pauses.insert(domain.to_owned(), pause);
     }
 }
@@ -136,6 +151,23 @@ mod tests {
         cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
         cooling.hear("example.com", &slow_down, now);
         assert_eq!(cooling.postpones("example.com", now + FIRST), None);
+    }
+
+    #[test]
+    fn after_a_pause_one_is_tried_and_the_others_once_it_is_known_what_came_of_that() {
+        let (cooling, mut now) = (Cooling::new(1), Timestamp::UNIX_EPOCH);
+        let tried = |now| (0..8).filter(|_| cooling.postpones("example.com", now).is_none()).count();
+        cooling.leave_alone("example.com", &reply(550, "5.7.1", "blocked"), now);
+        for length in [30, 60, 120] {
+            assert_eq!(tried(now), 0);
+            now += SignedDuration::from_secs(length);
+            assert_eq!((tried(now), tried(now)), (1, 0));
+            cooling.leave_alone("example.com", &reply(550, "5.7.1", "blocked"), now);
+        }
+        now += SignedDuration::from_secs(240);
+        assert_eq!((tried(now), tried(now + TRIAL)), (1, 1), "also where nothing comes of it");
+        cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
+        assert_eq!(tried(now), 8);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Queue {
                 self.refill(lane, once, now).await?;
             }
             let Some(reader) = lane.readers.front() else { continue };
-            let is_postponed = cooling.postpones(reader.recipient.address.domain(), now).is_some();
+            let is_postponed = cooling.is_on(reader.recipient.address.domain(), now);
             let claim = match &lane.destination {
                 Some(destination) if !is_postponed => match destination.claim(line, Instant::now()) {
                     Ok(claim) => Some(claim),
