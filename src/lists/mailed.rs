@@ -66,7 +66,7 @@ pub async fn leave_by_mail(
             Box::new(File::open(path).with_context(|| unreadable(path))?)
         };
         let head = head(mail).with_context(|| unreadable(path))?;
-        mailed.take(&head, path, &mut outcome).await?;
+        mailed.take(mailed.asks(&head), path, &mut outcome).await?;
         return Ok(outcome);
     }
     let new = path.join("new");
@@ -87,8 +87,9 @@ pub async fn leave_by_mail(
             }
         };
         let mut seen = path.join("cur").join(mail.file_name().unwrap_or_default()).into_os_string();
-        seen.push(if mailed.would_take(&head) { ":2,S" } else { ":2," });
-        mailed.take(&head, Path::new(&seen), &mut outcome).await?;
+        let asks = mailed.asks(&head);
+        seen.push(if asks.is_some() { ":2,S" } else { ":2," });
+        mailed.take(asks, Path::new(&seen), &mut outcome).await?;
         if let Err(error) = fs::rename(&mail, &seen) {
             outcome.failed.push(failed("cannot be moved to `cur`, and is read again next time", error));
         }
@@ -112,8 +113,13 @@ struct Mailed<'a> {
 }
 
 impl Mailed<'_> {
-    async fn take(&self, head: &str, place: &Path, outcome: &mut MailedOutcome) -> Result<(), StoreError> {
-        let Some((issue, reference)) = self.asks(head) else {
+    async fn take(
+        &self,
+        asks: Option<(IssueNumber, Reference)>,
+        place: &Path,
+        outcome: &mut MailedOutcome,
+    ) -> Result<(), StoreError> {
+        let Some((issue, reference)) = asks else {
             outcome.unclear.push(place.to_owned());
             return Ok(());
         };
@@ -123,10 +129,6 @@ impl Mailed<'_> {
             Some(false) | None => outcome.before += 1,
         }
         Ok(())
-    }
-
-    fn would_take(&self, head: &str) -> bool {
-        self.asks(head).is_some()
     }
 
     /// Who asks, by the link of which issue.

@@ -20,6 +20,8 @@ mod notifications;
 mod readers;
 #[path = "reporting.rs"]
 mod reporting;
+#[path = "requeueing.rs"]
+mod requeueing;
 #[path = "rules.rs"]
 mod rules;
 #[path = "sending.rs"]
