@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use crate::app::caller::Caller;
 use crate::app::{App, Clock};
@@ -129,6 +130,11 @@ fn clock() -> Clock {
 /// The folder, for a command that hands messages to relays or tells of them: what cannot wait for its outcome is said on stderr.
 fn open(directory: &Path) -> anyhow::Result<App> {
     Ok(App::open(directory, clock())?.called_by(Caller::hearing(face::note)))
+}
+
+/// Does to its end what a command has to do in a newsletter's folder; what is wrong with the store names it.
+fn complete<T>(app: &App, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    Runtime::new()?.block_on(work).map_err(|error| app.naming_store(error))
 }
 
 impl Cli {

@@ -3,7 +3,7 @@
 //! The same files give the same bytes: the date comes from the draft, the tokens are specimens.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -198,6 +198,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
+    // Two that compose the same issue at once write one after the other; where a file system knows no locks, nobody waits.
+    let folder = path.parent().map(File::open).transpose()?;
+    let _ = folder.as_ref().map(File::lock);
     let new = path.with_added_extension("new");
     fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).inspect_err(|_| drop(fs::remove_file(&new)))
 }

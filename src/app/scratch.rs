@@ -53,6 +53,28 @@ impl Scratch {
     pub fn store(&self) -> PathBuf {
         self.path.join("scratch.db")
     }
+
+    /// Where the rest belongs that is made on the way.
+    pub fn folder(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts what was made in it where it belongs, in place of what an earlier one left there: all of it or, when two end at once, all of the
+    /// other's. A copy that was killed before leaves the earlier one as it was.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn publish(&self, workspace: &Workspace, number: IssueNumber, names: &[&str]) -> io::Result<()> {
+        let _door = door(workspace)?;
+        for name in names {
+            let (made, place) = (self.path.join(name), workspace.build_dir(number).join(name));
+            if made.is_dir() && place.is_dir() {
+                fs::remove_dir_all(&place)?;
+            }
+            fs::rename(made, place)?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Scratch {

@@ -26,11 +26,8 @@ pub(super) struct Approve {
 impl Approve {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
-        let runtime = tokio::runtime::Runtime::new()?;
         let approving = Box::pin(review::approve(&app, &self.draft, &self.by));
-        let approved = runtime
-            .block_on(unless_stopped(face, approving, "nothing was approved"))
-            .map_err(|error| app.naming_store(error))?;
+        let approved = super::complete(&app, unless_stopped(face, approving, "nothing was approved"))?;
         face.draw(&approved.review.findings);
         face.say(&approved)?;
         Ok(ExitCode::SUCCESS)

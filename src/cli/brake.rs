@@ -53,7 +53,6 @@ impl Cancel {
 
 fn run(directory: &Path, face: &Face, issue: IssueNumber, pull: Pull) -> anyhow::Result<ExitCode> {
     let app = super::open(directory)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    face.say(&runtime.block_on(brake::pull(&app, issue, pull))?)?;
+    face.say(&super::complete(&app, brake::pull(&app, issue, pull))?)?;
     Ok(ExitCode::SUCCESS)
 }

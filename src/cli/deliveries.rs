@@ -45,8 +45,7 @@ pub(super) struct Deliveries {
 impl Deliveries {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
+        super::complete(&app, async {
             if !self.resend.is_empty() {
                 let decided = deliveries::decide(&app, self.issue, Decision::Resend, self.resend).await?;
                 face.say(&decided)?;

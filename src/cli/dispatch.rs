@@ -23,11 +23,10 @@ pub(super) struct Dispatch {}
 impl Dispatch {
     pub(super) fn run(directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        let dispatched = runtime.block_on(async {
+        let dispatched = super::complete(&app, async {
             let options =
                 Options { patience: PATIENCE, stop: stop_signals(face)?, progress: Arc::new(|_| {}) };
-            dispatch(&app.stopped_by(options.stop.clone()), &options).await
+            dispatch(&app.clone().stopped_by(options.stop.clone()), &options).await
         })?;
         // Nothing done is silence, but for a program that asked for an object.
         if face.is_json() || !dispatched.sent.is_empty() {

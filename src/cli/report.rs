@@ -40,8 +40,7 @@ enum Format {
 impl ReportCommand {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        let report = runtime.block_on(reporting::report(&app, self.issue))?;
+        let report = super::complete(&app, reporting::report(&app, self.issue))?;
         let form = if face.is_json() { Format::Json } else { self.format };
         if self.sponsor {
             say(&report.for_sponsors(), form)?;
@@ -83,8 +82,7 @@ pub(super) struct LinksCommand {
 impl LinksCommand {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
+        super::complete(&app, async {
             match (self.place, &self.to) {
                 (Some(place), Some(to)) => {
                     face.say(&reporting::links::mend(&app, self.issue, Place(place), to).await?)?;

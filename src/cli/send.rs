@@ -56,8 +56,7 @@ pub(super) struct Send {
 impl Send {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = super::open(directory)?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(self.carry_out(&app, face)).map_err(|error| app.naming_store(error))
+        super::complete(&app, self.carry_out(&app, face))
     }
 
     async fn carry_out(self, app: &App, face: &Face) -> anyhow::Result<ExitCode> {

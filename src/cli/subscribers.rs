@@ -151,8 +151,7 @@ struct Unsubscribe {
 impl Subscribers {
     pub(super) fn run(self, directory: &Path, face: &Face) -> anyhow::Result<ExitCode> {
         let app = App::open(directory, super::clock())?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(self.verb.run(&app, face)).map_err(|error| app.naming_store(error))
+        super::complete(&app, self.verb.run(&app, face))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -24,7 +25,10 @@ use crate::track;
 
 mod samples;
 
-use samples::Samples;
+use samples::{AUDIENCE, SAMPLES, Samples};
+
+/// What a person reads first.
+const TEXT: &str = "review.txt";
 
 /// What a person looks at before an issue goes out.
 #[derive(Debug, Clone, Serialize)]
@@ -82,7 +86,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
         track::heed_leavers(app, &app.store().await?, &store).await?;
     }
     let notes = start::import(app, &store, &prepared).await?;
-    let mut samples = Samples::new(&folder)?;
+    let mut samples = Samples::new(scratch.folder())?;
     let verified = audience::verify(&store, &frozen, &Keys::specimen(), app.now(), |built| {
         samples.look(&frozen, &built)
     })
@@ -90,7 +94,7 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
     audience::refuse_nobody(&frozen.list, verified.readers, &verified.skipped)?;
     samples.name_skipped(&store, &frozen.list, app.now()).await?;
     let digest = prepared.digest(&frozen, &app.config);
-    let mut review = Review {
+    let review = Review {
         issue: frozen.number(),
         list: frozen.list.clone(),
         trial: app.is_trial(),
@@ -102,15 +106,14 @@ async fn reviewed(app: &App, draft: &str) -> anyhow::Result<(Review, Digest)> {
         links: frozen.rendered.links.len(),
         html_bytes: verified.largest,
         digest: digest.to_string(),
-        files: samples.finish()?,
+        files: [TEXT.to_owned()].into_iter().chain(samples.finish()?).map(|name| folder.join(name)).collect(),
         warnings: prepared.findings.0.len(),
         notes,
         findings: prepared.findings,
     };
-    let text = folder.join("review.txt");
-    compose::replace(&text, format!("{review}{}", links(&frozen)).as_bytes())
-        .with_context(|| format!("{} cannot be written", text.display()))?;
-    review.files.insert(0, text);
+    fs::write(scratch.folder().join(TEXT), format!("{review}{}", links(&frozen)))
+        .and_then(|()| scratch.publish(&app.workspace, review.issue, &[SAMPLES, AUDIENCE, TEXT]))
+        .with_context(|| format!("{} cannot be written", folder.display()))?;
     Ok((review, digest))
 }
 

@@ -188,6 +188,29 @@ fn a_copy_of_the_list_that_a_killed_dry_run_left_goes_with_the_next_one_and_with
     assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
 }
 
+#[test]
+fn two_who_compose_or_review_one_issue_at_once_are_not_in_each_others_way() {
+    let folder = Folder::with_many_readers(50);
+    for _ in 0..15 {
+        let _ = fs::remove_dir_all(folder.path().join("build/1"));
+        let commands =
+            [&["send", "1", "--dry-run"][..], &["compose", "1"], &["approve", "1"]].into_iter().cycle();
+        let runs = commands.take(6).map(|arguments| {
+            folder.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        });
+        for run in runs.collect::<Vec<_>>() {
+            let ended = run.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        }
+        let built = |name: &str| fs::read_to_string(folder.path().join("build/1").join(name)).unwrap();
+        assert_eq!(built("audience.csv").lines().count(), 51);
+        assert!(
+            built("review.txt").contains("50 readers of list") && built("issue.html").ends_with("</html>")
+        );
+        assert!(built("samples/html-clicks-individual-opens-none.eml").ends_with("--\r\n"));
+    }
+}
+
 fn json(output: &Output) -> Value {
     let said =
         || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

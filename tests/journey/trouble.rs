@@ -63,12 +63,21 @@ fn the_review_names_who_is_skipped_and_why() {
 fn a_damaged_store_is_named_once_with_the_remedy() {
     let folder = Folder::with_readers(&["ada@example.com"]);
     folder.write("trial.db", &"no store at all\n".repeat(500));
-    let said = refused(&folder, &["send", "1", "--yes"], 1);
-    assert_eq!(said.matches("trial.db").count(), 1, "{said}");
-    assert!(
-        said.contains("not a database; restore it from a backup") && !said.contains("returned from"),
-        "{said}"
-    );
+    for command in [
+        &["send", "1", "--yes"][..],
+        &["deliveries", "1"],
+        &["pause", "1"],
+        &["report", "1"],
+        &["links", "1"],
+        &["dispatch"],
+    ] {
+        let said = refused(&folder, command, 1);
+        assert_eq!(said.matches("trial.db").count(), 1, "{said}");
+        assert!(
+            said.contains("not a database; restore it from a backup") && !said.contains("returned from"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -16,38 +16,31 @@ use crate::send::audience::Built;
 use crate::store::Store;
 use crate::subscriber::Format;
 
+/// The folder of the messages, one of each kind.
+pub(super) const SAMPLES: &str = "samples";
+/// Who of the list gets the issue, and who does not.
+pub(super) const AUDIENCE: &str = "audience.csv";
 /// Readers read from the store at once.
 const PAGE: u32 = 1000;
 
 /// A message of each kind, and the list of all readers.
 pub(super) struct Samples {
     folder: PathBuf,
-    readers: PathBuf,
     audience: csv::Writer<BufWriter<File>>,
     kinds: BTreeSet<String>,
-    files: Vec<PathBuf>,
     /// As the reader of the first sample would see it.
     pub(super) subject: Option<String>,
 }
 
 impl Samples {
+    /// Begins them in a folder that is nobody else's.
     pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
-        let samples = folder.join("samples");
-        // Samples of an earlier review would be taken for this one's.
-        let _ = fs::remove_dir_all(&samples);
-        fs::create_dir_all(&samples).with_context(|| format!("{} cannot be made", samples.display()))?;
-        let readers = folder.join("audience.csv");
-        let file = private(&readers)?;
+        let samples = folder.join(SAMPLES);
+        fs::create_dir(&samples).with_context(|| format!("{} cannot be made", samples.display()))?;
+        let file = private(&folder.join(AUDIENCE))?;
         let mut audience = csv::Writer::from_writer(BufWriter::new(file));
         audience.write_record(["email", "format", "clicks", "opens", "html_bytes", "skipped"])?;
-        Ok(Self {
-            folder: samples,
-            readers,
-            audience,
-            kinds: BTreeSet::new(),
-            files: Vec::new(),
-            subject: None,
-        })
+        Ok(Self { folder: folder.to_owned(), audience, kinds: BTreeSet::new(), subject: None })
     }
 
     pub(super) fn look(&mut self, frozen: &FrozenIssue, built: &Built<'_>) -> anyhow::Result<()> {
@@ -66,13 +59,13 @@ impl Samples {
         if self.subject.is_none() {
             self.subject = Some(subject(frozen, recipient)?);
         }
-        let kind = format!("{format}-clicks-{clicks}-opens-{opens}");
-        if self.kinds.insert(kind.clone()) {
-            let path = self.folder.join(kind + ".eml");
+        let sample = format!("{SAMPLES}/{format}-clicks-{clicks}-opens-{opens}.eml");
+        if !self.kinds.contains(&sample) {
+            let path = self.folder.join(&sample);
             private(&path)?
                 .write_all(built.message)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            self.files.push(path);
+            self.kinds.insert(sample);
         }
         Ok(())
     }
@@ -98,11 +91,11 @@ impl Samples {
         }
     }
 
-    pub(super) fn finish(mut self) -> anyhow::Result<Vec<PathBuf>> {
-        self.audience.flush().with_context(|| format!("{} cannot be written", self.readers.display()))?;
-        let mut files = vec![self.readers];
-        files.append(&mut self.files);
-        Ok(files)
+    /// Their files, by their names in the folder.
+    pub(super) fn finish(mut self) -> anyhow::Result<Vec<String>> {
+        let written = self.audience.flush();
+        written.with_context(|| format!("{} cannot be written", self.folder.join(AUDIENCE).display()))?;
+        Ok([AUDIENCE.to_owned()].into_iter().chain(self.kinds).collect())
     }
 }
 
