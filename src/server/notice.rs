@@ -14,9 +14,8 @@ impl Site {
         match self.pages.render(path, name, context) {
             Ok(page) => html(status, OURS, page),
             Err(error) => {
-                Counters::count(&self.counters.failures);
                 tracing::error!(name, %error, "a page cannot be made");
-                text(StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown. We know of it.\n")
+                broken(&self.counters)
             }
         }
     }
@@ -57,4 +56,10 @@ impl Site {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         answer
     }
+}
+
+/// What is left to say where not even a page can be made.
+pub(super) fn broken(counters: &Counters) -> Answer {
+    Counters::count(&counters.failures);
+    text(StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown. We know of it.\n")
 }

@@ -1,5 +1,6 @@
 //! Which path leads where.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,8 +11,10 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::answer::Answer;
+use super::notice::broken;
 use super::site::Site;
 use super::{clicks, health, joining, leaving, pages, preferences, web};
+use crate::track::Counters;
 
 /// All of them.
 pub(super) fn routes(site: Arc<Site>) -> Router {
@@ -36,8 +39,15 @@ pub(super) fn routes(site: Arc<Site>) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(pages)
         .method_not_allowed_fallback(not_allowed)
-        .layer(CatchPanicLayer::new())
+        .layer(caught(Arc::clone(&site.counters)))
         .with_state(site)
+}
+
+/// What a mistake of ours costs: this one answer, which is counted as a failure and says what all answers say (requirement 49).
+fn caught(
+    counters: Arc<Counters>,
+) -> CatchPanicLayer<impl Fn(Box<dyn Any + Send>) -> Answer + Clone + Send + Sync + 'static> {
+    CatchPanicLayer::custom(move |_| broken(&counters))
 }
 
 /// Who waits for a store that does not answer, or for the rest of a form that does not come, is told to try again.
@@ -56,4 +66,29 @@ async fn not_allowed(State(site): State<Arc<Site>>, request: Request) -> Answer 
 
 async fn nothing(State(site): State<Arc<Site>>, request: Request) -> Answer {
     site.unknown(request.uri().path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use axum::body::Body;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+
+    async fn faulty() {
+        panic!("on purpose")
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_answer_which_says_what_all_say_and_is_counted() {
+        let counters = Arc::new(Counters::default());
+        let routes: Router = Router::new().route("/", get(faulty)).layer(caught(Arc::clone(&counters)));
+        let answer = TowerToHyperService::new(routes).call(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(counters.failures.load(Ordering::Relaxed), 1);
+    }
 }
