@@ -51,7 +51,7 @@ const LONGEST: usize = 32;
 
 /// The places where asterisks are shown instead, in their order.
 pub(super) fn places(text: &str) -> Vec<Range<usize>> {
-    let mut scan = Scan { is_open: true, goes_on: false, quotes: None };
+    let mut scan = Scan { is_open: true, goes_on: None, quotes: None };
     let mut start = 0;
     let lines = text.split_inclusive(['\n', '\r']).filter_map(|line| {
         let begin = start;
@@ -66,8 +66,8 @@ pub(super) fn places(text: &str) -> Vec<Range<usize>> {
 struct Scan {
     /// Whether it stands in an open table, or above the first.
     is_open: bool,
-    /// Whether it may continue a value that is shown.
-    goes_on: bool,
+    /// What ends the value of several lines that it may continue and that is shown.
+    goes_on: Option<&'static str>,
     /// What ends the text of several lines that it stands in and that is not shown.
     quotes: Option<&'static str>,
 }
@@ -80,13 +80,13 @@ impl Scan {
             return 0;
         }
         let begins_with = |c| line.trim_start().starts_with(c);
+        let more = self.goes_on.take().filter(|closing| is_more(closing, line));
         match line.split_once('=') {
             _ if begins_with('[') => self.header(line),
-            None if begins_with('#') && self.is_open => without_user(line),
-            // A postal address or names of hosts: whose line bears an `@` came there by a slip.
-            None if self.goes_on && !line.contains('@') => line.len(),
-            Some((key, value)) if !begins_with('#') => self.entry(line, key.trim(), value),
-            _ => 0,
+            None if begins_with('#') && self.is_open && is_words(line, "# .,:;!?()'\t\r\n") => line.len(),
+            None => more.map_or(0, |closing| self.until(closing, line)),
+            Some(_) if begins_with('#') => 0,
+            Some((key, value)) => self.entry(line, key.trim(), value),
         }
     }
 
@@ -94,27 +94,60 @@ impl Scan {
         let (header, _comment) = line.split_once('#').unwrap_or((line, ""));
         let path = header.trim_start().trim_start_matches('[');
         let name = path.split(['.', ']']).next().unwrap_or_default().trim();
-        (self.is_open, self.goes_on) = (OPEN.contains(&name), false);
+        self.is_open = OPEN.contains(&name);
         if is_name(name) && is_words(path, ". []\"'\r\n") { header.len() } else { 0 }
     }
 
     fn entry(&mut self, line: &str, key: &str, value: &str) -> usize {
         let segments: Vec<_> = key.split('.').map(str::trim).collect();
+        let until_value = line.len() - value.trim_start().len();
         if self.is_open && OPEN.contains(&segments[0]) {
-            self.goes_on =
-                ["\"\"\"", "'''", "["].iter().any(|opening| value.trim_start().starts_with(opening));
-            return without_user(line);
+            return without_user(&line[..until_value + self.first(&line[until_value..])]);
         }
-        self.goes_on = false;
         self.quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| value.matches(quotes).count() % 2 == 1);
         let (written, _comment) = value.split_once('#').unwrap_or((value, ""));
-        let until_value = line.len() - value.trim_start().len();
         match segments.as_slice() {
             segments if !segments.iter().all(|segment| is_name(segment)) => 0,
             [.., key] if is_harmless(key, unquoted(written)) => until_value + written.trim_start().len(),
             _ => until_value,
         }
     }
+
+    /// How many bytes of a line's rest are its first value: what a slip drew onto the line stands behind it, as a comment does.
+    fn first(&mut self, rest: &str) -> usize {
+        let closing = |opening: &&str| rest.starts_with(opening);
+        if let Some(quotes) = ["\"\"\"", "'''"].into_iter().find(closing) {
+            quotes.len() + self.until(quotes, &rest[quotes.len()..])
+        } else if rest.starts_with('[') {
+            self.until("]", rest)
+        } else if let Some(quote) = ["\"", "'"].into_iter().find(closing) {
+            1 + through(quote, &rest[1..]).unwrap_or(rest.len() - 1)
+        } else {
+            // Of a table written on one line, the first key.
+            let ends = |c: char| c.is_whitespace() && !rest.starts_with('{') || "\"'#,".contains(c);
+            rest.find(ends).unwrap_or(rest.len())
+        }
+    }
+
+    /// How many bytes of a line belong to a value that ends with this, here or further down.
+    fn until(&mut self, closing: &'static str, line: &str) -> usize {
+        let here = through(closing, line);
+        self.goes_on = here.is_none().then_some(closing);
+        here.unwrap_or(line.len())
+    }
+}
+
+/// Whether a line looks like more of a value that ends with this: a text's own words, or a list's next entry.
+fn is_more(closing: &str, line: &str) -> bool {
+    let words = line.split(closing).next().unwrap_or_default().trim_start();
+    let is_entry = closing == "]" && (words.is_empty() || words.starts_with(['"', '\'']));
+    !line.contains('@') && (is_entry || !words.contains(['"', '\'']))
+}
+
+/// How many bytes it takes to come to the end of a text and its quotes.
+fn through(closing: &str, text: &str) -> Option<usize> {
+    let is_escaped = |at: usize| closing == "\"" && text[..at].ends_with('\\');
+    text.match_indices(closing).find(|(at, _)| !is_escaped(*at)).map(|(at, _)| at + closing.len())
 }
 
 /// How much of a line may be seen that holds nothing but what every reader may know: not what a slip drew onto it from the next line, nor a
