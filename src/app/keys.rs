@@ -81,11 +81,19 @@ fn modified(path: &Path) -> Option<SystemTime> {
 /// Makes a new token key for the keys in `path`; those before it go on verifying. Answers how many there are now.
 ///
 /// # Errors
-/// [`Wrong`]: keys from the environment, which have to be changed there; as [`load_or_make`] for keys that are in use.
+/// [`Wrong`]: no keys yet, or some from the environment, which have to be changed there; as [`load_or_make`] for keys that are in use.
 pub fn rotate(path: &Path) -> anyhow::Result<usize> {
     if std::env::var_os(VARIABLE).is_some() {
         let message = format!(
             "the keys come from {VARIABLE}, where no command can change them; unset it, rotate the file, and set it to the file's text"
+        );
+        return Err(Wrong(message).into());
+    }
+    if !path.exists() {
+        let message = format!(
+            "{} is not there: the first `send` makes keys, and there is nothing to rotate before; if mail went out already, restore the file \
+             from a backup",
+            path.display()
         );
         return Err(Wrong(message).into());
     }

@@ -24,6 +24,13 @@ fn a_missing_keys_file_is_not_made_anew_once_an_issue_was_queued() {
 }
 
 #[test]
+fn before_the_first_issue_there_is_no_key_to_rotate() {
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    let said = refused(&folder, &["keys", "rotate"], 2);
+    assert!(said.contains("the first `send` makes keys"), "{said}");
+}
+
+#[test]
 fn keys_that_others_can_read_are_refused() {
     let folder = sent();
     fs::set_permissions(folder.path().join("trial.keys"), Permissions::from_mode(0o644)).unwrap();
