@@ -19,6 +19,8 @@ mod circle;
 mod clicking;
 #[path = "dispatching.rs"]
 mod dispatching;
+#[path = "going_on.rs"]
+mod going_on;
 #[path = "joining.rs"]
 mod joining;
 #[path = "keeping.rs"]
@@ -31,6 +33,8 @@ mod leaving;
 mod leaving_by_mail;
 #[path = "pacing.rs"]
 mod pacing;
+#[path = "refusing.rs"]
+mod refusing;
 #[path = "rehearsing.rs"]
 mod rehearsing;
 #[path = "reporting.rs"]
@@ -43,6 +47,8 @@ mod saying;
 mod sending;
 #[path = "serving.rs"]
 mod serving;
+#[path = "several_relays.rs"]
+mod several_relays;
 #[path = "signing.rs"]
 mod signing;
 #[path = "spooling.rs"]
