@@ -29,7 +29,7 @@ pub use self::choose::{ChooseOutcome, Chooser, PAUSES, Pause, Preferences, Wante
 pub use self::erase::{EraseOutcome, erase};
 pub use self::export::{HeldOutcome, export, export_suppressed, held};
 pub use self::import::{Import, ImportError, ImportOutcome, import, joined_otherwise};
-pub use self::leaving::{Back, ReturnOutcome, come_back, leave, leave_copy, say_why};
+pub use self::leaving::{Back, ReturnOutcome, come_back, leave, leave_late, say_why};
 pub use self::mailed::{Failed, MailedOutcome, leave_by_mail};
 pub use self::show::{ShowOutcome, show};
 pub use self::stats::{Month, StatsOutcome, stats};

@@ -327,7 +327,7 @@ pub async fn heed_leavers(app: &App, store: &Store, copy: &Store) -> anyhow::Res
     for (folder, number) in segments(app)? {
         for record in read(&folder, number)? {
             if let Record::Leaving { reference, leaving } = record {
-                let is_new = lists::leave_copy(store, copy, reference, leaving).await? == Some(true);
+                let is_new = lists::leave_late(store, copy, reference, leaving).await? == Some(true);
                 left += u64::from(is_new);
             }
         }

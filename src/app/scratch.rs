@@ -38,7 +38,10 @@ impl Scratch {
             fs::create_dir_all(&folder)?;
             let _door = door(workspace)?;
             if let Err(error) = clear(workspace) {
-                warn!(%error, "a copy of the list that was left behind cannot be thrown away");
+                warn!(
+                    error = format!("{error:#}"),
+                    "a copy of the list that was left behind cannot be thrown away"
+                );
             }
             fs::create_dir(&path)?;
             let held = File::open(&path)?;
@@ -104,16 +107,16 @@ impl Purpose {
     }
 }
 
-/// Throws away the copies of lists that were left behind by whoever was killed.
+/// Throws away the copies of lists that were left behind by whoever was killed. Answers how many others are in use.
 ///
 /// # Errors
 /// One that cannot be thrown away.
-pub fn sweep(workspace: &Workspace) -> io::Result<()> {
-    if workspace.builds().is_dir() {
-        let _door = door(workspace)?;
-        clear(workspace)?;
+pub fn sweep(workspace: &Workspace) -> anyhow::Result<usize> {
+    if !workspace.builds().is_dir() {
+        return Ok(0);
     }
-    Ok(())
+    let _door = door(workspace)?;
+    clear(workspace)
 }
 
 /// Keeps others from sweeping as long as it lives: what is made and not locked yet looks as if it were nobody's.
@@ -124,15 +127,33 @@ fn door(workspace: &Workspace) -> io::Result<File> {
     Ok(door)
 }
 
-fn clear(workspace: &Workspace) -> io::Result<()> {
-    for path in within(&workspace.builds())?.iter().filter(|path| path.is_dir()) {
+fn clear(workspace: &Workspace) -> anyhow::Result<usize> {
+    let mut in_use = 0;
+    let is_issue = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().parse::<IssueNumber>().is_ok())
+    };
+    for path in within(&workspace.builds())?.iter().filter(|path| is_issue(path)) {
         for path in within(path)?.iter().filter(|path| is_scratch(path)) {
-            if File::open(path)?.try_lock().is_ok() {
-                fs::remove_dir_all(path)?;
-            }
+            // Whoever is done with theirs takes it away at any moment.
+            let thrown_away = match File::open(path).map(|folder| folder.try_lock()) {
+                Ok(Ok(())) => fs::remove_dir_all(path),
+                Ok(Err(_)) => {
+                    in_use += 1;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            };
+            let gone =
+                |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+            thrown_away.or_else(gone).with_context(|| {
+                format!(
+                    "{} has a copy of the list, is of no use any more and cannot be removed; delete it",
+                    path.display()
+                )
+            })?;
         }
     }
-    Ok(())
+    Ok(in_use)
 }
 
 fn within(folder: &Path) -> io::Result<Vec<PathBuf>> {

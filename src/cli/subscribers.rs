@@ -6,7 +6,6 @@ use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -302,10 +301,11 @@ impl Erase {
         let lists = app.workspace.lists().into_iter().map(|list| app.workspace.list_path(&list));
         let files = lists.chain(app.workspace.reviews()).collect();
         let judging = Judging { rules: &Rules::built_in()?, at: app.now() };
-        face.say(&lists::erase(store, &keys, address, files, judging).await?)?;
-        scratch::sweep(&app.workspace).context(
-            "what a dry run left behind has a copy of the list and cannot be removed; delete build/",
-        )?;
+        let mut outcome = lists::erase(store, &keys, address, files, judging).await?;
+        let swept = scratch::sweep(&app.workspace);
+        outcome.copies_in_use = swept.as_ref().copied().unwrap_or_default();
+        face.say(&outcome)?;
+        swept?;
         Ok(ExitCode::SUCCESS)
     }
 }

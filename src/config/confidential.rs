@@ -46,6 +46,8 @@ const OPEN: [&str; 35] = [
 /// Keys of the other tables: their values are shown if they look as they should.
 const PLAIN: [&str; 8] =
     ["chunking", "client_name", "connections", "domain", "rate", "selector", "weight", "window"];
+/// What comments speak of that may tell one.
+const SECRETS: [&str; 5] = ["pass", "secret", "key", "token", "pwd"];
 /// A longer word is rather a key than a name.
 const LONGEST: usize = 32;
 
@@ -83,7 +85,7 @@ impl Scan {
         let more = self.goes_on.take().filter(|closing| is_more(closing, line));
         match line.split_once('=') {
             _ if begins_with('[') => self.header(line),
-            None if begins_with('#') && self.is_open && is_words(line, "# .,:;!?()'\t\r\n") => line.len(),
+            None if begins_with('#') && self.is_open && is_remark(line) => line.len(),
             None => more.map_or(0, |closing| self.until(closing, line)),
             Some(_) if begins_with('#') => 0,
             Some((key, value)) => self.entry(line, key.trim(), value),
@@ -101,8 +103,10 @@ impl Scan {
     fn entry(&mut self, line: &str, key: &str, value: &str) -> usize {
         let segments: Vec<_> = key.split('.').map(str::trim).collect();
         let until_value = line.len() - value.trim_start().len();
-        if self.is_open && OPEN.contains(&segments[0]) {
-            return without_user(&line[..until_value + self.first(&line[until_value..])]);
+        if self.is_open && segments.iter().all(|segment| OPEN.contains(segment)) {
+            let first = until_value + self.first(&line[until_value..]);
+            let is_all = first == line.len() || is_remark(&line[first..]);
+            return without_user(if is_all { line } else { &line[..first] });
         }
         self.quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| value.matches(quotes).count() % 2 == 1);
         let (written, _comment) = value.split_once('#').unwrap_or((value, ""));
@@ -135,6 +139,20 @@ impl Scan {
         self.goes_on = here.is_none().then_some(closing);
         here.unwrap_or(line.len())
     }
+}
+
+/// Whether a comment, or nothing, stands there, and tells no secret: it is of words and numbers, and speaks of none.
+fn is_remark(text: &str) -> bool {
+    let text = text.trim();
+    let is_word = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        let is_one = |is: fn(char) -> bool| word.chars().all(is);
+        word.len() <= LONGEST
+            && (is_one(char::is_alphabetic) || is_one(|c| c.is_ascii_digit()))
+            && !SECRETS.iter().any(|secret| word.contains(secret))
+    };
+    let words = text.split(|c: char| c.is_whitespace() || "#.,:;!?()'`/-_…".contains(c));
+    text.is_empty() || text.starts_with('#') && words.filter(|word| !word.is_empty()).all(is_word)
 }
 
 /// Whether a line looks like more of a value that ends with this: a text's own words, or a list's next entry.

@@ -21,6 +21,8 @@ pub struct EraseOutcome {
     pub erased: Erased,
     /// Files that still have them, which are the operator's to change.
     pub files: Vec<PathBuf>,
+    /// Copies of the list that dry runs and rehearsals work on, as it was.
+    pub copies_in_use: usize,
 }
 
 /// Removes a person from the store. What is left is a hash under a key that never changes: no file brings them back, and nobody can read
@@ -37,7 +39,7 @@ pub async fn erase(
 ) -> Result<EraseOutcome, StoreError> {
     let erased = store.erase(address, &keys.suppression(address), judging).await?;
     let files = files.into_iter().filter(|file| has(file, address)).collect();
-    Ok(EraseOutcome { address: address.to_string(), erased, files })
+    Ok(EraseOutcome { address: address.to_string(), erased, files, copies_in_use: 0 })
 }
 
 fn is_list(file: &Path) -> bool {
@@ -52,7 +54,10 @@ fn has(file: &Path, address: &EmailAddress) -> bool {
     }
     let rows = File::open(file).ok().and_then(|file| ListReader::new(file).ok());
     let key = address.key();
-    rows.into_iter().flatten().flatten().flatten().any(|row| row.entry.address.key() == key)
+    rows.into_iter().flatten().flatten().any(|line| match line {
+        Ok(row) => row.entry.address.key() == key,
+        Err(bad) => bad.whose.is_some_and(|whose| whose.key() == key),
+    })
 }
 
 impl EraseOutcome {
@@ -110,6 +115,12 @@ impl fmt::Display for EraseOutcome {
         for file in &self.files {
             let remedy = if is_list(file) { "take their line out" } else { "delete it" };
             write!(f, "\nthe file {} still has them; {remedy}", file.display())?;
+        }
+        if self.copies_in_use > 0 {
+            write!(
+                f,
+                "\na dry run or a rehearsal is at work on a copy of the list; once it has ended, run this again"
+            )?;
         }
         if self.erased.lingers {
             write!(

@@ -260,7 +260,7 @@ fn send(
             return true;
         }
         let erased = keys.map(|keys| keys.suppression(&row.entry.address));
-        portion.push(Incoming { key: key.to_owned(), row, erased });
+        portion.push(Incoming { key, row, erased });
         let is_full = portion.len() == PORTION;
         !is_full
             || portions.blocking_send(std::mem::replace(&mut portion, Vec::with_capacity(PORTION))).is_ok()

@@ -17,22 +17,34 @@ pub async fn leave(
     reference: Reference,
     leaving: Leaving,
 ) -> Result<Option<bool>, StoreError> {
-    leave_copy(store, store, reference, leaving).await
+    let Some((list, subscriber)) = followed(store, reference, leaving).await? else { return Ok(None) };
+    store.leave(&list, subscriber, leaving).await.map(Some)
 }
 
-/// As [`leave`], in a copy of the store's readers, which knows no issue and no reference.
+/// As [`leave`], of what was written down when it was heard, in `copy`: the store itself or a copy of its readers, which knows no issue and
+/// no reference.
 ///
 /// # Errors
 /// A database's error.
-pub async fn leave_copy(
+pub async fn leave_late(
     store: &Store,
     copy: &Store,
     reference: Reference,
     leaving: Leaving,
 ) -> Result<Option<bool>, StoreError> {
-    let Some(issue) = leaving.issue else { return Ok(None) };
-    let Some((list, subscriber)) = store.followed(issue, reference).await? else { return Ok(None) };
-    copy.leave(&list, subscriber, leaving).await.map(Some)
+    let Some((list, subscriber)) = followed(store, reference, leaving).await? else { return Ok(None) };
+    copy.leave_late(&list, subscriber, leaving).await.map(Some)
+}
+
+async fn followed(
+    store: &Store,
+    reference: Reference,
+    leaving: Leaving,
+) -> Result<Option<(ListName, SubscriberId)>, StoreError> {
+    match leaving.issue {
+        Some(issue) => store.followed(issue, reference).await,
+        None => Ok(None),
+    }
 }
 
 /// How somebody stands on a list who took their leaving back.

@@ -95,20 +95,25 @@ impl Sorter {
         spilling.join().map_err(|_| io::Error::other("sorting broke off"))?.map(Some)
     }
 
-    /// All rows, each address once, given to `take` with their keys until it has enough. Answers how many lines were repetitions.
-    pub(super) fn finish(mut self, mut take: impl FnMut(&str, Row) -> bool) -> io::Result<u64> {
-        let (mut last, mut repeated) = (None::<Vec<u8>>, 0);
+    /// All rows, each address once, given to `take` with their keys until it has enough. What one line of an address leaves in doubt, all of
+    /// them do. Answers how many lines were repetitions.
+    pub(super) fn finish(mut self, mut take: impl FnMut(String, Row) -> bool) -> io::Result<u64> {
+        let (mut last, mut repeated) = (None::<(String, Row)>, 0);
         let mut each = |record: Record<'_>| -> io::Result<bool> {
-            let key = record.key();
-            if last.as_deref() == Some(key) {
-                repeated += 1;
-                return Ok(true);
+            match &mut last {
+                Some((key, row)) if key.as_bytes() == record.key() => {
+                    repeated += 1;
+                    if !row.doubts.is_empty() {
+                        row.doubts = row.doubts.with(record.read()?.1.doubts);
+                    }
+                    Ok(true)
+                }
+                last => {
+                    let (key, row) = record.read()?;
+                    let complete = last.replace((key.to_owned(), row));
+                    Ok(complete.is_none_or(|(key, row)| take(key, row)))
+                }
             }
-            let last = last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(key);
-            let (key, row) = record.read()?;
-            Ok(take(key, row))
         };
         if self.spilling.is_none() {
             self.held.sort();
@@ -117,12 +122,15 @@ impl Sorter {
                     break;
                 }
             }
-            return Ok(repeated);
+        } else {
+            self.spill()?;
+            if let Some((spilled, emptied)) = self.spilled()? {
+                drop((emptied, self.held));
+                spilled.merge(each)?;
+            }
         }
-        self.spill()?;
-        if let Some((spilled, emptied)) = self.spilled()? {
-            drop((emptied, self.held));
-            spilled.merge(each)?;
+        if let Some((key, row)) = last {
+            take(key, row);
         }
         Ok(repeated)
     }
@@ -219,7 +227,7 @@ mod tests {
         assert!(sorter.spilling.is_some());
         let mut taken = Vec::new();
         let repeated = sorter.finish(|key, row| {
-            taken.push((key.to_owned(), row.entry.name));
+            taken.push((key, row.entry.name));
             true
         });
         assert_eq!(repeated.unwrap(), 3000);

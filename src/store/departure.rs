@@ -1,5 +1,7 @@
 //! Who left, and what they said about it.
 
+use jiff::SignedDuration;
+
 use super::connection::Transaction;
 use super::issue::issue_number;
 use super::statement::sql;
@@ -7,6 +9,9 @@ use super::word::{Cells, word};
 use super::{Store, StoreError};
 use crate::id::{IssueNumber, ListName, Reference, SubscriberId};
 use crate::subscriber::{Consent, Departure, Leaving};
+
+/// What the store tells times apart by.
+const MOMENT: SignedDuration = SignedDuration::from_millis(1);
 
 impl TryFrom<Cells<'_>> for Departure {
     type Error = StoreError;
@@ -40,8 +45,7 @@ impl Store {
         row.as_ref().map(|row| followed(Cells(row))).transpose()
     }
 
-    /// Takes a reader off a list at once, also for a run under way. Twice is the same as once; one that was told late, by whom since came
-    /// back, is over. Answers whether anything changed.
+    /// Takes a reader off a list at once, also for a run under way. Twice is the same as once. Answers whether anything changed.
     ///
     /// # Errors
     /// A database's error.
@@ -51,16 +55,32 @@ impl Store {
         subscriber: SubscriberId,
         leaving: Leaving,
     ) -> Result<bool, StoreError> {
-        let update = "update subscription set status = 'left', left_at = $1 \
-            where list = $2 and subscriber = $3 and status <> 'left' \
-            and not exists (select 1 from departure where list = $2 and subscriber = $3 and undone_at > $1)";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let update = sql(update).bind(leaving.at).bind(list).bind(subscriber);
-        let changed = update.execute(&mut transaction).await? > 0;
-        if changed {
-            depart(&mut transaction, list, subscriber, leaving).await?;
-        }
+        let select = "select max(undone_at) as undone_at from departure where list = $1 and subscriber = $2";
+        let row = sql(select).bind(list).bind(subscriber).fetch_optional(&mut transaction).await?;
+        let undone_at = row.as_ref().map(|row| Cells(row).some_time("undone_at")).transpose()?.flatten();
+        // Whoever leaves now does so after they came back, though the clock that wrote that down was ahead.
+        let after = undone_at.map(|at| at.saturating_add(MOMENT)).transpose().unwrap_or_default();
+        let leaving = Leaving { at: after.map_or(leaving.at, |after| leaving.at.max(after)), ..leaving };
+        let changed = leave_in(&mut transaction, list, subscriber, leaving).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// As [`Store::leave`], of what was written down when it was heard: by whom since came back, it is over.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn leave_late(
+        &self,
+        list: &ListName,
+        subscriber: SubscriberId,
+        leaving: Leaving,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let mut transaction = writing.begin().await?;
+        let changed = leave_in(&mut transaction, list, subscriber, leaving).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -120,6 +140,24 @@ impl Store {
         let rows = sql(select).bind(issue).fetch_all(&mut self.read().await?).await?;
         rows.iter().map(|row| Cells(row).try_into()).collect()
     }
+}
+
+/// Takes a reader off, unless they came back later than this.
+async fn leave_in(
+    transaction: &mut Transaction<'_>,
+    list: &ListName,
+    subscriber: SubscriberId,
+    leaving: Leaving,
+) -> Result<bool, StoreError> {
+    let update = "update subscription set status = 'left', left_at = $1 \
+        where list = $2 and subscriber = $3 and status <> 'left' \
+        and not exists (select 1 from departure where list = $2 and subscriber = $3 and undone_at > $1)";
+    let update = sql(update).bind(leaving.at).bind(list).bind(subscriber);
+    let changed = update.execute(transaction).await? > 0;
+    if changed {
+        depart(transaction, list, subscriber, leaving).await?;
+    }
+    Ok(changed)
 }
 
 /// Records that somebody left.

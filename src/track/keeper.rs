@@ -198,7 +198,7 @@ impl Keeper {
             match record {
                 Record::Event(arrival) => arrivals.push(*arrival),
                 Record::Leaving { reference, leaving } => {
-                    let is_new = lists::leave(&store, *reference, *leaving).await? == Some(true);
+                    let is_new = lists::leave_late(&store, &store, *reference, *leaving).await? == Some(true);
                     self.counters.left.fetch_add(is_new.into(), Ordering::Relaxed);
                 }
             }

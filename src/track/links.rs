@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::app::door::Door;
+use crate::app::{self, door::Door};
 use crate::id::{IssueNumber, ListName, Place};
 use crate::message::FrozenIssue;
 use crate::newsletter::TrackingPolicy;
@@ -201,7 +201,9 @@ fn shared(is_done: bool) -> anyhow::Result<()> {
 
 /// Whole or not at all; several servers may write the same at once.
 fn write(folder: &Path, number: IssueNumber, table: &LinkTable) -> anyhow::Result<()> {
-    let new = folder.join(format!("{number}.{}", std::process::id()));
+    let mut own = [0; 8];
+    app::random(&mut own);
+    let new = folder.join(format!("{number}.{:016x}", u64::from_ne_bytes(own)));
     fs::write(&new, serde_json::to_vec(table)?)?;
     File::open(&new)?.sync_all()?;
     Ok(fs::rename(new, folder.join(format!("{number}.json")))?)

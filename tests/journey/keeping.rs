@@ -307,9 +307,12 @@ async fn clicks_that_are_older_than_the_newsletter_keeps_them_are_forgotten_by_d
         let later = "2023-08-03T00:00:00Z";
         if by_server {
             let server = folder.serve_at(later).await;
-            while length(&held(&folder, ADA)["events"]) > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            let forgotten = async {
+                while length(&held(&folder, ADA)["events"]) > 0 {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(1), forgotten).await.expect("it is forgotten");
             server.stop().await;
         } else {
             assert_eq!(after_dispatch(&folder, later).await, (0, Vec::new()));

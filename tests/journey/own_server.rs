@@ -136,8 +136,11 @@ async fn who_stops_serve_while_the_database_says_nothing_does_not_wait_for_it() 
     sqlx::raw_sql("begin; lock table issue in access exclusive mode").execute(&mut other).await.unwrap();
     // It looks for new issues once a second.
     let waits = "select count(*) from pg_locks where relation = 'issue'::regclass and not granted";
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut other).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let waiting = async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut other).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("it looks for new issues");
     tokio::time::timeout(Duration::from_secs(20), server.stop()).await.expect("an end");
 }

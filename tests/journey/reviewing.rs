@@ -134,28 +134,35 @@ fn copies_of_list(folder: &Folder) -> Vec<PathBuf> {
     hidden.filter(|path| path.join("scratch.db").exists()).collect()
 }
 
-/// A command that is in the middle of its work, and the copy of the list that it works on.
+/// A command that is held in the middle of its work, and the copy of the list that it works on.
 fn begun(folder: &Folder, arguments: &[&str]) -> (Child, PathBuf) {
     let before = copies_of_list(folder);
     let mut run = folder.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     loop {
         if let Some(copy) = copies_of_list(folder).into_iter().find(|copy| !before.contains(copy)) {
+            signal(&run, "-STOP");
+            assert!(copy.exists() && run.try_wait().unwrap().is_none(), "it ended before it could be held");
             return (run, copy);
         }
-        assert!(run.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        assert!(run.try_wait().unwrap().is_none(), "it ended before it could be held");
         thread::yield_now();
     }
+}
+
+fn signal(run: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &run.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
 fn a_dry_run_that_is_stopped_is_for_later_and_leaves_no_copy_of_the_list_behind() {
     let folder = Folder::with_many_readers(20_000);
-    for (arguments, signal, told) in [
+    for (arguments, name, told) in [
         (&["send", "1", "--dry-run"][..], "-INT", "stopped; nothing was sent"),
         (&["approve", "1"], "-TERM", "stopped; nothing was approved"),
     ] {
         let (run, _) = begun(&folder, arguments);
-        Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap();
+        signal(&run, name);
+        signal(&run, "-CONT");
         let ended = run.wait_with_output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
         assert!(ended.status.code() == Some(75) && said.contains(told), "{:?} {said}", ended.status);
@@ -178,13 +185,18 @@ fn a_copy_of_the_list_that_a_killed_dry_run_left_goes_with_the_next_one_and_with
     assert!(!dead.exists());
     let (other, _) = begun(&folder, &["approve", "1"]);
     assert!(ones.exists(), "who is alive keeps theirs");
+    let erase = &["subscribers", "erase", "reader1@example.com", "--yes"];
+    let erased = String::from_utf8(folder.run(erase).stdout).unwrap();
+    assert!(erased.contains("at work on a copy of the list; once it has ended, run this again"), "{erased}");
     for run in [one, other] {
+        signal(&run, "-CONT");
         let ended = run.wait_with_output().unwrap();
         assert!(ended.status.success(), "{ended:?}");
     }
     assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
     kill();
-    assert!(folder.run(&["subscribers", "erase", "reader1@example.com", "--yes"]).status.success());
+    let erased = String::from_utf8(folder.run(erase).stdout).unwrap();
+    assert!(erased.contains("is erased") && !erased.contains("at work"), "{erased}");
     assert_eq!(copies_of_list(&folder), Vec::<PathBuf>::new());
 }
 

@@ -75,6 +75,35 @@ async fn an_address_that_comes_twice_counts_with_the_line_that_asks_for_less_mai
 }
 
 #[tokio::test]
+async fn of_an_address_that_comes_twice_one_no_is_enough_whatever_else_is_in_doubt_and_in_whatever_order() {
+    for (header, yes, no) in [
+        ("state,opt_out", "Ohio,", "Ohio,yes"),
+        ("newsletter,status", "weekly,subscribed", "weekly,wypisany"),
+    ] {
+        for lines in [[yes, no], [no, yes]] {
+            let mut lists = TestLists::new().await;
+            let line = |told: &str| format!("ada@example.com,{told}\n");
+            let file = format!("email,{header}\ncy@example.com,{yes}\n{}{}", line(lines[0]), line(lines[1]));
+            lists.import(&file, HOW).await.unwrap();
+            assert_eq!(lists.audience().await, ["cy@example.com"], "{file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_yes_to_one_question_is_none_to_another_and_the_address_beside_it_is_not_told() {
+    let mut lists = TestLists::new().await;
+    let file = "email,email_verified,is_active,marketing_opt_in,unconfirmed_email\n\
+        ada@example.com,true,1,yes,\nbo@example.com,true,1,,\ncy@example.com,true,1,yes,cyril@example.com\n";
+    insta::assert_snapshot!(lists.import(file, HOW).await.unwrap(), @"
+    list readers: 1 added, 2 bad and skipped
+      line 3: an empty `marketing_opt_in` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
+      line 4: its `unconfirmed_email` is `…@…`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about something else
+    ");
+    assert_eq!(lists.audience().await, ["ada@example.com"]);
+}
+
+#[tokio::test]
 async fn of_an_address_that_comes_twice_a_suppression_counts_before_a_leaving_and_that_before_an_unconfirmed_line()
  {
     let lines = ["subscribed,,complained", "left,2020-01-01,", "gone,,", "subscribed,,"];

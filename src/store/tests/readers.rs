@@ -129,9 +129,13 @@ async fn a_leaving_that_is_told_after_its_reader_came_back_is_over_and_a_new_one
     let leaving = |at| Leaving { at, issue: Some(number()), way: Way::Page };
     assert!(store.leave(&list(), id, leaving(later(3))).await.unwrap());
     assert!(store.come_back(&list(), id, agreed(later(9))).await.unwrap());
-    assert!(!store.leave(&list(), id, leaving(later(2))).await.unwrap());
+    assert!(!store.leave_late(&list(), id, leaving(later(2))).await.unwrap());
     assert_eq!(store.audience_of().await.len(), 2);
-    assert!(store.leave(&list(), id, leaving(later(10))).await.unwrap());
+    assert!(store.leave_late(&list(), id, leaving(later(10))).await.unwrap());
+    assert_eq!(store.audience_of().await.len(), 1);
+    // They come back where the clock is ahead, and leave where it is not.
+    assert!(store.come_back(&list(), id, agreed(later(900))).await.unwrap());
+    assert!(store.leave(&list(), id, leaving(later(20))).await.unwrap());
     assert_eq!(store.audience_of().await.len(), 1);
 }
 

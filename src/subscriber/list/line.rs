@@ -351,8 +351,11 @@ fn is_false(text: &str) -> bool {
     ["false", "no", "0", "f"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Enough of what stands there to find it.
+/// Enough of what stands there to find it, and no address.
 fn start(text: &str) -> String {
+    if text.contains('@') {
+        return "…@…".to_owned();
+    }
     let start: String = text.chars().take(20).collect();
     start.escape_debug().to_string()
 }

@@ -57,7 +57,9 @@ impl Doubts {
         Self(1 << place.min(9))
     }
 
-    fn with(self, other: Self) -> Self {
+    /// Those of both sets.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
@@ -69,7 +71,7 @@ pub(super) struct Told {
     pub(super) understood: Doubts,
     /// The first that has its reader off the list, and its word.
     pub(super) off: Option<(String, String)>,
-    /// One has them on it.
+    /// A column for how they stand has them on it.
     is_on: bool,
     /// Columns and words that are not understood.
     unclear: Vec<(Question, String)>,
@@ -86,7 +88,7 @@ impl Told {
         match sense(question.tells, text) {
             Sense::Silent => return,
             Sense::Unclear => return self.unclear.push((question.clone(), start())),
-            Sense::On => self.is_on = true,
+            Sense::On => self.is_on |= matches!(question.tells, Tells::Status | Tells::Place),
             Sense::Off => self.off = self.off.take().or_else(|| Some((question.field.clone(), start()))),
         }
         self.understood = self.understood.with(question.bit);
@@ -135,7 +137,7 @@ impl Telling {
     pub(super) fn hear(&mut self, line: u64, told: Told) -> Doubts {
         self.understand(told.understood);
         let mut unclear = told.unclear;
-        // Where one column has them on the list, what another leaves empty asks nothing.
+        // Where that has them on the list, what another leaves empty asks nothing. A yes to one question is none to another.
         unclear.retain(|(_, word)| !told.is_on || !word.is_empty());
         let doubts =
             unclear.iter().fold(Doubts::default(), |doubts, (question, _)| doubts.with(question.bit));

@@ -31,10 +31,11 @@ pub(super) enum Sense {
 }
 
 /// How words for who is on a list begin.
-const ON: &str = "subscrib active activa activo aktiv actif enabl confirme confirmad verifi abonn angemeldet bestatigt inscri suscri \
-    isactive issubscrib emailverif";
+const ON: &str = "subscrib active activated enabl confirme confirmad verified verifie verifiz verificad abonn angemeldet bestatigt inscri \
+    suscri isactive issubscrib emailverified";
 /// Such words as others could begin with.
-const ON_WHOLE: &str = "opt opted optin valid marketing";
+const ON_WHOLE: &str =
+    "opt opted optin valid marketing activa activo activee actif aktiv aktive aktiver aktiviert";
 /// What stands beside them and takes nothing away.
 const BESIDE: &str = "in double single email newsletter contact is and currently still";
 /// How words for who gets no mail begin, which in a column's name say as much.
@@ -42,10 +43,12 @@ const OFF_NAMED: &str = "unsub bounc complain spam junk blacklist blocklist bloc
     optout optedout abgemeld abbestell ausgetragen gesperrt uitgeschreven desabonn desinscri donotmail donotemail donotcontact donotsend \
     donotdisturb dontmail dontemail noemail nomail notsubscri nonsubscri inactiv inaktiv deactiv unconfirm unverif";
 /// How others begin, which say it as somebody's status alone.
-const OFF: &str = "abus block suspend pending pendient waiting await request archiv transactional cancel clean expir paus snooz stopp reject \
+const OFF: &str = "abus block suspend pending pendient waiting await attente request archiv transactional cancel clean expir paus snooz stopp reject \
     refus revok withdr declin laps ausstehend gekundigt geloscht widerruf resili supprim bloqu rebot eliminad leaver failed";
 /// Such words as others could begin with.
-const OFF_WHOLE: &str = "left leave gone out off quit dead deceased banned former ex dnc";
+const OFF_WHOLE: &str = "off out former ex";
+/// Such words as a column is called by, too.
+const OFF_WHOLE_NAMED: &str = "left leave gone quit dead deceased banned dnc";
 /// Words that turn another one round.
 const NOT: &str = "not non no never dont nicht kein keine nie pas jamais nunca";
 /// How they stand before it as one word.
@@ -57,12 +60,24 @@ const NAY: &str = "no false f n nein non nee nao";
 const YEA: &str = "yes true t y x ja oui si sim 1";
 /// That nothing is there.
 const NONE: &str = "none null nil na never";
+/// Beside the digits of a date.
+const CLOCK: &str = "t z utc gmt am pm at um h th st nd rd mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec mai okt \
+    dez mrz ene abr ago dic gen mag giu lug ott";
+/// How months begin that are written out.
+const MONTHS: &str = "januar febr march marz mars april avril juin june juni juil july juli august aout septem octob novem decem oktob dezem \
+    janv fevr enero marzo mayo agosto septiem noviem diciem gennai maggio giugno luglio settem ottob dicem";
+/// That who had left is on the list again.
+const BACK: &str = "optedin optin";
+/// Words for who is on a list, which may be about something else where one is to tell who left.
+const NOUNS: &str = "marketing subscriber subscribers opt";
 /// In the names of columns for a status, of such as may be places, and of such as ask for a yes.
 const STATUS: &str = "status statut zustand";
 const PLACE: &str = "state estado stato etat";
 const ASKS: &str = "optin optedin consent permission marketing confirm newsletter einwilligung";
-/// In the names of those that are not about mail.
+/// In the names of those that are not about mail, unless it is named beside.
 const OTHER_WAYS: &str = "sms phone whatsapp telefon push";
+/// In the names of what goes along with a yes and is none.
+const ASIDE: &str = "sent ip token code hash id source agent url link requested";
 
 /// What a column may tell of who is on a list, by its name.
 pub(super) fn tells(name: &str) -> Option<Tells> {
@@ -70,16 +85,18 @@ pub(super) fn tells(name: &str) -> Option<Tells> {
     let words: Vec<&str> = folded.split_whitespace().collect();
     let whole = words.concat();
     let holds = |parts: &'static str| of(parts).any(|part| whole.contains(part));
-    if holds(OTHER_WAYS) {
+    let has = |known: &'static str| words.iter().any(|word| is_one(word, known));
+    let is_cancelled = holds("subscri abonn") && words.iter().any(|word| word.starts_with("cancel"));
+    if holds(OTHER_WAYS) && !holds("mail") && !has("all") {
         None
-    } else if holds(OFF_NAMED) || is_baja(&words) {
+    } else if holds(OFF_NAMED) || has(OFF_WHOLE_NAMED) || is_cancelled || is_baja(&words) {
         Some(Tells::No)
     } else if holds(STATUS) {
         Some(Tells::Status)
     } else if of(PLACE).any(|place| whole.ends_with(place)) {
         Some(Tells::Place)
     } else {
-        (holds(ASKS) || said(&words) == Sense::On).then_some(Tells::Yes)
+        (!has(ASIDE) && (holds(ASKS) || said(&words) == Sense::On)).then_some(Tells::Yes)
     }
 }
 
@@ -91,21 +108,31 @@ pub(super) fn sense(tells: Tells, text: &str) -> Sense {
     let is = |known: &'static str| of(known).any(|word| word == whole);
     // As `0000-00-00`, too.
     let is_zero = !whole.is_empty() && whole.bytes().all(|byte| byte == b'0');
-    let is_date = text.bytes().filter(u8::is_ascii_digit).count() > 4;
     match tells {
         // A link to unsubscribe is everybody's.
         Tells::No if whole.is_empty() || is_zero || is(NAY) || is(NONE) || text.contains("://") => {
             Sense::Silent
         }
-        Tells::No if said(&words) == Sense::On => Sense::Silent,
+        // `Marketing` and `Subscriber` may be what they left, and who took them off.
+        Tells::No if is(BACK) || words.len() == 1 && is_on(&whole) && !is_one(&whole, NOUNS) => Sense::Silent,
         Tells::No => Sense::Off,
         Tells::Yes if text.is_empty() => Sense::Unclear,
         _ if text.is_empty() => Sense::Silent,
         Tells::Status | Tells::Yes if is_zero || is(NAY) => Sense::Off,
         Tells::Status | Tells::Yes if is(YEA) => Sense::On,
-        Tells::Yes if is_date => Sense::On,
+        Tells::Yes if is_date(&words) && said(&words) != Sense::Off => Sense::On,
         Tells::Status | Tells::Place | Tells::Yes => said(&words),
     }
+}
+
+/// Whether words are a date or a time, and nothing else: `withdrawn 2023-05-01` is none.
+fn is_date(words: &[&str]) -> bool {
+    let is_part = |word: &&str| {
+        let letters = word.trim_matches(|c: char| c.is_ascii_digit());
+        letters.is_empty() || is_one(letters, CLOCK) || of(MONTHS).any(|month| letters.starts_with(month))
+    };
+    let digits = words.iter().flat_map(|word| word.bytes()).filter(u8::is_ascii_digit);
+    digits.count() > 4 && words.iter().all(is_part)
 }
 
 /// What words say.
@@ -126,6 +153,7 @@ fn is_on(word: &str) -> bool {
 fn is_off(word: &str) -> bool {
     let begins = |stems| of(stems).any(|stem| word.starts_with(stem));
     is_one(word, OFF_WHOLE)
+        || is_one(word, OFF_WHOLE_NAMED)
         || begins(OFF_NAMED)
         || begins(OFF)
         || of(UN).any(|un| word.strip_prefix(un).is_some_and(is_on))
@@ -198,7 +226,7 @@ mod tests {
     #[test]
     fn what_is_an_attribute_or_in_no_known_words_is_unclear() {
         all(
-            "gold, silver, VIP, wypisany, previously subscribed, subscription ended, none, 3, ?",
+            "gold, silver, VIP, wypisany, In verification, Email verification, activation email, Aktivierung, previously subscribed, subscription ended, none, 3, ?",
             Sense::Unclear,
         );
         for state in [
@@ -227,7 +255,8 @@ mod tests {
         };
         told(
             "Unsubscribed,unsubscribed_at,Unsubscribe reason,opt_out,Opted Out,HasOptedOutOfEmail,bounced,do_not_email,deleted_at,SUPPRESSED,\
-             Unsubscribed from all email,EMAIL_BLACKLISTED,Blocked,spam,Abgemeldet am,désabonné,Fecha de baja,Inactive,email_disabled",
+             Unsubscribed from all email,EMAIL_BLACKLISTED,Blocked,spam,Abgemeldet am,désabonné,Fecha de baja,Inactive,email_disabled,\
+             left_at,DNC,Banned,Subscription cancelled,Unsubscribed from email and SMS,Do not email or phone",
             Some(Tells::No),
         );
         told(
@@ -242,16 +271,27 @@ mod tests {
         );
         told(
             "first_name,city,plan,active_subscription,mood,subscribed_at,created_at,subscriber_id,Days active (30d),Cancel date,Activity,interactive,last_active,\
-             Accepts SMS Marketing,SMS_BLACKLISTED,adoption_info,tags,source,company,notes",
+             Accepts SMS Marketing,SMS_BLACKLISTED,adoption_info,tags,source,company,notes,confirmation_sent_at,confirmation_token,opt_in_ip,\
+             Allow phone calls",
             None,
         );
     }
 
     #[test]
     fn a_column_for_who_left_says_so_in_any_words_but_a_no() {
-        for text in
-            ["yes", "1", "2023-01-01", "01.02.2023", "x", "true", "too many mails", "unsubscribed", "oui"]
-        {
+        for text in [
+            "yes",
+            "1",
+            "2023-01-01",
+            "01.02.2023",
+            "x",
+            "true",
+            "too many mails",
+            "unsubscribed",
+            "oui",
+            "Marketing",
+            "Subscriber",
+        ] {
             assert_eq!(sense(Tells::No, text), Sense::Off, "{text}");
         }
         for text in [
@@ -273,13 +313,36 @@ mod tests {
 
     #[test]
     fn a_column_that_asks_for_a_yes_is_answered_by_a_date_too() {
-        for text in ["yes", "TRUE", "1", "Ja", "2023-01-01 10:00", "Opted in", "x"] {
+        for text in [
+            "yes",
+            "TRUE",
+            "1",
+            "Ja",
+            "2023-01-01 10:00",
+            "2023-01-01T10:00:00Z",
+            "Sun, 1st Jan 2023 at 10:00:00 GMT",
+            "1. März 2023",
+            "Opted in",
+            "x",
+        ] {
             assert_eq!(sense(Tells::Yes, text), Sense::On, "{text}");
         }
-        for text in ["no", "0", "f", "nein", "0000-00-00", "Opted out", "withdrawn", "Abgemeldet"] {
+        for text in [
+            "no",
+            "0",
+            "f",
+            "nein",
+            "0000-00-00",
+            "Opted out",
+            "withdrawn",
+            "Abgemeldet",
+            "withdrawn 2023-05-01",
+            "declined 2023-01-01",
+            "opted out on 2021-01-02",
+        ] {
             assert_eq!(sense(Tells::Yes, text), Sense::Off, "{text}");
         }
-        for text in ["", "weekly", "?"] {
+        for text in ["", "weekly", "?", "no (2022-04-05)", "not since 2023", "wypisany 2023-05-01"] {
             assert_eq!(sense(Tells::Yes, text), Sense::Unclear, "{text}");
         }
     }
