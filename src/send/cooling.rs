@@ -35,8 +35,25 @@ struct Pause {
     /// How many there were in a row.
     number: u32,
     reply: SmtpReply,
-    /// Whether somebody has been tried since it was over, and nothing is known of that yet.
-    is_tried: bool,
+    since_then: SinceThen,
+}
+
+/// What is known since a pause was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SinceThen {
+    /// Nothing: nobody was tried.
+    Nothing,
+    /// Somebody was tried, and nothing came of that yet.
+    Tried,
+    /// It talks to us again.
+    Talks,
+}
+
+impl Pause {
+    /// Whether the readers wait. A time that no pause is as long as was written by a clock that has been set back since.
+    fn is_on(&self, now: Timestamp) -> bool {
+        now < self.until && self.until.duration_since(now) <= LONGEST
+    }
 }
 
 /// How long whoever said later so many times in a row is left alone.
@@ -66,6 +83,12 @@ impl Cooling {
         };
         if is_refused || asks_for_less(reply) {
             state.leave_alone(domain, reply, now);
+        } else if let Some(pause) = pauses.get_mut(domain)
+            && pause.since_then == SinceThen::Tried
+            && (reply.cause() != Cause::Policy || is_greylisting(reply))
+        {
+            // What is said of one reader says that the others may be tried.
+            (pause.since_then, pause.until) = (SinceThen::Talks, now);
         }
     }
 
@@ -77,7 +100,7 @@ impl Cooling {
     /// Whether this domain is left alone now.
     pub(super) fn is_on(&self, domain: &str, now: Timestamp) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.pauses.get(domain).is_some_and(|pause| now < pause.until)
+        state.pauses.get(domain).is_some_and(|pause| pause.is_on(now))
     }
 
     /// What was said where a reader at this domain is not to be tried now, and until when. Once the pause is over one is tried, and the
@@ -85,10 +108,12 @@ impl Cooling {
     pub(super) fn postpones(&self, domain: &str, now: Timestamp) -> Option<(SmtpReply, Timestamp)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = state.pauses.get_mut(domain)?;
-        if now < pause.until {
+        if pause.is_on(now) {
             return Some((pause.reply.clone(), pause.until));
         }
-        (pause.is_tried, pause.until) = (true, now + TRIAL);
+        if pause.since_then != SinceThen::Talks {
+            (pause.since_then, pause.until) = (SinceThen::Tried, now + TRIAL);
+        }
         None
     }
 }
@@ -97,7 +122,7 @@ impl State {
     fn leave_alone(&mut self, domain: &str, reply: &SmtpReply, now: Timestamp) {
         let last = self.pauses.get(domain);
         // Several connections hear of the same pause.
-        if last.is_some_and(|last| now < last.until && !last.is_tried) {
+        if last.is_some_and(|last| last.is_on(now) && last.since_then == SinceThen::Nothing) {
             return;
         }
         let number = last.map_or(1, |last| last.number.saturating_add(1));
@@ -108,7 +133,8 @@ impl State {
             reply = reply.masked(),
             "destination left alone for a while"
         );
-        let pause = Pause { until: now + length, number, reply: reply.clone(), is_tried: false };
+        let pause =
+            Pause { until: now + length, number, reply: reply.clone(), since_then: SinceThen::Nothing };
         self.pauses.insert(domain.to_owned(), pause);
     }
 }
@@ -116,9 +142,12 @@ impl State {
 /// 421, or a policy that may change its mind (RFC 3463: 4.7.x). Greylisting is about one reader, and passes by itself.
 fn asks_for_less(reply: &SmtpReply) -> bool {
     let policy = reply.enhanced.as_deref().is_some_and(|code| code.starts_with("4.7."));
+    (reply.code == 421 || policy) && !is_greylisting(reply)
+}
+
+fn is_greylisting(reply: &SmtpReply) -> bool {
     let text = reply.text.to_ascii_lowercase();
-    let greylisted = text.contains("greylist") || text.contains("graylist");
-    (reply.code == 421 || policy) && !greylisted
+    text.contains("greylist") || text.contains("graylist")
 }
 
 #[cfg(test)]
@@ -168,6 +197,37 @@ mod tests {
         assert_eq!((tried(now), tried(now + TRIAL)), (1, 1), "also where nothing comes of it");
         cooling.hear("example.com", &reply(250, "2.0.0", "ok"), now);
         assert_eq!(tried(now), 8);
+    }
+
+    #[test]
+    fn after_a_pause_what_is_said_of_one_reader_lets_the_others_be_tried_and_the_next_pause_is_longer() {
+        for (reader, tried_then) in [
+            (reply(550, "5.1.1", "no such user"), 8),
+            (reply(451, "4.7.1", "greylisted"), 8),
+            (reply(550, "5.7.1", "blocked"), 0),
+        ] {
+            let (cooling, mut now) = (Cooling::new(9), Timestamp::UNIX_EPOCH);
+            let tried = |now| (0..8).filter(|_| cooling.postpones("example.com", now).is_none()).count();
+            let slow_down = reply(450, "4.7.28", "slow down");
+            cooling.hear("example.com", &slow_down, now);
+            now += SignedDuration::from_secs(30);
+            assert_eq!(tried(now), 1);
+            cooling.hear("example.com", &reader, now);
+            assert_eq!(tried(now), tried_then, "{reader:?}");
+            cooling.hear("example.com", &slow_down, now);
+            assert_eq!(
+                (tried(now + SignedDuration::from_secs(59)), tried(now + SignedDuration::from_mins(1))),
+                (0, 1)
+            );
+        }
+    }
+
+    #[test]
+    fn a_pause_of_a_clock_that_was_set_back_is_over() {
+        let (cooling, ahead) = (Cooling::new(1), Timestamp::UNIX_EPOCH + SignedDuration::from_hours(7200));
+        cooling.hear("example.com", &reply(450, "4.7.28", "slow down"), ahead);
+        assert!(cooling.is_on("example.com", ahead) && !cooling.is_on("example.com", Timestamp::UNIX_EPOCH));
+        assert_eq!(cooling.postpones("example.com", Timestamp::UNIX_EPOCH), None);
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 use tracing::warn;
 
+use super::destination::LineId;
 use super::line;
-use super::pool::Standing;
+use super::pool::{AWAY, Standing};
 use super::shared::Shared;
 
 /// Why a run ended.
@@ -85,16 +86,25 @@ pub(super) async fn run(shared: &Arc<Shared>) -> anyhow::Result<Ended> {
     }
 }
 
-/// Every connection works until there is nothing to lease; then all that it led to is in the store. Answers whether anybody was leased.
+/// Every connection works until there is nothing to lease; then all that it led to is in the store. Those that ended for want of a relay, while
+/// others go on, are begun again after a while: by then one may let us have more of them. Answers whether anybody was leased.
 async fn round(shared: &Arc<Shared>) -> anyhow::Result<bool> {
     let mut lines = JoinSet::new();
-    for id in 0..shared.connections {
-        lines.spawn(line::work(Arc::clone(shared), id));
-    }
-    let mut outcome = Ok(());
-    while let Some(ended) = lines.join_next().await {
-        if let Err(error) = ended? {
-            outcome = Err(error);
+    let begin = |lines: &mut JoinSet<_>, id| {
+        let shared = Arc::clone(shared);
+        lines.spawn(async move { (id, line::work(shared, id).await) });
+    };
+    (0..shared.connections).for_each(|id| begin(&mut lines, id));
+    let (mut outcome, mut missing) = (Ok(()), Vec::<LineId>::new());
+    let mut anew = interval_at(Instant::now() + AWAY, AWAY);
+    loop {
+        tokio::select! {
+            _ = anew.tick(), if outcome.is_ok() => missing.drain(..).for_each(|id| begin(&mut lines, id)),
+            line = lines.join_next() => match line.transpose()? {
+                None => break,
+                Some((id, Ok(wants_relay))) => missing.extend(wants_relay.then_some(id)),
+                Some((_, Err(error))) => outcome = Err(error),
+            },
         }
     }
     outcome?;

@@ -60,8 +60,8 @@ struct Line {
     shared: Arc<Shared>,
     /// At the relay that the connection leads to.
     seat: Option<Seat>,
-    /// Whether the next message's moment there is taken.
-    has_turn: bool,
+    /// The relay at which the next message's moment is taken.
+    turn_at: Option<usize>,
     connection: Option<Connection>,
     /// How many letters the connection has carried.
     carried: u32,
@@ -73,16 +73,20 @@ struct Line {
     buffers: Vec<Vec<u8>>,
 }
 
-/// Works until nobody is left, the run is stopped, or no relay takes anything.
+/// Works until nobody is left, the run is stopped, or no relay takes anything. Answers whether it was for want of a relay that it ended.
 ///
 /// # Errors
 /// The journal's, the store's, or a message that cannot be built. What was announced is not sent then.
-pub(super) async fn work(shared: Arc<Shared>, id: LineId) -> anyhow::Result<()> {
+pub(super) async fn work(shared: Arc<Shared>, id: LineId) -> anyhow::Result<bool> {
     let mut line = Line::new(shared, id);
+    let mut wants_relay = true;
     // The pace is kept before anything is recorded or announced: a reader who waits for their turn is in nobody's doubt.
     while line.turn().await? {
         let patience = line.shared.patience();
-        let Some(letter) = line.build(Some(patience)).await? else { break };
+        let Some(letter) = line.build(Some(patience)).await? else {
+            wants_relay = false;
+            break;
+        };
         let Some(connection) = line.connect().await? else {
             line.put_back(letter).await?;
             break;
@@ -102,7 +106,7 @@ pub(super) async fn work(shared: Arc<Shared>, id: LineId) -> anyhow::Result<()> 
         line.connection = Some(connection);
     }
     line.leave().await;
-    Ok(())
+    Ok(wants_relay)
 }
 
 impl Line {
@@ -111,7 +115,7 @@ impl Line {
             id,
             shared,
             seat: None,
-            has_turn: false,
+            turn_at: None,
             connection: None,
             carried: 0,
             fruitless: 0,
@@ -224,25 +228,30 @@ impl Line {
         if !self.sit().await? {
             return Ok(false);
         }
-        if let Some(paces) = self.paces().filter(|_| !self.has_turn) {
-            self.has_turn = self.shared.unless_stopped(paces.turn()).await.is_some();
-        }
+        self.take_turn().await;
         Ok(true)
     }
 
-    fn paces(&self) -> Option<Paces<'_>> {
-        self.seat.as_ref().map(|seat| Paces { run: &self.shared.pace, relay: seat.pace() })
+    /// Waits for the next message's moment at the relay where it is now, unless it is taken or the run is to stop.
+    async fn take_turn(&mut self) {
+        let Some(seat) = self.seat.as_ref().filter(|seat| self.turn_at != Some(seat.index())) else { return };
+        let paces = Paces { run: &self.shared.pace, relay: seat.pace() };
+        if self.shared.unless_stopped(paces.turn()).await.is_some() {
+            self.turn_at = Some(seat.index());
+        }
     }
 
     /// Whether the run and the relay may send one more already.
     async fn turn_now(&mut self) -> anyhow::Result<bool> {
         let now = self.shared.now();
         let Some(seat) = &mut self.seat else { return Ok(false) };
-        if seat.take(now).await? {
-            self.has_turn = self.has_turn || self.paces().is_some_and(|paces| paces.turn_now(Instant::now()));
-            return Ok(self.has_turn);
+        if !seat.take(now).await? {
+            return Ok(false);
         }
-        Ok(false)
+        let paces = Paces { run: &self.shared.pace, relay: seat.pace() };
+        let is_there = self.turn_at == Some(seat.index()) || paces.turn_now(Instant::now());
+        self.turn_at = is_there.then(|| seat.index());
+        Ok(is_there)
     }
 
     /// Takes a place where a message is left of the relay's quota: the one it has, else where there is most room.
@@ -265,7 +274,7 @@ impl Line {
         let now = self.shared.now();
         let Some(seat) = &mut self.seat else { return Ok(false) };
         let is_there = seat.spend(now).await?;
-        self.has_turn &= !is_there;
+        self.turn_at = self.turn_at.filter(|_| !is_there);
         Ok(is_there)
     }
 
@@ -274,7 +283,7 @@ impl Line {
         if let Some(connection) = self.connection.take() {
             connection.quit().await;
         }
-        (self.carried, self.seat, self.has_turn) = (0, None, false);
+        (self.carried, self.seat, self.turn_at) = (0, None, None);
     }
 
     /// The connection, or a new one to the relay that the line sits at, or where that is away to another; `None` once none takes
@@ -284,7 +293,7 @@ impl Line {
             return Ok(Some(connection));
         }
         while self.sit().await? {
-            let Some(seat) = self.seat.take() else { break };
+            let Some(mut seat) = self.seat.take() else { break };
             self.shared.sleep(WAITS[self.fruitless.min(WAITS.len() - 1)]).await;
             if self.shared.is_stopped() {
                 break;
@@ -293,6 +302,7 @@ impl Line {
                 continue;
             }
             self.fruitless += 1;
+            seat.connect(true);
             let began = Instant::now();
             let opened = self.shared.unless_stopped(Connection::open(seat.relay())).await;
             match opened {
@@ -300,26 +310,38 @@ impl Line {
                 Some(Ok(connection)) => {
                     log::connected(&seat.relay().host, connection.capabilities());
                     self.seat = Some(seat);
+                    // Where it is another relay than the one that was away, its moment is another, too.
+                    self.take_turn().await;
                     return Ok(Some(connection));
                 }
-                Some(Err(error)) => self.count_failure(&seat, error, began.elapsed()),
+                Some(Err(error)) => {
+                    seat.connect(false);
+                    self.count_failure(&seat, error, began.elapsed());
+                }
             }
         }
         Ok(None)
     }
 
     /// After a connection that could not be opened. Patience is for the last one: where there is another relay, nobody waits. A relay that
-    /// will not have it for good may still have those that are there.
+    /// will not have it for good may still have those that are there; and one that took messages may forget more slowly than we that a
+    /// connection has ended, and is given up as one that is away.
     fn count_failure(&mut self, seat: &Seat, error: SmtpError, took: Duration) {
         log::unreached(&seat.relay().host, &error);
-        let is_for_good = matches!(error, SmtpError::Permanent(_));
-        let patience = self.fruitless < WAITS.len() && seat.is_the_last() && took < SILENCE;
-        if is_for_good || !patience {
-            self.fruitless = 0;
-            if !(is_for_good && seat.is_too_many()) {
-                seat.give_up(error);
+        let is_tired = self.fruitless >= WAITS.len();
+        let error = match error {
+            SmtpError::Permanent(_) if seat.is_too_many() => return self.fruitless = 0,
+            SmtpError::Permanent(_) if seat.took_any() && !is_tired => return,
+            SmtpError::Permanent(failure) if seat.took_any() => SmtpError::Transient(failure),
+            SmtpError::Transient(_) | SmtpError::InDoubt(_)
+                if !is_tired && seat.is_the_last() && took < SILENCE =>
+            {
+                return;
             }
-        }
+            error => error,
+        };
+        self.fruitless = 0;
+        seat.give_up(error);
     }
 
     /// After a connection that was lost: the relay is given up once too many in a row led to nothing, or to doubt.

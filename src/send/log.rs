@@ -51,3 +51,8 @@ pub(super) fn given_up(relay: &str, error: &SmtpError) {
     let reply = &error.failure().reply;
     warn!(relay, step = %error.failure().step, code = reply.code, reply = reply.masked(), "relay given up for a while");
 }
+
+/// A relay that lets us have no more connections for a while.
+pub(super) fn limited(relay: &str, connections: u32) {
+    warn!(relay, connections, "relay lets us have no more connections for a while");
+}

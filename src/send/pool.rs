@@ -20,8 +20,8 @@ use crate::store::{Span, Store, StoreError};
 /// The quota of all relays together, as the store names it.
 const OVERALL: &str = "*";
 
-/// How long a relay that was given up is left alone.
-const AWAY: Duration = Duration::from_mins(5);
+/// How long a relay that was given up is left alone, and believed to let us have no more connections than it did.
+pub(super) const AWAY: Duration = Duration::from_mins(5);
 
 /// All relays; clones are the same ones.
 #[derive(Debug, Clone)]
@@ -38,16 +38,18 @@ struct Member {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Connections that lead to it.
+    /// Who has a place at it.
     lines: u32,
+    /// How many of them have a connection there, or open one.
+    connected: u32,
     /// Messages in a row that it did not take, for no fault of their readers.
     troubles: u32,
     /// Recipients in a row that it would not have, for no fault of theirs.
     turned_away: Refusals,
     /// The same, of messages of which it would have the recipient.
     sent_back: Refusals,
-    /// So many connections it lets us have, as far as it has shown.
-    most_lines: Option<u32>,
+    /// So many connections it lets us have, as far as it has shown, and when that was.
+    most_lines: Option<(u32, Instant)>,
     /// Readers in whose messages it would not have our sender, since it last took one.
     sender_refused: Vec<SubscriberId>,
     /// Whether it took a message in this run.
@@ -68,6 +70,8 @@ pub(super) struct Seat {
     index: usize,
     /// Of each quota, the share of which a message is taken, and not handed over yet.
     held: Vec<(Arc<Quota>, Span)>,
+    /// Whether it has a connection, or opens one.
+    is_connected: bool,
 }
 
 /// Whether anything can be sent.
@@ -96,7 +100,10 @@ impl Pool {
 
     /// A place at the relay that has the fewest connections for its weight; `None` while none takes anything.
     pub(super) fn seat(&self, now: Timestamp) -> Option<Seat> {
-        let has_room = |state: &mut State| state.most_lines.is_none_or(|most| state.lines < most);
+        let has_room = |state: &mut State| {
+            state.most_lines = state.most_lines.filter(|(_, since)| since.elapsed() < AWAY);
+            state.most_lines.is_none_or(|(most, _)| state.lines < most)
+        };
         let is_open = |index: &usize| {
             let member = &self.0[*index];
             member.standing(now) == Standing::Open && member.state(has_room)
@@ -112,7 +119,7 @@ impl Pool {
             (lines_a * weight_b).cmp(&(lines_b * weight_a))
         })?;
         self.0[index].state(|state| state.lines += 1);
-        Some(Seat { pool: self.clone(), index, held: Vec::new() })
+        Some(Seat { pool: self.clone(), index, held: Vec::new(), is_connected: false })
     }
 
     /// Why the relays that are away take nothing.
@@ -301,13 +308,30 @@ impl Seat {
         })
     }
 
-    /// The relay would not have this connection, for good. Answers whether there are others: then those are what it lets us have.
+    /// Whether there is a connection from here, or one is being opened.
+    pub(super) fn connect(&mut self, is_connected: bool) {
+        if self.is_connected != is_connected {
+            self.is_connected = is_connected;
+            self.member()
+                .state(|state| if is_connected { state.connected += 1 } else { state.connected -= 1 });
+        }
+    }
+
+    /// The relay would not have another connection, for good. Answers whether there are some: then those are what it lets us have for a while.
     pub(super) fn is_too_many(&self) -> bool {
-        self.member().state(|state| {
-            let others = state.lines - 1;
-            state.most_lines = (others > 0).then_some(others);
-            others > 0
-        })
+        let most = self.member().state(|state| {
+            state.most_lines = (state.connected > 0).then(|| (state.connected, Instant::now()));
+            state.connected
+        });
+        if most > 0 {
+            log::limited(&self.relay().host, most);
+        }
+        most > 0
+    }
+
+    /// Which relay it is.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// The relay would not have our sender in this reader's message; whether it would in nobody's: it says so of more than there are
@@ -356,6 +380,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.put_back();
+        self.connect(false);
         self.member().state(|state| state.lines -= 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -10,7 +11,10 @@ use super::capabilities::Capabilities;
 use super::error::{SmtpError, Step};
 use super::reply::Reply;
 use super::wire::{Lost, Stream, Wire};
-use super::{Relay, Timeouts, Tls, Trust};
+use super::{Relay, Timeouts, Tls, Trust, tls};
+
+/// How long a relay may take to greet in the clear that did so where TLS was to begin.
+const IN_CLEAR: Duration = Duration::from_secs(5);
 
 /// A connection to a relay, greeted, encrypted and authenticated as asked.
 pub struct Connection {
@@ -59,7 +63,10 @@ impl Connection {
         let (stream, own_address) = connect(relay).await?;
         let name = relay.client_name.clone().unwrap_or_else(|| literal(own_address));
         let stream = match &relay.tls {
-            Tls::Implicit(trust) => handshake(relay, trust, stream).await?,
+            Tls::Implicit(trust) => match handshake(relay, trust, stream).await {
+                Err(error) if tls::is_in_clear(&error) => return Err(said_in_clear(relay, error).await),
+                shaken => shaken?,
+            },
             Tls::None | Tls::StartTls(_) => stream,
         };
         let mut connection = Self {
@@ -220,6 +227,24 @@ async fn connect(relay: &Relay) -> Result<(Box<dyn Stream>, IpAddr), SmtpError> 
     stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
     let own = stream.local_addr().map_err(|error| unreachable(error.to_string()))?;
     Ok((Box::new(stream), own.ip()))
+}
+
+/// Why it spoke in the clear where TLS was to begin. A relay that has too many connections says that before it shakes hands, and has no
+/// room for another; one that greets us speaks SMTP at that port, as it always does.
+async fn said_in_clear(relay: &Relay, error: SmtpError) -> SmtpError {
+    let clear = Relay { tls: Tls::None, credentials: None, ..relay.clone() };
+    match timeout(IN_CLEAR, Box::pin(Connection::open(&clear))).await {
+        Ok(Ok(connection)) => {
+            connection.quit().await;
+            error
+        }
+        Ok(Err(said)) => said,
+        Err(_) => SmtpError::transient(
+            Step::Tls,
+            "4.7.5",
+            "it spoke in the clear before the handshake, and is silent now",
+        ),
+    }
 }
 
 async fn handshake(

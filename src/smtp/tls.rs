@@ -11,6 +11,9 @@ use tokio_rustls::TlsConnector;
 use super::error::{SmtpError, Step};
 use super::wire::Stream;
 
+/// Security features that are not supported (RFC 3463).
+const IN_CLEAR: &str = "5.7.4";
+
 /// Whether and when TLS begins.
 #[derive(Debug, Clone)]
 pub enum Tls {
@@ -59,6 +62,12 @@ impl Trust {
     }
 }
 
+/// Whether it was no TLS that the relay spoke.
+pub(super) fn is_in_clear(error: &SmtpError) -> bool {
+    let failure = error.failure();
+    failure.step == Step::Tls && failure.reply.enhanced.as_deref() == Some(IN_CLEAR)
+}
+
 /// A bad certificate stays bad; anything else may have been the weather.
 fn explain(host: &str, error: &std::io::Error) -> SmtpError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
@@ -70,7 +79,7 @@ fn explain(host: &str, error: &std::io::Error) -> SmtpError {
             let text = format!(
                 "{host} does not begin with TLS at this port; where it has STARTTLS, `smtp://` leads there"
             );
-            SmtpError::permanent(Step::Tls, 550, "5.7.4", text)
+            SmtpError::permanent(Step::Tls, 550, IN_CLEAR, text)
         }
         _ => {
             SmtpError::transient(Step::Tls, "4.7.5", format!("the handshake with {host} broke off: {error}"))

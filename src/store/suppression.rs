@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::connection::Transaction;
+use super::error::persist;
 use super::statement::{Statement, Value, sql};
 use super::subscriber::keep_people;
 use super::word::{Cells, word};
@@ -19,6 +20,13 @@ impl Store {
     /// # Errors
     /// A database's error; [`StoreError::ErasedMeanwhile`] where one has no hash and anybody was erased.
     pub async fn suppress(
+        &self,
+        suppressed: Vec<(String, SuppressionReason, Timestamp, Option<String>)>,
+    ) -> Result<u64, StoreError> {
+        persist(|| self.suppress_once(suppressed.clone())).await
+    }
+
+    async fn suppress_once(
         &self,
         suppressed: Vec<(String, SuppressionReason, Timestamp, Option<String>)>,
     ) -> Result<u64, StoreError> {
@@ -43,6 +51,17 @@ impl Store {
     pub async fn suppress_bounced(
         &self,
         readers: &[(SubscriberId, String)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Whoever writes several of them in one order lets nobody wait in a circle.
+        let mut readers: Vec<_> = readers.iter().collect();
+        readers.sort_unstable_by_key(|(reader, _)| *reader);
+        persist(|| self.suppress_bounced_once(&readers, at)).await
+    }
+
+    async fn suppress_bounced_once(
+        &self,
+        readers: &[&(SubscriberId, String)],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;

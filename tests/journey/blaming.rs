@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use pressroom::delivery::Counts;
 use pressroom::inbox::{Action, Inbox, Keep, Script, Stage};
@@ -84,8 +85,8 @@ async fn where_the_only_relay_has_no_room_nobody_is_put_off_and_the_run_ends() {
     inbox.stop().await;
 }
 
-/// A relay behind a door that lets two in at once and tells the others off for good.
-async fn for_two_at_once(inbox: &Inbox) -> std::net::SocketAddr {
+/// A relay behind a door that lets two in at once and tells the others off for good; who has gone is known to it after so long.
+async fn for_two_at_once(inbox: &Inbox, late: Duration) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, relay, inside) = (listener.local_addr().unwrap(), inbox.addr(), Arc::new(AtomicU32::new(0)));
     tokio::spawn(async move {
@@ -99,6 +100,7 @@ async fn for_two_at_once(inbox: &Inbox) -> std::net::SocketAddr {
             tokio::spawn(async move {
                 let mut relay = TcpStream::connect(relay).await.unwrap();
                 let _ = copy_bidirectional(&mut client, &mut relay).await;
+                tokio::time::sleep(late).await;
                 inside.fetch_sub(1, Ordering::SeqCst);
             });
         }
@@ -110,9 +112,39 @@ async fn for_two_at_once(inbox: &Inbox) -> std::net::SocketAddr {
 async fn a_relay_that_has_enough_of_our_connections_serves_everybody_over_those_it_has() {
     let folder = Folder::with_many_readers(60);
     let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Count).await.unwrap();
-    let door = for_two_at_once(&inbox).await;
+    let door = for_two_at_once(&inbox, Duration::ZERO).await;
     folder.relay_is(&format!("url = \"smtp://{door}\"\nconnections = 8"));
     let sent = folder.send().await.unwrap();
     assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 60), "{sent}");
     inbox.stop().await;
+}
+
+/// A connection carries a thousand messages.
+#[tokio::test]
+async fn a_relay_that_knows_late_that_a_connection_has_ended_is_tried_again_and_not_given_up() {
+    let folder = Folder::with_many_readers(2300);
+    let inbox = Inbox::start("127.0.0.1:0".parse().unwrap(), Keep::Count).await.unwrap();
+    let door = for_two_at_once(&inbox, Duration::from_millis(300)).await;
+    folder.relay_is(&format!("url = \"smtp://{door}\"\nconnections = 2"));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.accepted), (Ending::Done, 2300), "{sent}");
+    inbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_will_not_have_us_is_asked_once_where_the_others_wait_for_their_moment() {
+    let folder = Folder::with_many_readers(60);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicU32::new(0)));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = client.write_all(b"554 5.7.0 not you\r\n").await;
+        }
+    });
+    folder.relay_is(&format!("url = \"smtp://{addr}\"\nconnections = 8\nrate = \"12/m\""));
+    let sent = folder.send().await.unwrap();
+    assert_eq!((sent.ending, sent.counts.waiting), (Ending::RelayRefuses, 60), "{sent}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

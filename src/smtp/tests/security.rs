@@ -1,6 +1,8 @@
 //! TLS and authentication: nothing is downgraded, and no password is said where others hear it.
 
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::relay::{Act, Certificate, serve};
 use crate::smtp::{Connection, Credentials, Relay, SmtpError, Step, Tls, Trust};
@@ -61,13 +63,41 @@ async fn a_relay_that_does_not_know_what_it_offers_first_is_asked_for_the_other(
     assert!(opened.is_ok(), "{heard}");
 }
 
+/// What is said of a relay that begins each connection so, where TLS was expected.
+async fn where_tls_was_expected(greeting: &'static str) -> SmtpError {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let certificate = Certificate::new();
+    let (relay, _) = serve(Vec::new(), None).await;
+    let relay = trusting(relay, &certificate, Tls::Implicit);
+    let relay = Relay { port: listener.local_addr().unwrap().port(), ..relay };
+    let serving = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut heard = [0; 512];
+                client.write_all(greeting.as_bytes()).await.unwrap();
+                while client.read(&mut heard).await.is_ok_and(|length| length > 0) {
+                    if client.write_all(b"250 localhost\r\n").await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let error = Connection::open(&relay).await.err().unwrap();
+    serving.abort();
+    error
+}
+
 #[tokio::test]
 async fn a_relay_that_begins_in_the_clear_where_tls_is_expected_is_said_to_want_another_url() {
-    let certificate = Certificate::new();
-    let (relay, _) = serve(vec![Say("220 localhost\r\n"), HearSome], None).await;
-    let relay = trusting(relay, &certificate, Tls::Implicit);
-    let error = Connection::open(&relay).await.err().unwrap();
+    let error = where_tls_was_expected("220 localhost\r\n").await;
     assert!(matches!(error, SmtpError::Permanent(_)) && error.to_string().contains("`smtp://`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_relay_that_has_no_room_and_says_so_before_tls_is_to_be_tried_later() {
+    let error = where_tls_was_expected("421 4.3.2 too many connections\r\n").await;
+    assert!(matches!(error, SmtpError::Transient(_)) && error.to_string().contains("too many"), "{error}");
 }
 
 #[tokio::test]

@@ -90,9 +90,12 @@ async fn an_issue_is_not_over_where_another_machine_brings_the_last_one_into_dou
     transaction.exclude(&issue::lock_of(number())).await.unwrap();
     let policy = crate::delivery::RetryPolicy { give_up_after: SignedDuration::from_hours(72) };
     let finish = tokio::spawn(async move { here.finish(number(), Some(policy)).await });
-    let waits = "select count(*) as waits from pg_locks where locktype = 'advisory' and not granted";
+    // Locks are the whole server's: this one is of this test's schema.
+    let waits = "select count(*) as waits from pg_locks where locktype = 'advisory' and not granted \
+        and ((classid::bigint << 32) | objid::bigint) = hashtextextended(current_schema() || ' ' || $1, 0)";
     let mut reading = store.read().await.unwrap();
-    while Cells(&sql(waits).fetch_one(&mut reading).await.unwrap()).integer("waits").unwrap() == 0 {
+    let waits = || sql(waits).bind(issue::lock_of(number()));
+    while Cells(&waits().fetch_one(&mut reading).await.unwrap()).integer("waits").unwrap() == 0 {
         tokio::task::yield_now().await;
     }
     store.write(&[], &[settlement(leased[0].recipient.id, Outcome::InDoubt)]).await;
