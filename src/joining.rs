@@ -99,7 +99,11 @@ impl Joining {
         };
         let limit = &self.app.config.serve.confirmations;
         let limit = (limit.messages.get(), limit.per.try_into()?);
-        match self.door.store().await?.ask_to_join(&request, limit).await? {
+        let store = self.door.store().await?;
+        if store.is_barred(&self.keys.keys().suppression(&request.address)).await? {
+            return Ok(true);
+        }
+        match store.ask_to_join(&request, limit).await? {
             // Where one is told of already, this one is found with it.
             Asked::Mail => drop(self.asked.try_send(())),
             Asked::TooMany => {

@@ -2,6 +2,7 @@
 //!
 //! Words of the house: no I/O, no clock, no randomness.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -34,6 +35,10 @@ impl EmailAddress {
             return Err(wrong("it holds a control character"));
         }
         let (local, domain) = text.rsplit_once('@').ok_or_else(|| wrong("it lacks an `@`"))?;
+        let local = &*least_quoted(local);
+        if let Some((_, reason)) = unfit_for_header(local) {
+            return Err(wrong(reason));
+        }
         if local.is_empty() || domain.is_empty() {
             return Err(wrong("a part beside the `@` is empty"));
         }
@@ -82,6 +87,36 @@ impl EmailAddress {
     }
 }
 
+/// A local part with no more quotes and backslashes than it needs: whatever it is written with, it is one mailbox (RFC 5321 4.1.2).
+fn least_quoted(local: &str) -> Cow<'_, str> {
+    let Some(quoted) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Cow::Borrowed(local);
+    };
+    let (mut bare, mut escaped, mut is_escaped) = (String::new(), String::new(), false);
+    for c in quoted.chars() {
+        if c == '\\' && !is_escaped {
+            is_escaped = true;
+            continue;
+        }
+        if c == '"' && !is_escaped {
+            // It ends before its end, and is malformed.
+            return Cow::Borrowed(local);
+        }
+        if matches!(c, '"' | '\\') {
+            escaped.push('\\');
+        }
+        is_escaped = false;
+        bare.push(c);
+        escaped.push(c);
+    }
+    let is_atom = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    match bare.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom)) {
+        _ if is_escaped => Cow::Borrowed(local),
+        true => Cow::Owned(bare),
+        false => Cow::Owned(format!("\"{escaped}\"")),
+    }
+}
+
 /// Where the `@` stands in an address as nearly all are: a dot-atom (RFC 5322 3.2.3) of at most 64 octets at a domain of several lower-case
 /// labels, none of them an A-label. `None` says nothing of an address.
 fn plain(text: &str) -> Option<usize> {
@@ -101,7 +136,9 @@ fn plain(text: &str) -> Option<usize> {
     let (is_short, has_dot) = (at <= 64 && text.len() <= 254, domain.contains(&b'.'));
     // A last label of digits alone may be a number's: the whole rule looks at it.
     let ends_in_letter = domain.last().is_some_and(u8::is_ascii_lowercase);
-    let is_local = local.split(is_dot).all(|atom| !atom.is_empty() && atom.iter().all(is_atom));
+    let is_local = local.split(is_dot).all(|atom| !atom.is_empty() && atom.iter().all(is_atom))
+        // It may be an encoded-word.
+        && memmem::find(local, b"=?").is_none();
     let is_domain = domain.split(is_dot).all(is_label);
     (is_short && has_dot && ends_in_letter && is_local && is_domain).then_some(at)
 }
@@ -268,8 +305,26 @@ mod tests {
     }
 
     #[test]
+    fn one_mailbox_is_one_address_however_it_is_quoted() {
+        for (written, address) in [
+            (r#""ada"@example.com"#, "ada@example.com"),
+            (r#""a\da.x"@example.com"#, "ada.x@example.com"),
+            (r#""a b"@example.com"#, r#""a b"@example.com"#),
+            (r#""a\ b\"c"@example.com"#, r#""a b\"c"@example.com"#),
+            (r#""a..b"@example.com"#, r#""a..b"@example.com"#),
+        ] {
+            assert_eq!(EmailAddress::parse(written).unwrap().as_str(), address);
+            assert_eq!(EmailAddress::parse(address).unwrap().as_str(), address);
+        }
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
         for text in [
+            "=?utf-8?q?a=0d=0a?=@example.com",
+            "x=?utf-8?q?a=0d=0a?=@example.com",
+            r#""a"b"@example.com"#,
+            r#""a\"@example.com"#,
             "",
             "a",
             "@b",

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
@@ -15,6 +15,9 @@ use crate::token::Keys;
 
 /// Where keys come from if not from the file, in the file's own form.
 pub const VARIABLE: &str = "PRESSROOM_KEYS";
+
+/// So old a copy on its way to its name was left by whoever was killed over it.
+const LEFT: Duration = Duration::from_hours(1);
 
 /// The keys in `PRESSROOM_KEYS`, else in `path`, else new ones written there if the store `is_unused`.
 ///
@@ -170,12 +173,31 @@ fn put(keys: &Keys, path: &Path, name: impl FnOnce(&Path) -> io::Result<()>) -> 
     super::random(&mut own);
     let new = path.with_extension(format!("{:016x}.keys", u64::from_ne_bytes(own)));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    if let Ok(now) = file.metadata().and_then(|file| file.modified()) {
+        sweep(path, now);
+    }
     let named = write(file, keys).and_then(|()| name(&new));
     // Where it was renamed, it is gone already.
     let _ = fs::remove_file(&new);
     named?;
     // The name is on the disk too.
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Throws away the copies of whoever was killed over them, once nobody can be at work there any more.
+fn sweep(path: &Path, now: SystemTime) {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_copy = |name: &str| {
+        let own = name.strip_prefix(&*stem).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".keys"));
+        own.is_some_and(|own| own.len() == 16 && own.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    for entry in path.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten() {
+        let age = modified(&entry.path()).and_then(|at| now.duration_since(at).ok());
+        if is_copy(&entry.file_name().to_string_lossy()) && age.is_some_and(|age| age > LEFT) {
+            // Who may not remove it may not read it either.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn write(mut file: File, keys: &Keys) -> io::Result<()> {
@@ -195,6 +217,23 @@ mod tests {
             let all: Vec<_> = (0..8).map(|_| scope.spawn(&work)).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
         })
+    }
+
+    #[test]
+    fn what_somebody_left_who_was_killed_over_it_goes_with_the_next_rotation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pressroom.keys");
+        load_or_make(&path, true).unwrap();
+        let (old, young, other) = ("0123456789abcdef", "fedcba9876543210", "of-the-editors");
+        for (own, age) in [(old, 2), (young, 0), (other, 2)] {
+            let file = File::create(path.with_extension(format!("{own}.keys"))).unwrap();
+            let now = modified(&path).unwrap();
+            file.set_modified(now - LEFT * age).unwrap();
+        }
+        rotate(&path).unwrap();
+        let is_there = |own: &&str| path.with_extension(format!("{own}.keys")).exists();
+        assert_eq!([old, young, other].iter().filter(|own| is_there(own)).count(), 2);
+        assert!(!is_there(&old));
     }
 
     #[test]

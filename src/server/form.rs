@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::answer::Answer;
@@ -24,8 +25,12 @@ impl FromRequest<Arc<Site>> for Fields {
         let (path, head) = (request.uri().path().to_owned(), request.headers().clone());
         let refused = |status| site.notice(&path, status, "no_form", &["no_form_why"]);
         DefaultBodyLimit::max(LARGEST_FORM).apply(&mut request);
+        // Whose body does not come is told so before it passes for our own delay.
+        let within = site.timeouts.answer * 9 / 10;
+        let body = timeout(within, Bytes::from_request(request, site)).await;
+        let body = body.map_err(|_| refused(StatusCode::REQUEST_TIMEOUT))?;
         // Too large, or cut short.
-        let body = Bytes::from_request(request, site).await.map_err(|error| refused(error.status()))?;
+        let body = body.map_err(|error| refused(error.status()))?;
         let content_type = head.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
         let fields = Self::parse(content_type.unwrap_or_default(), &body);
         // Whoever leaves by one click is believed whatever their program calls it.

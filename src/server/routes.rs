@@ -50,7 +50,7 @@ fn caught(
     CatchPanicLayer::custom(move |_| broken(&counters))
 }
 
-/// Who waits for a store that does not answer, or for the rest of a form that does not come, is told to try again.
+/// Who waits for a store that does not answer is told to try again.
 async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Answer {
     let path = request.uri().path().to_owned();
     match tokio::time::timeout(site.timeouts.answer, next.run(request)).await {

@@ -64,11 +64,16 @@ impl Store {
         let requests = sql("delete from pending where key = $1").bind(&key);
         erased.requests = requests.execute(&mut transaction).await?;
         notification::forget_person(&mut transaction, address).await?;
+        // Who complained, or is on a do-not-mail list, does not come back by the page either.
+        let keep = "insert into suppression (key, reason, at, detail) values ($1, 'erased', $2, \
+            (select reason from suppression where key = $3 and reason <> 'bounced')) \
+            on conflict (key) do update set detail = coalesce(suppression.detail, excluded.detail)";
+        sql(keep).bind(hash).bind(judging.at).bind(&key).execute(&mut transaction).await?;
         let suppressions = sql("delete from suppression where key = $1").bind(&key);
         erased.suppressions = suppressions.execute(&mut transaction).await?;
-        let keep = "insert into suppression (key, reason, at) values ($1, 'erased', $2) on conflict (key) do nothing";
-        sql(keep).bind(hash).bind(judging.at).execute(&mut transaction).await?;
         transaction.commit().await?;
+        // What PostgreSQL plans by holds some of the values.
+        writing.count_for_planner("analyze subscriber, subscription").await?;
         erased.lingers = !empty_log(&mut writing).await?;
         Ok(erased)
     }

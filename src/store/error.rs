@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::sqlite::SqliteError;
 
 use super::StoreError;
@@ -64,6 +64,17 @@ fn sqlstate(error: &sqlx::Error) -> Option<&str> {
 /// What goes away by itself, or once the server is back: connections, resources, conflicts, an operator who intervenes, the system.
 const TRANSIENT_CLASSES: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
 
+/// Who may not come in, or to a database that there is none.
+const LASTING_CLASSES: [&str; 2] = ["28", "3D"];
+/// In a standby, and where the primary is being changed.
+const READ_ONLY_NOW: &str = "25006";
+
+/// Whether the server ended the connection by it: what it says as it starts a session is of its own state, whatever the code.
+fn is_fatal(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}
+
 /// Whether the server's certificate, or its having none, is what is wrong.
 fn is_untrusted(error: &sqlx::Error) -> bool {
     match error {
@@ -81,7 +92,12 @@ fn is_transient(error: &sqlx::Error) -> bool {
         _ if is_untrusted(error) => false,
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         _ => match sqlstate(error) {
-            Some(state) => TRANSIENT_CLASSES.iter().any(|class| state.starts_with(class)),
+            Some(state) if LASTING_CLASSES.iter().any(|class| state.starts_with(class)) => false,
+            Some(state) => {
+                TRANSIENT_CLASSES.iter().any(|class| state.starts_with(class))
+                    || state == READ_ONLY_NOW
+                    || is_fatal(error)
+            }
             None => code(error).is_some_and(is_passing),
         },
     }
@@ -117,6 +133,10 @@ pub(super) fn explained(error: &sqlx::Error) -> String {
         return of_file(code, said);
     }
     let remedy = match sqlstate(error) {
+        Some("53300") => "end some of its connections, or have it take more, and run this again",
+        Some(READ_ONLY_NOW) => {
+            "it takes no writes now, as a standby; see which server `[store] url` names, or run this again once it does"
+        }
         Some("53100") => "free space on the server's disk, and run this again",
         Some("3D000") => "create it, or name another in `[store] url`",
         Some(state) if state.starts_with("28") => "see user, password and `sslmode` of `[store] url`",
@@ -124,6 +144,7 @@ pub(super) fn explained(error: &sqlx::Error) -> String {
         _ if is_absent(error) => {
             "see `sslrootcert` of `[store] url`, or whether the server's socket is there"
         }
+        _ if is_fatal(error) => "see the log of the database's server, and run this again",
         _ if is_transient(error) => "see whether the database's server is there, and run this again",
         _ => return said,
     };

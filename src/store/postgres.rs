@@ -1,5 +1,6 @@
 //! A store on a server: PostgreSQL, for any number of machines.
 
+use std::io;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -7,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex as Turn;
+use tokio::time::timeout;
 
 use super::connection::{Reading, Transaction, Writing};
 use super::statement::sql;
@@ -56,7 +58,7 @@ impl Server {
         let chosen = options.get_options().unwrap_or_default().to_owned();
         let settings = SETTINGS.into_iter().filter(|(name, _)| !chosen.contains(name));
         let options = options.options(settings).application_name("pressroom").statement_cache_capacity(200);
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = connect(&options).await?;
         migrations::postgres()
             .run(&mut connection)
             .await
@@ -85,7 +87,7 @@ impl Server {
 
     /// Becomes a sender of this id, one of any number.
     pub(super) async fn start_session(&self, id: SenderId) -> Result<Arc<Session>, StoreError> {
-        let connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        let connection = connect(&self.pool.connect_options()).await?;
         let session = Arc::new(Session { id, connection: Arc::new(Turn::new(connection)) });
         let mut writing = Writing::Session(Arc::clone(&session.connection).lock_owned().await);
         let lock = "select pg_advisory_lock($1), \
@@ -136,4 +138,13 @@ impl Server {
     pub(super) async fn close(self) {
         self.pool.close().await;
     }
+}
+
+/// Connects, if the server says something soon.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let Ok(connected) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
+        let silent = io::Error::new(io::ErrorKind::TimedOut, "the database's server says nothing");
+        return Err(sqlx::Error::Io(silent).into());
+    };
+    Ok(connected?)
 }

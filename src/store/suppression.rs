@@ -31,6 +31,8 @@ impl Store {
         suppressed: Vec<(String, SuppressionReason, Timestamp, Option<String>)>,
     ) -> Result<u64, StoreError> {
         let is_known = suppressed.iter().all(|(.., erased)| erased.is_some());
+        let barred = suppressed.iter().filter(|(_, reason, ..)| *reason != SuppressionReason::Bounced);
+        let barred: Vec<Value> = barred.filter_map(|(.., erased)| erased.clone().map(Value::from)).collect();
         let insert = suppressing(suppressed.into_iter());
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
@@ -40,8 +42,25 @@ impl Store {
             refuse_erased(&mut transaction, None).await?;
         }
         let new = insert.execute(&mut transaction).await?;
+        if !barred.is_empty() {
+            let mut bar = sql(
+                "update suppression set detail = 'do-not-mail' where reason = 'erased' and detail is null and key ",
+            );
+            bar.push_any_of(barred);
+            bar.execute(&mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(new)
+    }
+
+    /// Whether somebody was erased, who is known by this hash, after they complained or were put on a do-not-mail list.
+    ///
+    /// # Errors
+    /// A database's error.
+    pub async fn is_barred(&self, hash: &str) -> Result<bool, StoreError> {
+        let select =
+            sql("select 1 from suppression where key = $1 and reason = 'erased' and detail is not null");
+        Ok(select.bind(hash).fetch_optional(&mut self.read().await?).await?.is_some())
     }
 
     /// Writes no more to these readers, whose addresses are none: each with what was said. The first reason stays.

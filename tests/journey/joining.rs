@@ -118,6 +118,30 @@ async fn no_page_lifts_a_do_not_mail_entry_though_its_owner_asked_before() {
     assert_eq!(audience(&folder).await, 0);
 }
 
+// The server goes on while commands run.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_comes_back_by_the_page_unless_nobody_was_to_write_to_them() {
+    let folder = Folder::with_readers(&["bo@example.com"]);
+    folder.send().await.unwrap();
+    folder.write("never.csv", "email\nada@example.com\n");
+    let never = folder.path().join("never.csv");
+    let suppress = || folder.run(&["subscribers", "import", "--suppressed", never.to_str().unwrap()]);
+    let erase = |who: &str| folder.run(&["subscribers", "erase", who, "--yes"]);
+    assert!(suppress().status.success() && erase("ada@example.com").status.success());
+    // Once erased, she is found by her hash.
+    folder.write("never.csv", "email\ncy@example.com\n");
+    assert!(erase("cy@example.com").status.success() && suppress().status.success());
+    assert!(erase("di@example.com").status.success());
+    let server = folder.serve().await;
+    for who in ["ada", "cy", "di"] {
+        assert_eq!(post(&server, "/subscribe", &format!("email={who}%40example.com")).await.status, 200);
+    }
+    Folder::until(&server, "invited_total", 1).await;
+    server.stop().await;
+    let asked: Vec<String> = folder.received().iter().map(|mail| header(mail, "To")).collect();
+    assert!(asked.len() == 2 && asked.iter().any(|to| to.contains("di@")), "{asked:?}");
+}
+
 #[tokio::test]
 async fn a_confirmation_asked_for_before_its_reader_left_is_over() {
     let folder = Folder::with_readers(&["bo@example.com"]);

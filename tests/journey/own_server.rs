@@ -144,3 +144,35 @@ async fn who_stops_serve_while_the_database_says_nothing_does_not_wait_for_it() 
     tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("it looks for new issues");
     tokio::time::timeout(Duration::from_secs(20), server.stop()).await.expect("an end");
 }
+
+#[tokio::test]
+async fn a_database_that_takes_the_connection_and_says_nothing_is_away() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://ada@{}/news", listener.local_addr().unwrap());
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.relay_is("url = \"smtp://127.0.0.1:1\"");
+    folder.edit("newsletter.toml", "[smtp]", &format!("[store]\nurl = \"{url}\"\n\n[smtp]"));
+    let ended = tokio::task::spawn_blocking(move || folder.run(&["deliveries", "1"])).await.unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(75) && said.contains("says nothing"), "{:?} {said}", ended.status);
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_for_now_is_for_later() {
+    let cluster = Cluster::start();
+    let folder = Folder::with_readers(&["ada@example.com"]);
+    folder.relay_is("url = \"smtp://127.0.0.1:1\"");
+    folder.edit("newsletter.toml", "[smtp]", &format!("[store]\nurl = \"{}\"\n\n[smtp]", cluster.url));
+    let mut server = PgConnection::connect(&cluster.url).await.unwrap();
+    sqlx::raw_sql("alter role current_user set default_transaction_read_only = on")
+        .execute(&mut server)
+        .await
+        .unwrap();
+    let ended = tokio::task::spawn_blocking(move || folder.run(&["send", "1", "--yes"])).await.unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        ended.status.code() == Some(75) && said.contains("takes no writes now"),
+        "{:?} {said}",
+        ended.status
+    );
+}

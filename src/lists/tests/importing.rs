@@ -21,12 +21,12 @@ async fn an_import_says_what_it_did_and_which_lines_were_bad() {
 #[tokio::test]
 async fn a_word_that_is_not_understood_is_no_yes_where_other_lines_say_who_is_on_the_list() {
     let mut lists = TestLists::new().await;
-    let file = "email,status,state\nada@example.com,subscribed,Ohio\nbo@example.com,wypisany,Texas\n\
+    let file = "email,status,state\nada@example.com,subscribed,Ohio\nbo@example.com,lopetettu,Texas\n\
         cy@example.com,Opted out,\ndi@example.com,,Ohio\n";
     let outcome = lists.import(file, HOW).await.unwrap();
     insta::assert_snapshot!(outcome, @"
     list readers: 2 added, 2 bad and skipped
-      line 3: `wypisany` in its `status` or `Texas` in its `state` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
+      line 3: `lopetettu` in its `status` or `Texas` in its `state` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
       line 4: its `status` is `Opted out`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about something else
     ");
     assert_eq!(lists.audience().await, ["ada@example.com", "di@example.com"]);
@@ -49,11 +49,11 @@ async fn a_status_of_the_editors_own_keeps_nobody_off_the_list_and_is_named() {
 async fn no_column_that_looks_as_if_it_told_who_is_on_the_list_is_kept_in_silence() {
     let mut lists = TestLists::new().await;
     let file = "email,state,status,Email Status,opt_in,unsubscribed_at\n\
-        ada@example.com,Ohio,active,wypisany,,\nbo@example.com,Ohio,active,gold,weekly,2024-01-01\ncy@example.com,Ohio,,,yes,\n\
+        ada@example.com,Ohio,active,lopetettu,,\nbo@example.com,Ohio,active,gold,weekly,2024-01-01\ncy@example.com,Ohio,,,yes,\n\
         di@example.com,Ohio,,,,\n";
     insta::assert_snapshot!(lists.import(file, HOW).await.unwrap(), @"
     list readers: 2 added, 2 bad and skipped
-    no known word for who is on a list is in the column `email_status` (`wypisany`): it is taken for an attribute, and 1 who have one get mail; by another name it is one without this note
+    no known word for who is on a list is in the column `email_status` (`lopetettu`): it is taken for an attribute, and 1 who have one get mail; by another name it is one without this note
       line 3: its `unsubscribed_at` is `2024-01-01`; take the line out, import the list of who left with `--suppressed`, or rename the column if it is about something else
       line 5: `Ohio` in its `state` or an empty `opt_in` does not say in known words whether its reader is on the list, and other lines do so there; write `subscribed`, take the line out, or rename the column
     ");
@@ -63,7 +63,7 @@ async fn no_column_that_looks_as_if_it_told_who_is_on_the_list_is_kept_in_silenc
 #[tokio::test]
 async fn an_address_that_comes_twice_counts_with_the_line_that_asks_for_less_mail() {
     for (one, other) in
-        [("subscribed", "unsubscribed"), ("unsubscribed", "subscribed"), ("wypisany", "active")]
+        [("subscribed", "unsubscribed"), ("unsubscribed", "subscribed"), ("lopetettu", "active")]
     {
         let mut lists = TestLists::new().await;
         let file =
@@ -78,7 +78,7 @@ async fn an_address_that_comes_twice_counts_with_the_line_that_asks_for_less_mai
 async fn of_an_address_that_comes_twice_one_no_is_enough_whatever_else_is_in_doubt_and_in_whatever_order() {
     for (header, yes, no) in [
         ("state,opt_out", "Ohio,", "Ohio,yes"),
-        ("newsletter,status", "weekly,subscribed", "weekly,wypisany"),
+        ("newsletter,status", "weekly,subscribed", "weekly,lopetettu"),
     ] {
         for lines in [[yes, no], [no, yes]] {
             let mut lists = TestLists::new().await;

@@ -367,7 +367,7 @@ fn nobody_is_taken_for_subscribed_whose_line_says_no_under_whatever_name() {
         do_not_email: ,x; Unsubscribed from all email: false,true; EMAIL_BLACKLISTED: No,Yes; Subscribed: TRUE,FALSE; Active: 1,0; \
         Accepts Email Marketing: yes,no; Newsletter: ja,nein; Email Status: Subscribed,Unsubscribed; list_status: subscribed,cleaned; \
         estado: activo,baja; statut: abonné,désabonné; Zustand: aktiv,abgemeldet; Opt-in: yes,; confirmed_at: 2023-01-01,; \
-        Email Status: subscribed,wypisany; Marketing Permission: Opted in,Opted out";
+        Email Status: subscribed,lopetettu; Marketing Permission: Opted in,Opted out";
     for case in columns.split("; ") {
         let (column, words) = case.trim().split_once(':').unwrap();
         let (on, off) = words.trim_start().split_once(',').unwrap();

@@ -44,7 +44,8 @@ const OFF_NAMED: &str = "unsub bounc complain spam junk blacklist blocklist bloc
     donotdisturb dontmail dontemail noemail nomail notsubscri nonsubscri inactiv inaktiv deactiv unconfirm unverif";
 /// How others begin, which say it as somebody's status alone.
 const OFF: &str = "abus block suspend pending pendient waiting await attente request archiv transactional cancel clean expir paus snooz stopp reject \
-    refus revok withdr declin laps ausstehend gekundigt geloscht widerruf resili supprim bloqu rebot eliminad leaver failed";
+    refus revok withdr declin laps ausstehend gekundigt geloscht widerruf resili supprim bloqu rebot eliminad leaver failed disiscri cancellat cancelad \
+    descadastr avregistr avmeld afmeld frameld wypis odhlas";
 /// Such words as others could begin with.
 const OFF_WHOLE: &str = "off out former ex";
 /// Such words as a column is called by, too.
@@ -71,7 +72,7 @@ const BACK: &str = "optedin optin";
 /// Words for who is on a list, which may be about something else where one is to tell who left.
 const NOUNS: &str = "marketing subscriber subscribers opt";
 /// In the names of columns for a status, of such as may be places, and of such as ask for a yes.
-const STATUS: &str = "status statut zustand";
+const STATUS: &str = "status statut zustand situacao";
 const PLACE: &str = "state estado stato etat";
 const ASKS: &str = "optin optedin consent permission marketing confirm newsletter einwilligung";
 /// In the names of those that are not about mail, unless it is named beside.
@@ -210,7 +211,7 @@ mod tests {
              spam complaint, abuse, blocked, blacklisted, suppressed, do not contact, Don't mail, not subscribed, Non-Subscribed, \
              nonsubscribed, pending, not confirmed, Waiting for confirmation, disabled, archived, transactional, Abgemeldet, désabonné, \
              de\u{301}sabonne\u{301}, De\u{301}sinscrit, unsubscribed, cleaned, inactive, Inaktiv, deactivated, unconfirmed, noch nicht \
-             bestätigt, Non-marketing contact, NEVER_SUBSCRIBED, no longer subscribed, former subscriber, subscription cancelled, no, FALSE, 0, never confirmed, unverified",
+             bestätigt, Non-marketing contact, NEVER_SUBSCRIBED, no longer subscribed, former subscriber, subscription cancelled, no, FALSE, 0, never confirmed, unverified, disiscritto, Descadastrado, avregistrerad, Wypisany",
             Sense::Off,
         );
     }
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn what_is_an_attribute_or_in_no_known_words_is_unclear() {
         all(
-            "gold, silver, VIP, wypisany, In verification, Email verification, activation email, Aktivierung, previously subscribed, subscription ended, none, 3, ?",
+            "gold, silver, VIP, uit, In verification, Email verification, activation email, Aktivierung, previously subscribed, subscription ended, none, 3, ?",
             Sense::Unclear,
         );
         for state in [
@@ -342,7 +343,7 @@ mod tests {
         ] {
             assert_eq!(sense(Tells::Yes, text), Sense::Off, "{text}");
         }
-        for text in ["", "weekly", "?", "no (2022-04-05)", "not since 2023", "wypisany 2023-05-01"] {
+        for text in ["", "weekly", "?", "no (2022-04-05)", "not since 2023", "lopetettu 2023-05-01"] {
             assert_eq!(sense(Tells::Yes, text), Sense::Unclear, "{text}");
         }
     }
