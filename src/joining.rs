@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use self::list::full_title;
 use self::mailing::{Mailing, hash, new_token};
@@ -52,14 +53,14 @@ pub struct Joining {
 }
 
 impl Joining {
-    /// Gets ready, and mails what was left unmailed.
+    /// Gets ready, and mails what was left unmailed. That task ends once this is dropped, with the mail that is on its way.
     pub fn start(
         app: &App,
         door: &Arc<Door>,
         keys: &Arc<KeyRing>,
         counters: &Arc<Counters>,
         phrases: &Arc<Phrases>,
-    ) -> Self {
+    ) -> (Self, JoinHandle<()>) {
         let phrases = Arc::clone(phrases);
         let (app, door, counters) = (app.clone(), Arc::clone(door), Arc::clone(counters));
         let (asked, waiting) = mpsc::channel(1);
@@ -70,8 +71,8 @@ impl Joining {
             keys: Arc::clone(keys),
             phrases: Arc::clone(&phrases),
         };
-        tokio::spawn(mailing.run(waiting));
-        Self { app, door, keys: Arc::clone(keys), phrases, counters, asked }
+        let mailing = tokio::spawn(mailing.run(waiting));
+        (Self { app, door, keys: Arc::clone(keys), phrases, counters, asked }, mailing)
     }
 
     /// What somebody agrees to who joins a list: shown where they confirm it, and recorded with their consent.

@@ -27,6 +27,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::app::{App, Wrong};
 use crate::track::{self, Keeping};
@@ -58,6 +59,7 @@ pub struct Server {
     watching: JoinHandle<()>,
     site: Arc<Site>,
     keeping: Keeping,
+    mailing: JoinHandle<()>,
 }
 
 impl Server {
@@ -81,14 +83,14 @@ impl Server {
         let listen = listen.unwrap_or(app.config.serve.listen);
         let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, error))?;
         let addr = listener.local_addr()?;
-        let (site, keeping) = Site::open(app, timeouts).await?;
+        let (site, keeping, mailing) = Site::open(app, timeouts).await?;
         let (stop, stopped) = watch::channel(false);
         let watched = Arc::clone(&site);
         let stop_watching = stopped.clone();
         let watching = tokio::spawn(async move { watched.tracker.watch(stop_watching).await });
         let connections = tokio::spawn(connections::accept(listener, Arc::clone(&site), stopped));
         tracing::info!(%addr, "listening");
-        Ok(Self { addr, stop, connections, watching, site, keeping })
+        Ok(Self { addr, stop, connections, watching, site, keeping, mailing })
     }
 
     /// Where it listens.
@@ -110,7 +112,7 @@ impl Server {
         let _ = self.watching.await;
         let app = self.site.app.clone();
         drop(self.site);
-        self.keeping.end(PATIENCE).await;
+        tokio::join!(self.keeping.end(PATIENCE), end(self.mailing));
         match track::waiting(&app) {
             Ok(0) => tracing::info!("stopped"),
             Ok(waiting) => tracing::warn!(
@@ -124,6 +126,14 @@ impl Server {
                 );
             }
         }
+    }
+}
+
+/// Waits for a confirmation on its way, and not for long: then its store or its relay says nothing, and it goes out again.
+async fn end(mut mailing: JoinHandle<()>) {
+    if timeout(PATIENCE, &mut mailing).await.is_err() {
+        mailing.abort();
+        let _ = mailing.await;
     }
 }
 

@@ -59,14 +59,14 @@ impl Mailing {
                 asked = asked.recv() => if asked.is_none() { return },
                 _ = round.tick() => {}
             }
-            if let Err(error) = self.post_all().await {
+            if let Err(error) = self.post_all(&asked).await {
                 tracing::warn!(error = format!("{error:#}"), "confirmations wait for the store");
             }
         }
     }
 
-    /// Until none is due, or the relay is away: then the others wait too.
-    async fn post_all(&self) -> anyhow::Result<()> {
+    /// Until none is due, nobody can ask any more, or the relay is away: then the others wait too.
+    async fn post_all(&self, asked: &mpsc::Receiver<()>) -> anyhow::Result<()> {
         let store = self.door.store().await?;
         let keys = self.keys.keys();
         let token = |Invitation { list, address, asked_at, .. }: &Invitation| {
@@ -76,7 +76,7 @@ impl Mailing {
             store.take_invitation(|taken| hash(&token(taken)), self.app.now(), LEASE).await?
         {
             let posted = self.post(&store, &invitation, &token(&invitation)).await;
-            if self.settle(&store, &invitation, posted).await? {
+            if self.settle(&store, &invitation, posted).await? || asked.is_closed() {
                 break;
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::Timeouts;
 use super::client::Limits;
@@ -72,7 +73,10 @@ impl<E: Into<anyhow::Error>> From<E> for Closed {
 }
 
 impl Site {
-    pub(super) async fn open(app: &App, timeouts: Timeouts) -> anyhow::Result<(Arc<Self>, Keeping)> {
+    pub(super) async fn open(
+        app: &App,
+        timeouts: Timeouts,
+    ) -> anyhow::Result<(Arc<Self>, Keeping, JoinHandle<()>)> {
         let door = Arc::new(Door::new(app.clone()));
         let counters = Arc::new(Counters::default());
         let keys_path = app.workspace.keys_path(&app.workspace.store(&app.config));
@@ -93,7 +97,7 @@ impl Site {
         let (tracker, keeping) =
             Tracker::start(app, Arc::clone(&door), Arc::clone(&keys), Arc::clone(&counters)).await?;
         let phrases = Arc::new(Phrases::open(&app.workspace, &app.config.newsletter.language)?);
-        let joining = Joining::start(app, &door, &keys, &counters, &phrases);
+        let (joining, mailing) = Joining::start(app, &door, &keys, &counters, &phrases);
         let site = Self {
             app: app.clone(),
             door,
@@ -111,7 +115,7 @@ impl Site {
             ready: AtomicBool::new(true),
             away,
         };
-        Ok((Arc::new(site), keeping))
+        Ok((Arc::new(site), keeping, mailing))
     }
 
     /// What is said under this name.

@@ -199,6 +199,11 @@ async fn clicks(folder: &Folder) -> Vec<bool> {
     events.iter().map(|kept| kept.subscriber.is_some()).collect()
 }
 
+fn import(folder: &Folder) {
+    let imported = folder.run(&["subscribers", "import"]);
+    assert!(imported.status.success(), "{imported:?}");
+}
+
 async fn click(folder: &Folder, place: &str) {
     let server = folder.serve().await;
     get(&server, &folder.links().to(place)).await;
@@ -219,12 +224,12 @@ async fn who_asks_to_be_counted_less_is_heeded_also_where_the_file_says_so_alrea
         let folder = sent().await;
         click(&folder, "1").await;
         folder.write("subscribers/readers.csv", &format!("{OTHER}{word}\n"));
-        assert!(folder.run(&["subscribers", "import"]).status.success());
+        import(&folder);
         assert_eq!(clicks(&folder).await, [true], "the file takes nothing along");
         save(&folder, &format!("name=&format=html&pause=0&tracking={word}")).await;
         assert_eq!(clicks(&folder).await, [false], "{word}");
         folder.write("subscribers/readers.csv", &format!("{OTHER}individual\n"));
-        assert!(folder.run(&["subscribers", "import"]).status.success());
+        import(&folder);
         assert_eq!(subscriptions(&folder).await[0].choices.tracking, Some(less));
         click(&folder, "2").await;
         assert_eq!(clicks(&folder).await, [false, false], "no file outranks what a person chose");
