@@ -31,13 +31,13 @@ impl EmailAddress {
             return Ok(Self { at, whole: text.to_owned() });
         }
         let wrong = |reason: &'static str| MailboxError::Address { text: text.to_owned(), reason };
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
             return Err(wrong("it holds a control character"));
         }
         let (local, domain) = text.rsplit_once('@').ok_or_else(|| wrong("it lacks an `@`"))?;
         let local = &*least_quoted(local);
-        if let Some((_, reason)) = unfit_for_header(local) {
-            return Err(wrong(reason));
+        if holds_encoded_word(local) {
+            return Err(wrong("it holds an encoded-word (`=?…?=`)"));
         }
         if local.is_empty() || domain.is_empty() {
             return Err(wrong("a part beside the `@` is empty"));
@@ -85,6 +85,18 @@ impl EmailAddress {
         let first = self.whole.chars().next().unwrap_or('*');
         format!("{first}***@{}", self.domain())
     }
+}
+
+/// Whether there is what RFC 2047 calls so: programs that read headers make something else of it.
+fn holds_encoded_word(text: &str) -> bool {
+    text.match_indices("=?").any(|(at, _)| {
+        let mut parts = text[at + 2..].splitn(3, '?');
+        let (charset, encoding, rest) = (parts.next(), parts.next(), parts.next());
+        charset.is_some_and(|charset| !charset.is_empty())
+            && encoding
+                .is_some_and(|encoding| ["q", "b"].iter().any(|known| encoding.eq_ignore_ascii_case(known)))
+            && rest.is_some_and(|rest| rest.contains("?="))
+    })
 }
 
 /// A local part with no more quotes and backslashes than it needs: whatever it is written with, it is one mailbox (RFC 5321 4.1.2).
