@@ -125,7 +125,7 @@ impl Scan {
         } else if rest.starts_with('[') {
             self.until("]", rest)
         } else if let Some(quote) = ["\"", "'"].into_iter().find(closing) {
-            1 + through(quote, &rest[1..]).unwrap_or(rest.len() - 1)
+            1 + harmless_start(quote, &rest[1..])
         } else {
             // Of a table written on one line, the first key.
             let ends = |c: char| c.is_whitespace() && !rest.starts_with('{') || "\"'#,".contains(c);
@@ -141,25 +141,39 @@ impl Scan {
     }
 }
 
-/// Whether a comment, or nothing, stands there, and tells no secret: it is of words and numbers, and speaks of none.
+/// Whether a comment, or nothing, stands there, and tells no secret.
 fn is_remark(text: &str) -> bool {
     let text = text.trim();
+    text.is_empty() || text.starts_with('#') && is_harmless_text(text)
+}
+
+/// Whether it is of words and of numbers, and speaks of no secret.
+fn is_harmless_text(text: &str) -> bool {
     let is_word = |word: &str| {
-        let word = word.to_ascii_lowercase();
         let is_one = |is: fn(char) -> bool| word.chars().all(is);
-        word.len() <= LONGEST
-            && (is_one(char::is_alphabetic) || is_one(|c| c.is_ascii_digit()))
-            && !SECRETS.iter().any(|secret| word.contains(secret))
+        word.len() <= LONGEST && (is_one(char::is_alphabetic) || is_one(|c| c.is_ascii_digit()))
     };
     let words = text.split(|c: char| c.is_whitespace() || "#.,:;!?()'`/-_…".contains(c));
-    text.is_empty() || text.starts_with('#') && words.filter(|word| !word.is_empty()).all(is_word)
+    !speaks_of_secret(text) && words.filter(|word| !word.is_empty()).all(is_word)
 }
 
 /// Whether a line looks like more of a value that ends with this: a text's own words, or a list's next entry.
 fn is_more(closing: &str, line: &str) -> bool {
     let words = line.split(closing).next().unwrap_or_default().trim_start();
-    let is_entry = closing == "]" && (words.is_empty() || words.starts_with(['"', '\'']));
-    !line.contains('@') && (is_entry || !words.contains(['"', '\'']))
+    let is_entry = closing == "]" && words.starts_with(['"', '\'']);
+    !line.contains('@') && (is_entry || !words.contains('\'') && is_harmless_text(words))
+}
+
+/// How many bytes may be seen of a line behind a quote: to the one that ends the text, or to a comment, if a slip drew none of another line
+/// into it.
+fn harmless_start(quote: &str, rest: &str) -> usize {
+    let end = through(quote, rest).unwrap_or_else(|| rest.find('#').unwrap_or(rest.len()));
+    if speaks_of_secret(&rest[..end]) { 0 } else { end }
+}
+
+fn speaks_of_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SECRETS.iter().any(|secret| text.contains(secret))
 }
 
 /// How many bytes it takes to come to the end of a text and its quotes.
