@@ -55,17 +55,15 @@ impl Store {
         subscriber: SubscriberId,
         leaving: Leaving,
     ) -> Result<bool, StoreError> {
+        let select = "select max(undone_at) as undone_at from departure where list = $1 and subscriber = $2";
         let mut writing = self.write().await?;
         let mut transaction = writing.begin().await?;
-        let select = "select max(undone_at) as undone_at from departure where list = $1 and subscriber = $2";
-        let row = sql(select).bind(list).bind(subscriber).fetch_optional(&mut transaction).await?;
-        let undone_at = row.as_ref().map(|row| Cells(row).some_time("undone_at")).transpose()?.flatten();
+        let row = sql(select).bind(list).bind(subscriber).fetch_one(&mut transaction).await?;
         // Whoever leaves now does so after they came back, though the clock that wrote that down was ahead.
-        let after = undone_at.map(|at| at.saturating_add(MOMENT)).transpose().unwrap_or_default();
-        let leaving = Leaving { at: after.map_or(leaving.at, |after| leaving.at.max(after)), ..leaving };
-        let changed = leave_in(&mut transaction, list, subscriber, leaving).await?;
-        transaction.commit().await?;
-        Ok(changed)
+        let undone_at = Cells(&row).some_time("undone_at")?;
+        let after = undone_at.and_then(|at| at.checked_add(MOMENT).ok());
+        let leaving = Leaving { at: after.unwrap_or(leaving.at).max(leaving.at), ..leaving };
+        leave_by(transaction, list, subscriber, leaving).await
     }
 
     /// As [`Store::leave`], of what was written down when it was heard: by whom since came back, it is over.
@@ -79,10 +77,7 @@ impl Store {
         leaving: Leaving,
     ) -> Result<bool, StoreError> {
         let mut writing = self.write().await?;
-        let mut transaction = writing.begin().await?;
-        let changed = leave_in(&mut transaction, list, subscriber, leaving).await?;
-        transaction.commit().await?;
-        Ok(changed)
+        leave_by(writing.begin().await?, list, subscriber, leaving).await
     }
 
     /// Takes the last leaving back, as its reader agrees to now: they are on the list again, with what it has of them. Answers whether
@@ -143,8 +138,8 @@ impl Store {
 }
 
 /// Takes a reader off, unless they came back later than this.
-async fn leave_in(
-    transaction: &mut Transaction<'_>,
+async fn leave_by(
+    mut transaction: Transaction<'_>,
     list: &ListName,
     subscriber: SubscriberId,
     leaving: Leaving,
@@ -153,10 +148,11 @@ async fn leave_in(
         where list = $2 and subscriber = $3 and status <> 'left' \
         and not exists (select 1 from departure where list = $2 and subscriber = $3 and undone_at > $1)";
     let update = sql(update).bind(leaving.at).bind(list).bind(subscriber);
-    let changed = update.execute(transaction).await? > 0;
+    let changed = update.execute(&mut transaction).await? > 0;
     if changed {
-        depart(transaction, list, subscriber, leaving).await?;
+        depart(&mut transaction, list, subscriber, leaving).await?;
     }
+    transaction.commit().await?;
     Ok(changed)
 }
 
